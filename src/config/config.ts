@@ -1,0 +1,143 @@
+/** The resolved configuration: what the options table (options.ts) produces. Durations in ms, sizes in bytes. */
+export interface Config {
+  readonly kafka: KafkaConfig;
+  readonly schemaRegistry: RegistryConfig | null;
+  readonly catalogs: Readonly<Record<string, CatalogConfig>>;
+  readonly storage: StorageConfig;
+  readonly defaults: TableDefaults;
+  readonly tables: readonly TableRule[];
+  readonly http: { readonly host: string; readonly port: number } | null;
+  /** Worker threads; 0 runs the pipeline on the main thread. */
+  readonly workers: number;
+  /** Bytes of records, columns and encoded files held at once (invariant 8). */
+  readonly memory: number;
+  /** How long a drain may take (SIGTERM), ms. */
+  readonly drainTimeout: number;
+  readonly log: { readonly level: string; readonly format: 'json' | 'pretty' };
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly groupId: string;
+  readonly clientId: string;
+  /** Static membership (KIP-345); null: a dynamic member. */
+  readonly instanceId: string | null;
+  /** `classic` (cooperative-sticky) or `consumer` (KIP-848). */
+  readonly groupProtocol: 'classic' | 'consumer';
+  readonly isolation: 'read_committed' | 'read_uncommitted';
+  readonly sessionTimeout: number;
+  readonly rebalanceTimeout: number;
+  /** Bound on the commit before a revocation is acknowledged. */
+  readonly revokeTimeout: number;
+  /** How often metadata is refreshed: new topics of a pattern, new partitions. */
+  readonly metadataRefresh: number;
+  readonly fetchMaxBytes: number;
+  readonly fetchPartitionBytes: number;
+  readonly fetchMaxWait: number;
+  readonly requestTimeout: number;
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string; readonly rejectUnauthorized: boolean } | null;
+  readonly sasl:
+    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string }
+    | { readonly mechanism: 'oauthbearer'; readonly tokenEndpoint: string; readonly clientId: string; readonly clientSecret: string; readonly scope?: string }
+    | null;
+}
+
+export interface RegistryConfig {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly token?: string;
+  readonly requestTimeout: number;
+}
+
+export type CatalogConfig =
+  | {
+      readonly type: 'rest';
+      readonly uri: string;
+      readonly warehouse?: string;
+      readonly prefix?: string;
+      readonly token?: string;
+      /** OAuth2 client credentials, `id:secret`. */
+      readonly credential?: string;
+      readonly oauth2ServerUri?: string;
+      readonly scope?: string;
+      readonly sigv4?: { readonly region: string; readonly service: string };
+      readonly requestTimeout: number;
+    }
+  | { readonly type: 'sql'; readonly uri: string; readonly warehouse: string; readonly catalogName: string };
+
+export interface StorageConfig {
+  readonly s3: {
+    readonly endpoint?: string;
+    readonly region?: string;
+    readonly pathStyle: boolean;
+    readonly accessKeyId?: string;
+    readonly secretAccessKey?: string;
+    readonly sessionToken?: string;
+  };
+}
+
+export type StartFrom = 'earliest' | 'latest' | { readonly timestamp: number } | { readonly offsets: Readonly<Record<string, number>> };
+
+/** Options of a table; `defaults` gives them for all, a table rule overrides. */
+export interface TableOptions {
+  readonly catalog: string;
+  readonly namespace: string;
+  readonly branch: string;
+  readonly commitInterval: number;
+  readonly targetFileSize: number;
+  readonly rowGroupSize: number;
+  readonly compression: 'zstd' | 'snappy' | 'gzip' | 'none';
+  readonly compressionLevel: number;
+  readonly startFrom: StartFrom;
+  readonly value: FormatOptions;
+  readonly key: FormatOptions | null;
+  /** `day(paid_at)`, `bucket(16, customer_id)`, `region`. */
+  readonly partitionBy: readonly string[];
+  readonly metadataColumns: 'struct' | 'flat' | 'off';
+  readonly onIncompatible: 'dead-letter' | 'stop' | 'new-column';
+  /** What to do with a record that cannot be represented. */
+  readonly onBadRecord: 'dead-letter' | 'stop';
+  readonly onMissingOffsets: 'stop' | 'skip';
+  readonly onDropped: 'stop' | 'recreate' | 'ignore';
+  readonly formatVersion: 2 | 3;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly location: string | null;
+  readonly required: boolean;
+  readonly timeOfDay: 'time' | 'long' | 'string';
+  readonly nanos: 'micros' | 'long' | 'error';
+  readonly unions: 'optional' | 'struct';
+  readonly numbers: 'auto' | 'double' | `decimal(${number}, ${number})`;
+  readonly inferRecords: number;
+  readonly inferTime: number;
+}
+
+export interface FormatOptions {
+  /** `auto`: Avro when the registry is configured and the record carries a schema id, else JSON. */
+  readonly format: 'auto' | 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes' | 'debezium';
+}
+
+export type TableDefaults = TableOptions;
+
+export interface TableRule extends TableOptions {
+  /** Key path in the file (`tables[2]`), for messages. */
+  readonly path: string;
+  readonly topic: string | null;
+  readonly topicPattern: RegExp | null;
+  /** Template with `$1` … for patterns; null: named after the topic. */
+  readonly table: string | null;
+  readonly naming: NamingOptions;
+}
+
+export interface NamingOptions {
+  readonly case: 'keep' | 'lower';
+  readonly replace: Readonly<Record<string, string>>;
+}
+
+/** One table fed by one or several topics, after rules were applied to the topics that exist. */
+export interface TablePlan {
+  readonly rule: TableRule;
+  readonly namespace: readonly string[];
+  readonly name: string;
+  readonly topics: readonly string[];
+}
