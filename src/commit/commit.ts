@@ -1,54 +1,18 @@
 import type { FileMetrics } from '../parquet/parquet.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 
+import type { PartitionValue } from '../columns/partition-value.ts';
+import type { DeadLetter, OffsetRange } from '../pipeline/ranges.ts';
+
+export type { Accounted, DeadLetter, OffsetRange } from '../pipeline/ranges.ts';
+
 /** Contract of the commit stage: offset ranges with their files in, a receipt out. See DESIGN §1–2. */
-
-/** What became of the offsets of a range; the five add up to `end - start`. */
-export interface Accounted {
-  rows: number;
-  deadLetters: number;
-  aborted: number;
-  control: number;
-  /** Compacted away, or skipped with a recorded gap. */
-  absent: number;
-}
-
-/** Offsets [start, end) of one partition. */
-export interface OffsetRange {
-  readonly topic: string;
-  readonly partition: number;
-  readonly start: number;
-  readonly end: number;
-  /** Leader epoch of the last batch in the range, or -1. */
-  readonly epoch: number;
-  readonly accounted: Accounted;
-  /** What retention took before it was read: offsets [from, to) inside the range. */
-  readonly gaps?: readonly { readonly from: number; readonly to: number; readonly reason: string }[];
-}
 
 /** A Parquet file of a checkpoint. `partition` holds the partition tuple by partition field id (values as in the manifest). */
 export interface PreparedFile {
   readonly location: string;
   readonly metrics: FileMetrics;
   readonly partition: ReadonlyMap<number, PartitionValue>;
-}
-
-/** null, boolean, number (int, date, float, double), bigint (long, timestamp), string, bytes (binary, fixed, uuid, decimal unscaled big-endian). */
-export type PartitionValue = null | boolean | number | bigint | string | Uint8Array;
-
-/** A record that could not be represented, whole. */
-export interface DeadLetter {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly timestampType: 0 | 1;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
-  readonly code: string;
-  readonly reason: string;
-  readonly schemaId: number | null;
 }
 
 /** What was cut: input of `prepare`. All its files follow `schemaId` and `specId` of the table. */

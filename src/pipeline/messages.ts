@@ -1,0 +1,77 @@
+import type { PartitionValue } from '../columns/partition-value.ts';
+import type { TableOptions } from '../config/config.ts';
+import type { BoundSchema } from '../decode/decoder.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { FileMetrics } from '../parquet/parquet.ts';
+import type { Schema, StructType } from '../schema/types.ts';
+import type { Shape } from '../decode/json-shape.ts';
+import type { DeadLetter, OffsetRange } from './ranges.ts';
+
+/**
+ * What the main thread and a worker say to each other. Everything is plain data; buffers are transferred.
+ *
+ * A worker owns its lanes: order within a lane is kept because one worker takes all its records. A question from the
+ * worker (schema, sample, fields) blocks only the lanes that wait for the answer.
+ */
+
+/** Key of the writer schema of a record: its registry id, or `plain` for a value that carries none. */
+export type SchemaKey = number;
+export const PLAIN: SchemaKey = -1;
+
+/** What the columns of a table look like at one moment. Files of several layouts may be in one checkpoint. */
+export interface Layout {
+  readonly schema: Schema;
+  readonly specId: number;
+  readonly partition: readonly { readonly fieldId: number; readonly sourceId: number; readonly name: string; readonly transform: string }[];
+  /** Field ids with full metrics (the `_kafka` columns). */
+  readonly fullMetrics: readonly number[];
+}
+
+/** The options of a table that its workers need. */
+export type WorkerTableOptions = Pick<
+  TableOptions,
+  | 'compression' | 'compressionLevel' | 'inferRecords' | 'key' | 'metadataColumns' | 'nanos' | 'numbers' | 'onBadRecord'
+  | 'rowGroupSize' | 'targetFileSize' | 'timeOfDay' | 'unions' | 'value'
+>;
+
+export type ToWorker =
+  | { readonly type: 'table'; readonly table: number; readonly options: WorkerTableOptions; readonly isolation: 'read_committed' | 'read_uncommitted'; readonly maxBatchBytes: number }
+  /** The table is no longer read: everything of it is dropped. */
+  | { readonly type: 'close-table'; readonly table: number }
+  | { readonly type: 'lane'; readonly table: number; readonly lane: number; readonly topic: string; readonly partition: number; readonly start: number; readonly generation: number }
+  | { readonly type: 'close-lane'; readonly table: number; readonly lane: number }
+  | { readonly type: 'records'; readonly table: number; readonly lane: number; readonly generation: number; readonly buffer: ArrayBuffer; readonly byteOffset: number; readonly byteLength: number; readonly nextOffset: number; readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[] }
+  /** Offsets up to `to` are knowingly skipped: the next range of the lane holds the gap. */
+  | { readonly type: 'skip'; readonly table: number; readonly lane: number; readonly generation: number; readonly to: number; readonly reason: string }
+  /** A (new) layout, and what is known of writer schemas under it; the schemas replace those of the same key. */
+  | { readonly type: 'layout'; readonly table: number; readonly layout: Layout; readonly schemas: readonly SchemaAnswer[] }
+  /** Closes the table's open files and reports what they hold. */
+  | { readonly type: 'cut'; readonly table: number; readonly cut: number }
+  /** Drops all that is open of the table; its lanes go on at new positions under new generations. */
+  | { readonly type: 'reset'; readonly table: number; readonly lanes: readonly { readonly lane: number; readonly start: number; readonly generation: number }[] }
+  /** Bytes of encoded file parts that the store has taken. */
+  | { readonly type: 'uploaded'; readonly bytes: number };
+
+/** A decoder's source, or why records of this writer schema cannot be decoded (they become dead letters). */
+export type SchemaAnswer =
+  | { readonly key: SchemaKey; readonly bound: BoundSchema }
+  | { readonly key: SchemaKey; readonly refused: { readonly code: ErrorCode; readonly reason: string } };
+
+export type FromWorker =
+  /** Fetched bytes that are done with. */
+  | { readonly type: 'released'; readonly bytes: number }
+  /** The lane stands at `next`: everything before it is in the open checkpoint. */
+  | { readonly type: 'position'; readonly table: number; readonly lane: number; readonly generation: number; readonly next: number; readonly records: number; readonly maxTimestamp: number }
+  | { readonly type: 'need-layout'; readonly table: number }
+  | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey }
+  | { readonly type: 'sample'; readonly table: number; readonly shape: Shape; readonly records: number }
+  | { readonly type: 'need-fields'; readonly table: number; readonly key: SchemaKey; readonly fields: StructType }
+  | { readonly type: 'file'; readonly table: number; readonly file: number; readonly partition: ReadonlyMap<number, PartitionValue> }
+  | { readonly type: 'part'; readonly table: number; readonly file: number; readonly bytes: Uint8Array }
+  | { readonly type: 'file-end'; readonly table: number; readonly file: number; readonly metrics: FileMetrics }
+  | { readonly type: 'file-abort'; readonly table: number; readonly file: number }
+  | { readonly type: 'cut-done'; readonly table: number; readonly cut: number; readonly ranges: readonly OffsetRange[]; readonly deadLetters: readonly DeadLetter[]; readonly schemaId: number | null }
+  /** Bytes of columns and encoded pages held by the worker for the table. */
+  | { readonly type: 'held'; readonly table: number; readonly bytes: number; readonly rows: number; readonly deadLetters: number }
+  /** A lane, or the whole table when `lane` is null, cannot go on. */
+  | { readonly type: 'failed'; readonly table: number; readonly lane: number | null; readonly code: ErrorCode; readonly message: string; readonly where: Readonly<Record<string, string | number>> };
