@@ -110,6 +110,7 @@ export interface TableOptions {
   readonly numbers: 'auto' | 'double' | `decimal(${number}, ${number})`;
   readonly inferRecords: number;
   readonly inferTime: number;
+  readonly naming: NamingOptions;
 }
 
 export interface FormatOptions {
@@ -126,7 +127,6 @@ export interface TableRule extends TableOptions {
   readonly topicPattern: RegExp | null;
   /** Template with `$1` … for patterns; null: named after the topic. */
   readonly table: string | null;
-  readonly naming: NamingOptions;
 }
 
 export interface NamingOptions {

@@ -1,0 +1,60 @@
+import type { Option } from './option.ts';
+import { duration, numbersType, oneOf, patternType, size, startFromType, text } from './option-types.ts';
+import { parsePartitionTerm, partitionTermForm } from './partition-term.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const second = 1000;
+const minute = 60 * second;
+
+const formats = ['auto', 'avro', 'json'] as const;
+
+/** Options that a table rule may set and that `defaults` sets for all rules. */
+export const tableOptions: readonly Option[] = [
+  { key: 'catalog', type: text, help: 'Name of the catalog, from `catalogs`.', defaultText: 'the only one in `catalogs`', example: 'lake' },
+  { key: 'namespace', type: text, default: 'default', help: 'Namespace of tables whose name has no dot.' },
+  { key: 'branch', type: text, default: 'main', help: 'Branch that is written.' },
+  { key: 'value', type: { kind: 'object', short: 'format', options: [{ key: 'format', type: oneOf(...formats), default: 'auto', help: '`auto`: Avro where the record carries a schema id and a registry is configured, else JSON.' }] }, default: {}, help: 'How record values are decoded.' },
+  { key: 'key', type: { kind: 'object', short: 'format', switch: true, options: [{ key: 'format', type: oneOf(...formats), default: 'auto', help: 'As of `value.format`.' }] }, nullable: true, help: 'Decodes record keys into the struct column `_key`; off: the bytes stand in `_kafka.key` only.', defaultText: 'off', example: { format: 'avro' } },
+  { key: 'startFrom', type: startFromType, default: 'earliest', help: 'Where a table without offsets begins. Applies once; afterwards the table itself says where to go on.' },
+  { key: 'commitInterval', type: duration(100, 30 * minute), default: '60s', help: 'Longest time between commits while records come in: the freshness of the table.' },
+  { key: 'targetFileSize', type: size(64 * KiB, 4 * GiB), default: '128MiB', help: 'Size at which a data file is closed before the commit interval is over.' },
+  { key: 'rowGroupSize', type: size(64 * KiB, GiB), default: '16MiB', help: 'Compressed size at which a Parquet row group is closed; at most `targetFileSize`.' },
+  { key: 'compression', type: oneOf('zstd', 'snappy', 'gzip', 'none'), default: 'zstd', help: 'Compression of Parquet pages.' },
+  { key: 'compressionLevel', type: { kind: 'integer', min: 1, max: 19 }, defaultText: '1 for zstd, 6 for gzip', example: 1, help: 'zstd 1–19, gzip 1–9.' },
+  { key: 'partitionBy', type: { kind: 'strings', min: 0, accepts: (term) => parsePartitionTerm(term) !== null, form: partitionTermForm }, default: [], example: ['day(created_at)', 'bucket(16, customer_id)'], help: 'Partition spec of a table that is created; an existing table keeps its own.' },
+  { key: 'metadataColumns', type: oneOf('struct', 'flat', 'off'), default: 'struct', help: 'Topic, partition, offset, timestamp, key and headers: as a struct `_kafka`, as columns `_kafka_offset` …, or not at all (then `verify --deep` cannot read them).' },
+  { key: 'onIncompatible', type: oneOf('dead-letter', 'stop', 'new-column'), default: 'dead-letter', help: 'What to do with a schema change that Iceberg cannot express.' },
+  { key: 'onBadRecord', type: oneOf('dead-letter', 'stop'), default: 'dead-letter', help: 'What to do with a record that cannot be represented.' },
+  { key: 'onMissingOffsets', type: oneOf('stop', 'skip'), default: 'stop', help: 'What to do when retention deleted records that were not read yet; `skip` records the gap in the table.' },
+  { key: 'onDropped', type: oneOf('stop', 'recreate', 'ignore'), default: 'stop', help: 'What to do when someone dropped a column that records still have.' },
+  { key: 'properties', type: { kind: 'stringMap' }, default: {}, example: { 'write.metadata.previous-versions-max': '100' }, help: 'Table properties set when a table is created.' },
+  { key: 'required', type: { kind: 'boolean' }, default: false, help: 'Keeps columns required where the source schema says so; a tombstone is then a dead letter.' },
+  { key: 'timeOfDay', type: oneOf('time', 'long', 'string'), default: 'time', help: 'Column type of a time of day; Spark cannot load a table that has a `time` column.' },
+  { key: 'nanos', type: oneOf('micros', 'long', 'error'), default: 'micros', help: 'Nanosecond timestamps: cut to microseconds (what is cut is counted), kept as a long, or refused.' },
+  { key: 'unions', type: oneOf('optional', 'struct'), default: 'optional', help: '`struct`: a union of null and one type is a struct from the start, so that types can be added to it later.' },
+  { key: 'numbers', type: numbersType, default: 'auto', help: 'Column type of numbers in JSON without schema; `auto`: long, or double once a fraction is seen.' },
+  { key: 'inferRecords', type: { kind: 'integer', min: 1, max: 1_000_000 }, default: 10_000, help: 'Records of JSON without schema looked at before its columns are decided.' },
+  { key: 'inferTime', type: duration(100, 5 * minute), default: '5s', help: 'Longest wait for these records.' },
+  {
+    key: 'naming',
+    type: {
+      kind: 'object',
+      options: [
+        { key: 'case', type: oneOf('keep', 'lower'), default: 'keep', help: 'Case of names that are made from topics.' },
+        { key: 'replace', type: { kind: 'stringMap' }, default: {}, example: { '-': '_' }, help: 'Texts replaced in names that are made from topics, before they are split at dots.' },
+      ],
+    },
+    default: {},
+    help: 'How topic names become table names.',
+  },
+];
+
+/** Options that only a table rule has. */
+export const ruleOptions: readonly Option[] = [
+  { key: 'topic', type: { kind: 'string', pattern: /^[A-Za-z0-9._-]{1,249}$/, form: 'a topic name' }, example: 'shop.orders', help: 'The topic. This line alone makes it a table of the same name.' },
+  { key: 'topicPattern', type: patternType, example: '^shop\\.(.+)\\.v(\\d+)$', help: 'In place of `topic`: every topic that matches, also those that appear later. Searched as written: anchor it with ^ and $.' },
+  { key: 'table', type: text, example: 'shop.orders', help: 'Namespace and name of the table; `$1` … are the groups of `topicPattern`. Left out: named after the topic.' },
+  { key: 'location', type: text, nullable: true, example: 's3://lake/warehouse/shop/orders', help: 'Where a table that is created keeps its files; left out: the catalog decides.' },
+];
