@@ -1,0 +1,118 @@
+// `npm test` and its parts. Plain JavaScript for whichever Node the system has; the tests run on Node 24. See test/README.md.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureInstalled, findNode, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
+
+const usage = 'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | test:real | bench, each [-- arguments]';
+
+const [command = 'all', ...given] = process.argv.slice(2);
+
+/** Takes `--seeds N` or `--seeds=N` out of the arguments: how many seeds each simulation runs. */
+function takeSeeds(args) {
+  const at = args.findIndex((arg) => arg === '--seeds' || arg.startsWith('--seeds='));
+  if (at < 0) return args;
+  const inline = args[at].includes('=');
+  const seeds = inline ? args[at].slice('--seeds='.length) : args[at + 1];
+  if (!/^[1-9]\d*$/.test(seeds ?? '')) throw new Error('--seeds needs a positive number');
+  process.env.TABLETOPIC_SEEDS = seeds;
+  return args.toSpliced(at, inline ? 1 : 2);
+}
+
+/** Runs vitest on some of its projects; the totals come from its JSON report. */
+async function vitest(node, projects, args) {
+  const dir = mkdtempSync(join(tmpdir(), 'tabletopic-report-'));
+  const report = join(dir, 'report.json');
+  const file = process.env.GITHUB_ACTIONS ? 'github-actions' : 'default';
+  const child = spawn(
+    node,
+    [
+      ...nodeOptions,
+      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      '--config',
+      join(root, 'test', 'vitest.config.ts'),
+      ...projects.flatMap((project) => ['--project', project]),
+      `--reporter=${file}`,
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      '--passWithNoTests',
+      ...args,
+    ],
+    { cwd: root, stdio: 'inherit' },
+  );
+  // A Ctrl-C reaches vitest itself, which then stops the servers; wait for it to do so.
+  const ignore = () => {};
+  process.on('SIGINT', ignore);
+  const forward = () => child.kill('SIGTERM');
+  process.on('SIGTERM', forward);
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (exit, signal) => resolve(exit ?? signal));
+  });
+  process.off('SIGINT', ignore);
+  process.off('SIGTERM', forward);
+  try {
+    return { code, ...totals(JSON.parse(readFileSync(report, 'utf8'))) };
+  } catch {
+    return { code, passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** A file that could not be run counts as one failed test. */
+function totals(report) {
+  const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+function toolsMissing(node) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(node, [...nodeOptions, join(root, 'test', 'real', 'missing.ts')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let out = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (out += text));
+    child.once('error', reject);
+    child.once('exit', () => resolve(out.trim()));
+  });
+}
+
+/** Real tests run where what they need is there; else one line says which were left out and why, which fails with CI=true. */
+async function real(node, args) {
+  const missing = await toolsMissing(node);
+  if (missing === '') return await vitest(node, ['real'], args);
+  console.log(`left out: the tests against real servers (test/**/*.real.test.ts): missing ${missing}`);
+  const fails = command === 'real' || process.env.CI === 'true';
+  return { code: fails ? 1 : 0, passed: 0, failed: fails ? 1 : 0, skipped: 0 };
+}
+
+async function main() {
+  if (!['all', 'unit', 'sim', 'real', 'bench'].includes(command)) {
+    console.error(usage);
+    process.exit(2);
+  }
+  const args = takeSeeds(given);
+  await ensureInstalled();
+  const node = findNode();
+  if (command === 'bench')
+    return await runAndExit(node, [...nodeOptions, join(root, 'test', 'bench', 'main.ts'), ...args]);
+
+  const results = [];
+  if (command !== 'real') results.push(await vitest(node, command === 'all' ? ['unit', 'sim'] : [command], args));
+  const stopped = results.some((r) => typeof r.code === 'string');
+  if (!stopped && (command === 'all' || command === 'real')) results.push(await real(node, args));
+
+  const sum = (what) => results.reduce((total, r) => total + r[what], 0);
+  const failed = results.some((r) => r.code !== 0);
+  console.log(`tests: ${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
+  process.exit(failed ? 1 : 0);
+}
+
+await orFail(main);

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+// The suffix of a test file says what it needs: see test/README.md.
+const sim = 'test/**/*.sim.test.ts';
+const real = 'test/**/*.real.test.ts';
+
+/** kafkajs asks for timers in the past on current Node; the warning says nothing about us. */
+const execArgv = ['--disable-warning=TimeoutNegativeWarning'];
+
+export default defineConfig({
+  test: {
+    root: join(import.meta.dirname, '..'),
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [sim, real],
+          pool: 'forks',
+          execArgv,
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'sim',
+          include: [sim],
+          pool: 'forks',
+          execArgv,
+          testTimeout: 600_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: [real],
+          globalSetup: ['test/real/setup.ts'],
+          pool: 'forks',
+          execArgv,
+          // One file at a time: the servers share the machine with the tests.
+          maxWorkers: 1,
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
