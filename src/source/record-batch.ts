@@ -1,3 +1,26 @@
+/** Bytes before the records section of a batch in format v2 (KIP-98). */
+export const RECORD_BATCH_HEADER = 61;
+
+/** Where the fields of a batch header stand. `length` counts from `leaderEpoch` on, the checksum from `attributes` on. */
+export const BatchField = {
+  baseOffset: 0,
+  length: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  recordCount: 57,
+} as const;
+
+/** Bits of a batch's attributes. */
+export const BatchFlag = { codecMask: 7, logAppendTime: 8, transactional: 16, control: 32, deleteHorizon: 64 } as const;
+
 /**
  * Positions of the records of one record batch (Kafka record format v2, KIP-98) in reused arrays: no object per record.
  * `bytes` holds the decompressed records section; starts are indexes into it. A length of -1 is null.
