@@ -111,12 +111,12 @@ export function findNode() {
 /**
  * Runs a command on our terminal and ends as it ends. Signals are handed on, once each: a Ctrl-C reaches npm, this process and
  * its children together, and npm passes its own copy on too, but to the service a second signal means "stop at once". So the
- * child has a process group of its own, and copies within a moment are one signal. Where util-linux is there, the child also
- * drains when this process is killed outright.
+ * child has a process group of its own, and copies within a moment are one signal. Where util-linux is there, the child does
+ * not outlive this process when that is killed outright.
  */
 export async function runAndExit(command, args, options = {}) {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
-  const [file, argv] = setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'TERM', command, ...args]];
+  const [file, argv] = setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', command, ...args]];
   const child = spawn(file, argv, { stdio: 'inherit', detached: true, ...options });
   const last = new Map();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
