@@ -87,11 +87,14 @@ export class Environment {
 export class Stack extends Environment {
   readonly servers: Servers;
   readonly dir: string;
+  /** Servers die with this process; so does their data. */
+  readonly #wipe = (): void => rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 });
 
   constructor(addresses: Addresses, servers: Servers, dir: string) {
     super(addresses);
     this.servers = servers;
     this.dir = dir;
+    process.on('exit', this.#wipe);
   }
 
   /** The handle of a server that was asked for. */
@@ -103,7 +106,8 @@ export class Stack extends Environment {
     const { kafka, s3, catalog, registry, postgres } = this.servers;
     await Promise.all([kafka, catalog, registry, postgres].map(async (s) => await s?.stop()));
     await s3?.stop();
-    rmSync(this.dir, { recursive: true, force: true });
+    this.#wipe();
+    process.off('exit', this.#wipe);
   }
 }
 
