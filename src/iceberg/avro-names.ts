@@ -1,15 +1,10 @@
+import { sanitizeName } from '../schema/sanitize.ts';
+
 /**
- * A column name as Avro allows it, sanitised as Java's `AvroSchemaUtil.makeCompatibleName` does: a leading digit gets an
- * underscore, any other character becomes `_x` and its UTF-16 code in hexadecimal. Letters outside ASCII, which Java keeps,
- * are replaced too: readers go by field id.
+ * A name as Avro allows it: sanitised as Java does, and letters outside ASCII, which Java keeps, replaced in the same way.
+ * The name only has to be valid: readers go by field id.
  */
 export function avroName(name: string): string {
-  let out = '';
-  for (let i = 0; i < name.length; i++) {
-    const c = name[i]!;
-    if (/[A-Za-z_]/.test(c)) out += c;
-    else if (/[0-9]/.test(c)) out += i === 0 ? `_${c}` : c;
-    else out += `_x${c.charCodeAt(0).toString(16).toUpperCase()}`;
-  }
-  return out === '' ? '_' : out;
+  const ascii = sanitizeName(name).replace(/[^A-Za-z0-9_]/g, (letter) => `_x${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  return ascii === '' ? '_' : ascii;
 }

@@ -1,0 +1,109 @@
+import type { FileIO } from '../io/file-io.ts';
+import type { Ids } from '../ports.ts';
+import { currentSchema } from './metadata.ts';
+import { EntryStatus, ManifestContent } from './manifest-types.ts';
+import type { ManifestEntry, ManifestFile } from './manifest-types.ts';
+import { encodeManifestList, readManifestList } from './manifest-list.ts';
+import { readManifest, writeManifest } from './manifest.ts';
+import { branchHead } from './ancestry.ts';
+import { planMerge } from './merge.ts';
+import { planAppend } from './snapshot.ts';
+import type { AppendInput, AppendPlan } from './snapshot.ts';
+
+export type AppendAttempt = Omit<AppendInput, 'parentManifests' | 'manifestListLocation'> & {
+  /** A new location in the table's metadata folder. */
+  readonly metadataLocation: (name: string) => string;
+  /** Number of this attempt, for the manifest list's name. */
+  readonly attempt: number;
+  /** Entries of manifest lists that were read before, by location: a list never changes. */
+  readonly listCache?: Map<string, readonly ManifestFile[]>;
+};
+
+export interface WrittenAppend extends AppendPlan {
+  /** The manifest list, and manifests merged in this attempt: garbage when the attempt is refused. */
+  readonly files: readonly string[];
+}
+
+/**
+ * One attempt of an append: reads the parent's manifest list, merges small manifests when there are enough, writes the
+ * new list. Only these are written anew when a commit is tried again (invariant 5).
+ */
+export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): Promise<WrittenAppend> {
+  const { metadata, branch, manifests, metadataLocation, snapshotId } = input;
+  const head = branchHead(metadata, branch);
+  const parentList = metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === head)?.['manifest-list'];
+  const parents = parentList === undefined ? [] : await parentEntries(io, parentList, input.listCache);
+  const files: string[] = [];
+  const parentManifests: ManifestFile[] = [];
+  for (const group of planMerge(parents, manifests.length, metadata.properties ?? {})) {
+    if (group.length === 1) {
+      parentManifests.push(group[0]!);
+      continue;
+    }
+    const location = metadataLocation(`${ids.uuid()}-m0.avro`);
+    files.push(location);
+    parentManifests.push(await mergeManifests(io, location, group, input));
+  }
+  const manifestListLocation = metadataLocation(`snap-${snapshotId}-${input.attempt}-${ids.uuid()}.avro`);
+  const plan = planAppend({ ...input, parentManifests, manifestListLocation });
+  const bytes = await encodeManifestList(plan.manifestList, {
+    snapshotId,
+    parentSnapshotId: plan.parentSnapshotId,
+    sequenceNumber: plan.snapshot['sequence-number']!,
+    formatVersion: metadata['format-version'],
+    firstRowId: plan.snapshot['first-row-id'] ?? null,
+  });
+  await io.write(manifestListLocation, bytes);
+  return { ...plan, files: [...files, manifestListLocation] };
+}
+
+async function parentEntries(io: FileIO, location: string, cache: AppendAttempt['listCache']): Promise<readonly ManifestFile[]> {
+  const known = cache?.get(location);
+  if (known) return known;
+  const entries = await Promise.all((await readManifestList(io, location)).map((manifest) => counted(io, manifest)));
+  cache?.set(location, entries);
+  return entries;
+}
+
+/** Lists of format v1 may lack counts, which v2 requires: a wrong zero would hide the files from readers. */
+async function counted(io: FileIO, manifest: ManifestFile): Promise<ManifestFile> {
+  const { addedFiles, existingFiles, deletedFiles, addedRows, existingRows, deletedRows } = manifest;
+  if (![addedFiles, existingFiles, deletedFiles, addedRows, existingRows, deletedRows].includes(null)) return manifest;
+  const files = [0, 0, 0];
+  const rows = [0, 0, 0];
+  for (const entry of await readManifest(io, manifest)) {
+    files[entry.status]!++;
+    rows[entry.status]! += entry.file.recordCount;
+  }
+  return {
+    ...manifest,
+    addedFiles: files[EntryStatus.added]!,
+    existingFiles: files[EntryStatus.existing]!,
+    deletedFiles: files[EntryStatus.deleted]!,
+    addedRows: rows[EntryStatus.added]!,
+    existingRows: rows[EntryStatus.existing]!,
+    deletedRows: rows[EntryStatus.deleted]!,
+  };
+}
+
+/** Entries of deleted files are left behind, the others become EXISTING with explicit snapshot id and sequence numbers. */
+async function mergeManifests(io: FileIO, location: string, group: readonly ManifestFile[], { metadata }: AppendAttempt): Promise<ManifestFile> {
+  const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === group[0]!.specId)!;
+  const entries: ManifestEntry[] = [];
+  for (const manifest of group) {
+    let nextRowId = manifest.firstRowId ?? null;
+    for (const entry of await readManifest(io, manifest)) {
+      if (entry.status === EntryStatus.deleted) continue;
+      let { file } = entry;
+      if (nextRowId !== null && (file.firstRowId ?? null) === null) {
+        file = { ...file, firstRowId: nextRowId };
+        nextRowId += file.recordCount;
+      }
+      entries.push({ ...entry, status: EntryStatus.existing, file });
+    }
+  }
+  const formatVersion = metadata['format-version'];
+  const merged = await writeManifest(io, location, entries, { schema: currentSchema(metadata), spec, formatVersion, content: ManifestContent.data });
+  // Files that keep their own row ids do not take new ones.
+  return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null) ? { ...merged, firstRowId: group[0]!.firstRowId! } : merged;
+}

@@ -1,0 +1,54 @@
+import { ManifestContent } from './manifest-types.ts';
+import type { ManifestFile } from './manifest-types.ts';
+
+const TARGET_SIZE = 8 * 1024 * 1024;
+const MIN_COUNT = 100;
+
+/**
+ * Groups the parent's manifests for an append, newest first: a group of one is kept as it is, larger ones are to be
+ * merged. As Java's `ManifestMergeManager`: manifests of one spec are packed, oldest first, into bins of
+ * `commit.manifest.target-size-bytes`; the newest bin waits until it has `commit.manifest.min-count-to-merge`
+ * manifests, counting `added` new ones. Manifests of delete files are never touched.
+ *
+ * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5).
+ */
+export function planMerge(parents: readonly ManifestFile[], added: number, properties: Readonly<Record<string, string>>): ManifestFile[][] {
+  const alone = parents.map((manifest) => [manifest]);
+  if (properties['commit.manifest-merge.enabled'] === 'false') return alone;
+  const targetSize = positive(properties['commit.manifest.target-size-bytes'], TARGET_SIZE);
+  const minCount = positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
+  const groups: ManifestFile[][] = [];
+  for (const specId of new Set(parents.map((manifest) => manifest.specId))) {
+    const ofSpec = parents.filter((manifest) => manifest.specId === specId && manifest.content === ManifestContent.data);
+    const bins = pack(ofSpec, targetSize);
+    bins.forEach((bin, index) => {
+      const newest = index === 0;
+      if (bin.length > 1 && (!newest || bin.length + added >= minCount)) groups.push(bin);
+      else groups.push(...bin.map((manifest) => [manifest]));
+    });
+  }
+  for (const manifest of parents) if (manifest.content !== ManifestContent.data) groups.push([manifest]);
+  return groups;
+}
+
+/** Contiguous bins, newest first, filled from the oldest manifest on. */
+function pack(manifests: readonly ManifestFile[], targetSize: number): ManifestFile[][] {
+  const bins: ManifestFile[][] = [];
+  let size = 0;
+  for (const manifest of manifests.toReversed()) {
+    const bin = bins[0];
+    if (bin && size + manifest.length <= targetSize) {
+      bin.unshift(manifest);
+      size += manifest.length;
+    } else {
+      bins.unshift([manifest]);
+      size = manifest.length;
+    }
+  }
+  return bins;
+}
+
+function positive(text: string | undefined, otherwise: number): number {
+  const value = Number(text);
+  return text !== undefined && Number.isSafeInteger(value) && value > 0 ? value : otherwise;
+}
