@@ -1,0 +1,302 @@
+import type { Vector } from '../columns/batch.ts';
+import { decimalOf } from '../schema/types.ts';
+import type { Leaf } from './schema-elements.ts';
+
+/** The smallest or largest value of a page, PLAIN-encoded without a length; `exact` is false for a kept prefix. */
+export interface Bound {
+  readonly bytes: Uint8Array;
+  readonly exact: boolean;
+}
+
+/**
+ * Smallest and largest value of the page under way. `add` takes the values `from … to-1` of a span (`values` as in
+ * `LeafSpan`); `take` gives what was found and starts over.
+ */
+export interface Bounds {
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void;
+  /** Of the dictionary entries of a page, each once: `starts[e] … starts[e] + lengths[e]` of `bytes`. */
+  addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void;
+  take(): { readonly min: Bound | null; readonly max: Bound | null; readonly nans: number };
+}
+
+/** Bytes kept of a string or binary bound where full metrics are not asked for: 16 code points of any kind. */
+export const KEPT = 64;
+
+/** Bounds for a leaf; `full` keeps whole values. None for uuid: Java's readers compare them signed (DESIGN §6). */
+export function boundsFor(leaf: Leaf, full: boolean): Bounds {
+  switch (leaf.kind) {
+    case 'bool': return new BoolBounds();
+    case 'i32': return new Int32Bounds();
+    case 'i64': return new Int64Bounds();
+    case 'f32': return new FloatBounds(4);
+    case 'f64': return new FloatBounds(8);
+    default:
+      if (leaf.type === 'uuid') return new NoBounds();
+      return new BytesBounds(leaf.kind === 'fixed' ? leaf.width : -1, decimalOf(leaf.type) !== null, full || leaf.kind === 'fixed' ? 0x7fffffff : KEPT);
+  }
+}
+
+const NOTHING = { min: null, max: null, nans: 0 } as const;
+
+class NoBounds implements Bounds {
+  add(): void {}
+  addBytes(): void {}
+  take(): typeof NOTHING {
+    return NOTHING;
+  }
+}
+
+class BoolBounds implements Bounds {
+  #seen = 0;
+
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    const { bits } = vector;
+    for (let k = from; k < to && this.#seen !== 3; k++) {
+      const i = values === null ? k : values[k]!;
+      this.#seen |= 1 << ((bits[i >> 3]! >> (i & 7)) & 1);
+    }
+  }
+
+  addBytes(): void {}
+
+  take(): ReturnType<Bounds['take']> {
+    const seen = this.#seen;
+    this.#seen = 0;
+    if (seen === 0) return NOTHING;
+    return { min: exact(Uint8Array.of((seen & 1) === 1 ? 0 : 1)), max: exact(Uint8Array.of(seen >> 1)), nans: 0 };
+  }
+}
+
+class Int32Bounds implements Bounds {
+  #any = false;
+  #min = 0;
+  #max = 0;
+
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    const { i32 } = vector;
+    let min = this.#any ? this.#min : 0x7fffffff;
+    let max = this.#any ? this.#max : -0x80000000;
+    for (let k = from; k < to; k++) {
+      const value = i32[values === null ? k : values[k]!]!;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    this.#any ||= to > from;
+    this.#min = min;
+    this.#max = max;
+  }
+
+  addBytes(): void {}
+
+  take(): ReturnType<Bounds['take']> {
+    if (!this.#any) return NOTHING;
+    this.#any = false;
+    return { min: exact(words(this.#min)), max: exact(words(this.#max)), nans: 0 };
+  }
+}
+
+class Int64Bounds implements Bounds {
+  #any = false;
+  #minLow = 0;
+  #minHigh = 0;
+  #maxLow = 0;
+  #maxHigh = 0;
+
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    const { i32 } = vector;
+    let minHigh = this.#any ? this.#minHigh : 0x7fffffff;
+    let minLow = this.#any ? this.#minLow : 0xffffffff;
+    let maxHigh = this.#any ? this.#maxHigh : -0x80000000;
+    let maxLow = this.#any ? this.#maxLow : 0;
+    for (let k = from; k < to; k++) {
+      const i = values === null ? k : values[k]!;
+      const high = i32[2 * i + 1]!;
+      const low = i32[2 * i]! >>> 0;
+      if (high < minHigh || (high === minHigh && low < minLow)) {
+        minHigh = high;
+        minLow = low;
+      }
+      if (high > maxHigh || (high === maxHigh && low > maxLow)) {
+        maxHigh = high;
+        maxLow = low;
+      }
+    }
+    this.#any ||= to > from;
+    this.#minHigh = minHigh;
+    this.#minLow = minLow;
+    this.#maxHigh = maxHigh;
+    this.#maxLow = maxLow;
+  }
+
+  addBytes(): void {}
+
+  take(): ReturnType<Bounds['take']> {
+    if (!this.#any) return NOTHING;
+    this.#any = false;
+    return { min: exact(words(this.#minLow, this.#minHigh)), max: exact(words(this.#maxLow, this.#maxHigh)), nans: 0 };
+  }
+}
+
+/** NaN is counted and never a bound; a zero becomes −0.0 below and +0.0 above, which compare equal but sort apart. */
+class FloatBounds implements Bounds {
+  readonly #size: 4 | 8;
+  #any = false;
+  #min = 0;
+  #max = 0;
+  #nans = 0;
+
+  constructor(size: 4 | 8) {
+    this.#size = size;
+  }
+
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    const from64 = this.#size === 8;
+    const { f32, f64 } = vector;
+    let min = this.#any ? this.#min : Infinity;
+    let max = this.#any ? this.#max : -Infinity;
+    let nans = 0;
+    for (let k = from; k < to; k++) {
+      const i = values === null ? k : values[k]!;
+      const value = from64 ? f64[i]! : f32[i]!;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (value !== value) nans++;
+    }
+    this.#any ||= to - from > nans;
+    this.#nans += nans;
+    this.#min = min;
+    this.#max = max;
+  }
+
+  addBytes(): void {}
+
+  take(): ReturnType<Bounds['take']> {
+    const nans = this.#nans;
+    this.#nans = 0;
+    if (!this.#any) return { min: null, max: null, nans };
+    this.#any = false;
+    return { min: exact(this.#float(this.#min === 0 ? -0 : this.#min)), max: exact(this.#float(this.#max === 0 ? 0 : this.#max)), nans };
+  }
+
+  #float(value: number): Uint8Array {
+    return new Uint8Array(this.#size === 8 ? Float64Array.of(value).buffer : Float32Array.of(value).buffer);
+  }
+}
+
+/** Byte order, unsigned (strings, binary, fixed), or two's complement (decimals). Keeps at most `kept` bytes of each. */
+class BytesBounds implements Bounds {
+  readonly #width: number;
+  readonly #signed: boolean;
+  readonly #kept: number;
+  #any = false;
+  #min = new DataView(new ArrayBuffer(KEPT + 8));
+  #max = new DataView(new ArrayBuffer(KEPT + 8));
+  #minLength = 0;
+  #maxLength = 0;
+  #minExact = true;
+  #maxExact = true;
+  /** Bytes that min and max share from the start. */
+  #shared = 0;
+
+  constructor(width: number, signed: boolean, kept: number) {
+    this.#width = width;
+    this.#signed = signed;
+    this.#kept = kept;
+  }
+
+  add(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    const { bytes, offsets } = vector;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const width = this.#width;
+    for (let k = from; k < to; k++) {
+      const i = values === null ? k : values[k]!;
+      if (width < 0) this.addBytes(bytes, view, offsets[i]!, offsets[i + 1]! - offsets[i]!);
+      else this.addBytes(bytes, view, i * width, width);
+    }
+  }
+
+  addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void {
+    const kept = length < this.#kept ? length : this.#kept;
+    if (!this.#any) {
+      this.#any = true;
+      this.#setMin(bytes, start, kept, length);
+      this.#setMax(bytes, start, kept, length);
+      this.#shared = kept;
+      return;
+    }
+    const at = mismatch(view, start, kept, this.#min, 0, this.#minLength);
+    const toMin = this.#order(view, start, kept, at, this.#min, this.#minLength);
+    if (toMin < 0) {
+      this.#setMin(bytes, start, kept, length);
+      this.#shared = mismatch(this.#min, 0, this.#minLength, this.#max, 0, this.#maxLength);
+      return;
+    }
+    if (toMin === 0 && length === kept) this.#minExact = true;
+    // Where the value leaves min before min and max part, it leaves max in the same place and direction.
+    if (at < this.#shared) {
+      if (toMin > 0) {
+        this.#setMax(bytes, start, kept, length);
+        this.#shared = at;
+      }
+      return;
+    }
+    const there = this.#shared + mismatch(view, start + this.#shared, kept - this.#shared, this.#max, this.#shared, this.#maxLength - this.#shared);
+    const toMax = this.#order(view, start, kept, there, this.#max, this.#maxLength);
+    if (toMax > 0) {
+      this.#setMax(bytes, start, kept, length);
+      this.#shared = mismatch(this.#min, 0, this.#minLength, this.#max, 0, this.#maxLength);
+    } else if (toMax === 0 && length > kept) this.#maxExact = false;
+  }
+
+  take(): ReturnType<Bounds['take']> {
+    if (!this.#any) return NOTHING;
+    this.#any = false;
+    return {
+      min: { bytes: new Uint8Array(this.#min.buffer.slice(0, this.#minLength)), exact: this.#minExact },
+      max: { bytes: new Uint8Array(this.#max.buffer.slice(0, this.#maxLength)), exact: this.#maxExact },
+      nans: 0,
+    };
+  }
+
+  /** Sign of value − bound, given the first place where they differ. */
+  #order(view: DataView, start: number, length: number, at: number, bound: DataView, boundLength: number): number {
+    if (at === length || at === boundLength) return length - boundLength;
+    if (at === 0 && this.#signed) return view.getInt8(start) - bound.getInt8(0);
+    return view.getUint8(start + at) - bound.getUint8(at);
+  }
+
+  #setMin(bytes: Uint8Array, start: number, kept: number, length: number): void {
+    this.#min = copied(this.#min, bytes, start, kept);
+    this.#minLength = kept;
+    this.#minExact = kept === length;
+  }
+
+  #setMax(bytes: Uint8Array, start: number, kept: number, length: number): void {
+    this.#max = copied(this.#max, bytes, start, kept);
+    this.#maxLength = kept;
+    this.#maxExact = kept === length;
+  }
+}
+
+function copied(to: DataView<ArrayBuffer>, bytes: Uint8Array, start: number, length: number): DataView<ArrayBuffer> {
+  const view = to.byteLength >= length + 8 ? to : new DataView(new ArrayBuffer(length * 2 + 8));
+  new Uint8Array(view.buffer).set(bytes.subarray(start, start + length));
+  return view;
+}
+
+/** Index of the first byte in which `a` and `b` differ, or the length of the shorter. */
+function mismatch(a: DataView, aStart: number, aLength: number, b: DataView, bStart: number, bLength: number): number {
+  const length = aLength < bLength ? aLength : bLength;
+  let i = 0;
+  while (i + 4 <= length && a.getInt32(aStart + i, true) === b.getInt32(bStart + i, true)) i += 4;
+  while (i < length && a.getUint8(aStart + i) === b.getUint8(bStart + i)) i++;
+  return i;
+}
+
+function exact(bytes: Uint8Array): Bound {
+  return { bytes, exact: true };
+}
+
+function words(...values: number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(values).buffer);
+}

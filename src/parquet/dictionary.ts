@@ -1,0 +1,214 @@
+import { ByteBuffer } from './byte-buffer.ts';
+
+/**
+ * The dictionary of a column chunk: PLAIN-encoded distinct values, found by an open-addressing hash table over typed
+ * arrays. No key object per value. One class for all widths; `width` is the bytes of a value, -1 for variable length
+ * (stored with its 4-byte length in front, as PLAIN asks).
+ */
+export class Dictionary {
+  readonly width: number;
+  readonly values: ByteBuffer = new ByteBuffer();
+  size = 0;
+  /** For variable length: where in `values` the bytes of an entry start. */
+  starts: Int32Array = new Int32Array(0);
+  lengths: Int32Array = new Int32Array(0);
+  #hashes: Int32Array = new Int32Array(0);
+  /** Entry + 1 by slot; 0 is free. */
+  #slots: Int32Array = new Int32Array(0);
+  #mask = 0;
+
+  constructor(width: number) {
+    this.width = width;
+  }
+
+  /** Memory held, bytes. */
+  get heldBytes(): number {
+    return this.values.capacity + 4 * (this.starts.length + this.lengths.length + this.#hashes.length + this.#slots.length);
+  }
+
+  /** Entries of 4-byte values `source[i]` into `out` from `at`. */
+  encode32(source: Int32Array, values: Int32Array | null, from: number, to: number, out: Int32Array, at: number): void {
+    this.#prepare(to - from, 4);
+    const { values: store } = this;
+    let slots = this.#slots;
+    let last = 0;
+    let lastEntry = -1;
+    for (let k = from; k < to; k++) {
+      const value = source[values === null ? k : values[k]!]!;
+      if (lastEntry >= 0 && value === last) {
+        out[at++] = lastEntry;
+        continue;
+      }
+      const hash = mix(value);
+      let slot = hash & this.#mask;
+      let entry = slots[slot]! - 1;
+      while (entry >= 0 && store.view.getInt32(entry * 4, true) !== value) {
+        slot = (slot + 1) & this.#mask;
+        entry = slots[slot]! - 1;
+      }
+      if (entry < 0) {
+        entry = this.size++;
+        store.int32(value);
+        this.#hashes[entry] = hash;
+        slots[slot] = entry + 1;
+        if (this.size * 2 > this.#mask) slots = this.#rehash();
+      }
+      last = value;
+      lastEntry = entry;
+      out[at++] = entry;
+    }
+  }
+
+  /** Entries of 8-byte values `source[2i], source[2i+1]` into `out` from `at`. */
+  encode64(source: Int32Array, values: Int32Array | null, from: number, to: number, out: Int32Array, at: number): void {
+    this.#prepare(to - from, 8);
+    const { values: store } = this;
+    let slots = this.#slots;
+    let lastLow = 0;
+    let lastHigh = 0;
+    let lastEntry = -1;
+    for (let k = from; k < to; k++) {
+      const i = values === null ? k : values[k]!;
+      const low = source[2 * i]!;
+      const high = source[2 * i + 1]!;
+      if (lastEntry >= 0 && low === lastLow && high === lastHigh) {
+        out[at++] = lastEntry;
+        continue;
+      }
+      const hash = mix(low ^ mix(high));
+      let slot = hash & this.#mask;
+      let entry = slots[slot]! - 1;
+      while (entry >= 0 && (store.view.getInt32(entry * 8, true) !== low || store.view.getInt32(entry * 8 + 4, true) !== high)) {
+        slot = (slot + 1) & this.#mask;
+        entry = slots[slot]! - 1;
+      }
+      if (entry < 0) {
+        entry = this.size++;
+        store.int32(low);
+        store.int32(high);
+        this.#hashes[entry] = hash;
+        slots[slot] = entry + 1;
+        if (this.size * 2 > this.#mask) slots = this.#rehash();
+      }
+      lastLow = low;
+      lastHigh = high;
+      lastEntry = entry;
+      out[at++] = entry;
+    }
+  }
+
+  /**
+   * Entries of byte strings into `out` from `at`: `offsets[i] … offsets[i+1]` of `bytes`, or for a fixed width
+   * `i * width …`. At least 4 bytes must be readable after the last value (the slack of vectors).
+   */
+  encodeBytes(bytes: Uint8Array, offsets: Int32Array, values: Int32Array | null, from: number, to: number, out: Int32Array, at: number): void {
+    this.#prepare(to - from, 0);
+    const { width, values: store } = this;
+    const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let slots = this.#slots;
+    let lastEntry = -1;
+    for (let k = from; k < to; k++) {
+      const i = values === null ? k : values[k]!;
+      const start = width < 0 ? offsets[i]! : i * width;
+      const length = width < 0 ? offsets[i + 1]! - start : width;
+      if (lastEntry >= 0 && this.#equals(lastEntry, source, start, length)) {
+        out[at++] = lastEntry;
+        continue;
+      }
+      const hash = hashBytes(source, start, length);
+      let slot = hash & this.#mask;
+      let entry = slots[slot]! - 1;
+      while (entry >= 0 && (this.#hashes[entry] !== hash || !this.#equals(entry, source, start, length))) {
+        slot = (slot + 1) & this.#mask;
+        entry = slots[slot]! - 1;
+      }
+      if (entry < 0) {
+        entry = this.size++;
+        if (width < 0) store.int32(length);
+        this.starts[entry] = store.length;
+        this.lengths[entry] = length;
+        this.#hashes[entry] = hash;
+        store.append(bytes.subarray(start, start + length));
+        slots[slot] = entry + 1;
+        if (this.size * 2 > this.#mask) slots = this.#rehash();
+      }
+      lastEntry = entry;
+      out[at++] = entry;
+    }
+  }
+
+  /** PLAIN encoding of entries, in order: what pages hold once the dictionary is given up. */
+  plain(entries: Int32Array, count: number, out: ByteBuffer): void {
+    const { width, values: store } = this;
+    for (let k = 0; k < count; k++) {
+      const entry = entries[k]!;
+      const start = width < 0 ? this.starts[entry]! - 4 : entry * width;
+      const length = width < 0 ? this.lengths[entry]! + 4 : width;
+      out.append(store.bytes.subarray(start, start + length));
+    }
+  }
+
+  #equals(entry: number, source: DataView, start: number, length: number): boolean {
+    if (this.lengths[entry] !== length) return false;
+    const { view } = this.values;
+    const own = this.starts[entry]!;
+    let i = 0;
+    for (; i + 4 <= length; i += 4) if (view.getInt32(own + i, true) !== source.getInt32(start + i, true)) return false;
+    for (; i < length; i++) if (view.getUint8(own + i) !== source.getUint8(start + i)) return false;
+    return true;
+  }
+
+  /** Room for `count` new entries, so that the loops only look after the hash table. */
+  #prepare(count: number, width: number): void {
+    if (this.#slots.length === 0) {
+      this.#slots = new Int32Array(256);
+      this.#mask = 255;
+    }
+    if (width > 0) this.values.reserve(Math.min(count, 64) * width);
+    const need = this.size + count;
+    if (need <= this.#hashes.length) return;
+    const room = Math.max(need, this.#hashes.length * 2);
+    this.#hashes = grown(this.#hashes, room);
+    if (width > 0) return;
+    this.starts = grown(this.starts, room);
+    this.lengths = grown(this.lengths, room);
+  }
+
+  #rehash(): Int32Array {
+    const slots = new Int32Array(this.#slots.length * 4);
+    const mask = slots.length - 1;
+    for (let entry = 0; entry < this.size; entry++) {
+      let slot = this.#hashes[entry]! & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = entry + 1;
+    }
+    this.#slots = slots;
+    this.#mask = mask;
+    return slots;
+  }
+}
+
+function grown(from: Int32Array, length: number): Int32Array {
+  const to = new Int32Array(length);
+  to.set(from);
+  return to;
+}
+
+function mix(value: number): number {
+  let h = Math.imul(value ^ (value >>> 16), 0x45d9f3b);
+  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  return h ^ (h >>> 14);
+}
+
+function hashBytes(view: DataView, start: number, length: number): number {
+  let h = length;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    h = Math.imul(h ^ view.getInt32(start + i, true), 0x9e3779b1 | 0);
+    h ^= h >>> 15;
+  }
+  const rest = length - i;
+  // The last bytes as the low ones of a word that reaches past the value.
+  if (rest > 0) h = Math.imul(h ^ (view.getInt32(start + i, true) & ((1 << (rest * 8)) - 1)), 0x9e3779b1 | 0);
+  return mix(h);
+}

@@ -1,0 +1,132 @@
+import type { Vector } from '../columns/batch.ts';
+
+/**
+ * What one leaf gets from a batch: its levels and which of its values are present (Dremel shredding, Parquet format
+ * "Nested Encoding"). Null arrays stand for the common cases, which then cost nothing per value.
+ */
+export interface LeafSpan {
+  readonly vector: Vector;
+  /** Level entries: one a row, more below repeated nodes. */
+  readonly entries: number;
+  /** Null: all entries stand at the maximum level. */
+  readonly definition: Uint8Array | null;
+  /** Null: not below a repeated node, each entry is a row. */
+  readonly repetition: Uint8Array | null;
+  /** Indexes of the present values in the vector, in order. Null: values `0 … count-1`. */
+  readonly values: Int32Array | null;
+  /** Present values. */
+  readonly count: number;
+}
+
+/**
+ * The state of a walk at one node. `index` says where each entry's value stands in the node's vector; -1 where a node
+ * above is null or an empty list. Null arrays: all entries stand at level `level`, entry i is value i.
+ */
+interface Walk {
+  readonly entries: number;
+  readonly level: number;
+  readonly definition: Uint8Array | null;
+  readonly repetition: Uint8Array | null;
+  readonly depth: number;
+  readonly index: Int32Array | null;
+}
+
+/** Shreds one top-level column; calls `leaf` for each of its leaves, in depth-first order. */
+export function shred(column: Vector, rows: number, leaf: (span: LeafSpan) => void): void {
+  visit(column, { entries: rows, level: 0, definition: null, repetition: null, depth: 0, index: null }, leaf);
+}
+
+function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): void {
+  const walk = vector.validity === null ? above : throughValidity(vector.validity, above);
+  switch (vector.kind) {
+    case 'struct':
+      for (const child of vector.children) visit(child, walk, leaf);
+      return;
+    case 'list': case 'map': {
+      const inside = throughOffsets(vector.offsets, walk);
+      for (const child of vector.children) visit(child, inside, leaf);
+      return;
+    }
+    default:
+      leaf(leafSpan(vector, walk));
+  }
+}
+
+/** An optional node: present values go one level up. */
+function throughValidity(validity: Uint8Array, above: Walk): Walk {
+  const { entries, level, index } = above;
+  if (index === null && allSet(validity, entries)) return { ...above, level: level + 1 };
+  const definition = new Uint8Array(entries);
+  const next = new Int32Array(entries);
+  if (index === null) {
+    for (let i = 0; i < entries; i++) {
+      const present = (validity[i >> 3]! >> (i & 7)) & 1;
+      definition[i] = level + present;
+      next[i] = present === 1 ? i : -1;
+    }
+  } else {
+    const before = above.definition;
+    for (let i = 0; i < entries; i++) {
+      const at = index[i]!;
+      const present = at >= 0 && ((validity[at >> 3]! >> (at & 7)) & 1) === 1;
+      definition[i] = present ? level + 1 : before === null ? level : before[i]!;
+      next[i] = present ? at : -1;
+    }
+  }
+  return { ...above, level: level + 1, definition, index: next };
+}
+
+/** A repeated node: an entry becomes one entry for each element, or one without a value when there is none. */
+function throughOffsets(offsets: Int32Array, above: Walk): Walk {
+  const { entries, level, index } = above;
+  const depth = above.depth + 1;
+  let total = 0;
+  for (let i = 0; i < entries; i++) {
+    const at = index === null ? i : index[i]!;
+    const size = at < 0 ? 0 : offsets[at + 1]! - offsets[at]!;
+    total += size === 0 ? 1 : size;
+  }
+  const definition = new Uint8Array(total);
+  const repetition = new Uint8Array(total);
+  const next = new Int32Array(total);
+  let out = 0;
+  for (let i = 0; i < entries; i++) {
+    const at = index === null ? i : index[i]!;
+    const first = above.repetition === null ? 0 : above.repetition[i]!;
+    const start = at < 0 ? 0 : offsets[at]!;
+    const end = at < 0 ? 0 : offsets[at + 1]!;
+    if (start === end) {
+      definition[out] = above.definition === null ? level : above.definition[i]!;
+      repetition[out] = first;
+      next[out++] = -1;
+      continue;
+    }
+    for (let j = start; j < end; j++) {
+      definition[out] = level + 1;
+      repetition[out] = j === start ? first : depth;
+      next[out++] = j;
+    }
+  }
+  return { entries: total, level: level + 1, definition, repetition, depth, index: next };
+}
+
+function leafSpan(vector: Vector, walk: Walk): LeafSpan {
+  const { entries, definition, repetition, index } = walk;
+  if (index === null) return { vector, entries, definition: null, repetition: null, values: null, count: entries };
+  const values = new Int32Array(entries);
+  let count = 0;
+  for (let i = 0; i < entries; i++) {
+    const at = index[i]!;
+    values[count] = at;
+    count += at < 0 ? 0 : 1;
+  }
+  if (count === entries && repetition === null) return { vector, entries, definition: null, repetition, values: null, count };
+  return { vector, entries, definition, repetition, values, count };
+}
+
+function allSet(validity: Uint8Array, count: number): boolean {
+  const whole = count >> 3;
+  for (let i = 0; i < whole; i++) if (validity[i] !== 0xff) return false;
+  const rest = count & 7;
+  return rest === 0 || (validity[whole]! & ((1 << rest) - 1)) === (1 << rest) - 1;
+}

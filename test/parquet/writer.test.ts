@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import type { NestedField, PrimitiveType } from '../../src/schema/types.ts';
+import type { ParquetOptions } from '../../src/parquet/parquet.ts';
+import type { Plain } from '../columns/rows.ts';
+import { decode, encode, metadataOf, schemaOf } from './files.ts';
+
+const types: [PrimitiveType, Plain[]][] = [
+  ['boolean', [true, false, true]],
+  ['int', [0, -1, 2147483647, -2147483648]],
+  ['long', [0n, -1n, 9223372036854775807n, -9223372036854775808n]],
+  ['float', [0.5, -0, Infinity, 3.4028234663852886e38]],
+  ['double', [0.1, -0, -Infinity, 5e-324]],
+  ['date', [0, 20000, -719162]],
+  ['time', [0n, 86399999999n]],
+  ['timestamp', [0n, -1n, 1700000000123456n]],
+  ['timestamptz', [0n, -1n, 1700000000123456n]],
+  ['string', ['', 'a', 'Grüße 🌍', 'x'.repeat(200)]],
+  ['binary', [new Uint8Array(0), Uint8Array.of(0, 255), new Uint8Array(100).fill(7)]],
+  ['uuid', [new Uint8Array(16).fill(0xab), new Uint8Array(16)]],
+  ['fixed[3]', [Uint8Array.of(1, 2, 3), Uint8Array.of(255, 0, 255)]],
+  ['decimal(9, 2)', [0n, -999999999n, 999999999n]],
+  ['decimal(18, 2)', [0n, -999999999999999999n, 1n]],
+  ['decimal(38, 10)', [0n, -(10n ** 38n) + 1n, 10n ** 38n - 1n, -1n]],
+];
+
+const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({ id, name, type, required });
+
+describe('every primitive type', () => {
+  for (const [type, values] of types) {
+    for (const required of [true, false]) {
+      test(`${type} ${required ? 'required' : 'optional'}`, async () => {
+        const schema = schemaOf(field(1, 'v', type, required));
+        for (const dictionarySize of [0, 1 << 20]) {
+          const rows = Array.from({ length: 3000 }, (_, i) => ({ v: !required && i % 7 === 3 ? null : values[(i * i) % values.length]! }));
+          const { bytes } = encode(schema, rows, { dictionarySize }, 700);
+          expect(await decode(bytes, schema)).toEqual(rows);
+        }
+      });
+    }
+  }
+});
+
+describe('every codec', () => {
+  for (const compression of ['zstd', 'snappy', 'gzip', 'none'] satisfies ParquetOptions['compression'][]) {
+    test(compression, async () => {
+      const schema = schemaOf(field(1, 's', 'string'), field(2, 'n', 'long', true));
+      const rows = Array.from({ length: 5000 }, (_, i) => ({ s: `value ${i % 100} ${'='.repeat(i % 50)}`, n: BigInt(i) * 1000003n }));
+      const { bytes } = encode(schema, rows, { compression, compressionLevel: 3 });
+      expect(metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!.codec).toBe(compression === 'none' ? 'UNCOMPRESSED' : compression.toUpperCase());
+      expect(await decode(bytes, schema)).toEqual(rows);
+    });
+  }
+});
+
+test('an empty file has a schema and no row groups', async () => {
+  const schema = schemaOf(field(1, 's', 'string'));
+  const { bytes, metrics } = encode(schema, []);
+  expect(await decode(bytes, schema)).toEqual([]);
+  expect(metrics.recordCount).toBe(0);
+  expect(metrics.fileSize).toBe(bytes.length);
+  expect(metrics.splitOffsets).toEqual([]);
+});
+
+test('many pages and row groups', async () => {
+  const schema = schemaOf(field(1, 'n', 'long', true), field(2, 's', 'string'), field(3, 'low', 'string'), field(4, 'l', {
+    type: 'list', 'element-id': 5, 'element-required': false, element: 'int',
+  }));
+  const rows = Array.from({ length: 20_000 }, (_, i) => ({
+    n: BigInt(i), s: `${(i * 7919) % 10007}-${i}`, low: i % 3 === 0 ? null : `kind ${i % 5}`,
+    l: i % 4 === 0 ? null : Array.from({ length: i % 4 }, (__, k) => (k === 1 ? null : i + k)),
+  }));
+  const { bytes, metrics } = encode(schema, rows, { pageSize: 4096, rowGroupSize: 20_000, dictionarySize: 2000 }, 500);
+  const metadata = metadataOf(bytes);
+  expect(metadata.row_groups.length).toBeGreaterThan(5);
+  expect(metrics.splitOffsets.map(BigInt)).toEqual(metadata.row_groups.map((group) => group.file_offset));
+  expect(await decode(bytes, schema)).toEqual(rows);
+});
+
+test('a dictionary that fills up in the middle of a chunk gives way to plain pages', async () => {
+  const schema = schemaOf(field(1, 's', 'string', true));
+  const rows = Array.from({ length: 60_000 }, (_, i) => ({ s: i < 30_000 ? `v${i % 10}` : `long value ${i}` }));
+  const { bytes } = encode(schema, rows, { dictionarySize: 4096 });
+  const { encodings } = metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!;
+  expect(encodings).toEqual(['PLAIN', 'RLE', 'RLE_DICTIONARY']);
+  expect(await decode(bytes, schema)).toEqual(rows);
+});
+
+test('values longer than a page', async () => {
+  const schema = schemaOf(field(1, 's', 'string'));
+  const rows = Array.from({ length: 40 }, (_, i) => ({ s: `${i}`.repeat(5000) }));
+  const { bytes } = encode(schema, rows, { pageSize: 10_000 });
+  expect(await decode(bytes, schema)).toEqual(rows);
+});
+
+test('the footer says what Iceberg readers look for', () => {
+  const schema = schemaOf(
+    field(1, 'order-id', 'long', true), field(2, 'at', 'timestamptz'), field(3, 'local', 'timestamp'), field(4, 'amount', 'decimal(38, 2)'),
+    field(5, 'tags', { type: 'list', 'element-id': 6, 'element-required': true, element: 'string' }),
+    field(7, 'attributes', { type: 'map', 'key-id': 8, key: 'string', 'value-id': 9, 'value-required': false, value: { type: 'struct', fields: [field(10, '1st', 'int')] } }),
+    field(11, 'id', 'uuid'), field(12, 't', 'time'),
+  );
+  const { bytes } = encode(schema, [{ 'order-id': 1n, tags: ['a'], attributes: [] }], { metadata: { 'tabletopic.checkpoint': 'c1' } });
+  const metadata = metadataOf(bytes);
+  const shown = metadata.schema.map(({ name, field_id: id, repetition_type: rep, type, type_length: length, converted_type: converted }) =>
+    [name, id, rep, type ?? null, length ?? null, converted ?? null]);
+  expect(shown).toEqual([
+    ['table', undefined, undefined, null, null, null],
+    ['order_x2Did', 1, 'REQUIRED', 'INT64', null, null],
+    ['at', 2, 'OPTIONAL', 'INT64', null, 'TIMESTAMP_MICROS'],
+    ['local', 3, 'OPTIONAL', 'INT64', null, null],
+    ['amount', 4, 'OPTIONAL', 'FIXED_LEN_BYTE_ARRAY', 16, 'DECIMAL'],
+    ['tags', 5, 'OPTIONAL', null, null, 'LIST'],
+    ['list', undefined, 'REPEATED', null, null, null],
+    ['element', 6, 'REQUIRED', 'BYTE_ARRAY', null, 'UTF8'],
+    ['attributes', 7, 'OPTIONAL', null, null, 'MAP'],
+    ['key_value', undefined, 'REPEATED', null, null, null],
+    ['key', 8, 'REQUIRED', 'BYTE_ARRAY', null, 'UTF8'],
+    ['value', 9, 'OPTIONAL', null, null, null],
+    ['_1st', 10, 'OPTIONAL', 'INT32', null, null],
+    ['id', 11, 'OPTIONAL', 'FIXED_LEN_BYTE_ARRAY', 16, null],
+    ['t', 12, 'OPTIONAL', 'INT64', null, null],
+  ]);
+  const logical = Object.fromEntries(metadata.schema.filter((e) => e.logical_type).map((e) => [e.name, e.logical_type]));
+  expect(logical['at']).toEqual({ type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' });
+  expect(logical['local']).toEqual({ type: 'TIMESTAMP', isAdjustedToUTC: false, unit: 'MICROS' });
+  expect(logical['amount']).toEqual({ type: 'DECIMAL', precision: 38, scale: 2 });
+  expect(logical['id']).toEqual({ type: 'UUID' });
+  expect(logical['t']).toEqual({ type: 'TIME', isAdjustedToUTC: false, unit: 'MICROS' });
+  expect(logical['tags']).toEqual({ type: 'LIST' });
+  expect(metadata.created_by).toMatch(/^tabletopic version \d+\.\d+\.\d+$/);
+  const pairs = Object.fromEntries(metadata.key_value_metadata!.map((pair) => [pair.key, pair.value]));
+  expect(JSON.parse(pairs['iceberg.schema']!)).toEqual(schema);
+  expect(pairs['tabletopic.checkpoint']).toBe('c1');
+});
