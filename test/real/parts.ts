@@ -118,6 +118,8 @@ export const parts = {
 
 export type PartName = keyof typeof parts;
 
+export const allParts: readonly PartName[] = Object.keys(parts) as PartName[];
+
 /** Least Java version that the registry in the cache runs on. */
 export const registryJava: number = apicurio.least;
 
@@ -129,7 +131,7 @@ export function dirOf(name: PartName): string {
  * Makes sure that the named parts are in the cache. Compiling and downloading run side by side; what is fetched, how far it is
  * and how long it took go to `log` as whole lines.
  */
-export async function install(names: readonly PartName[], log: (line: string) => void): Promise<void> {
+export async function install(names: readonly PartName[], log: (line: string) => void = toStderr): Promise<void> {
   const absent = names.filter((n) => !isWhole(parts[n]));
   if (absent.length === 0) return;
   const from = performance.now();
@@ -162,4 +164,8 @@ export async function install(names: readonly PartName[], log: (line: string) =>
   } finally {
     clearInterval(heartbeat);
   }
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`real parts: ${line}\n`);
 }

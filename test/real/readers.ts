@@ -66,7 +66,7 @@ class Reader {
   }
 
   async read(query: TableQuery): Promise<TableReading> {
-    await install(needs[this.#engine], (line) => process.stderr.write(`real parts: ${line}\n`));
+    await install(needs[this.#engine]);
     const child = (this.#child ??= this.#start());
     return await new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -136,7 +136,7 @@ export const readers = {
 
 /** Runs a Python script (an absolute path, or a name under test/readers) with PyIceberg and DuckDB at hand; its standard output. */
 export async function python(script: string, ...args: string[]): Promise<string> {
-  await install(needs.pyiceberg, (line) => process.stderr.write(`real parts: ${line}\n`));
+  await install(needs.pyiceberg);
   const path = script.startsWith('/') ? script : join(scripts, script);
   return await run(join(dirOf('readers'), 'bin', 'python'), [path, ...args], { env: environment('pyiceberg') });
 }

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { allParts, install } from './parts.ts';
 import { type Addresses, startStack } from './stack.ts';
 
 declare module 'vitest' {
@@ -7,8 +8,9 @@ declare module 'vitest' {
   }
 }
 
-/** Starts the servers once for all real tests of a run, and gives the tests their addresses; see shared.ts. */
+/** Fetches what is not in the cache, starts the servers once for all real tests of a run, gives the tests their addresses. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await install(allParts);
   const stack = await startStack({ kafka: true, catalog: true, registry: true });
   project.provide('addresses', stack.addresses);
   return () => stack.stop();

@@ -119,12 +119,12 @@ function started<T>(value: T | undefined, name: string): T {
 
 /**
  * Starts real servers on free ports of 127.0.0.1 with fresh data in a temporary directory. Parts that are not in the cache are
- * fetched first, which `log` tells line by line.
+ * fetched first.
  */
-export async function startStack(options: StackOptions, log: (line: string) => void = toStderr): Promise<Stack> {
+export async function startStack(options: StackOptions): Promise<Stack> {
   const wanted = { ...options, s3: options.s3 === true || options.catalog === true };
   const parts: PartName[] = (['kafka', 's3', 'catalog', 'registry'] as const).filter((n) => Boolean(wanted[n]));
-  await install(wanted.kafka === undefined ? parts : [...parts, 'generator'], log);
+  await install(wanted.kafka === undefined ? parts : [...parts, 'generator']);
   const dir = mkdtempSync(join(tmpdir(), 'tabletopic-real-'));
   chmodSync(dir, 0o711); // PostgreSQL may run as another user
   const addresses: Addresses = {};
@@ -175,8 +175,4 @@ function makeDir(parent: string, name: string): string {
   const dir = join(parent, name);
   mkdirSync(dir);
   return dir;
-}
-
-function toStderr(line: string): void {
-  process.stderr.write(`real parts: ${line}\n`);
 }
