@@ -9,13 +9,18 @@ const usage = 'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | t
 
 const [command = 'all', ...given] = process.argv.slice(2);
 
+function endWithUsage(problem) {
+  console.error(`${problem}\n${usage}`);
+  process.exit(2);
+}
+
 /** Takes `--seeds N` or `--seeds=N` out of the arguments: how many seeds each simulation runs. */
 function takeSeeds(args) {
   const at = args.findIndex((arg) => arg === '--seeds' || arg.startsWith('--seeds='));
   if (at < 0) return args;
   const inline = args[at].includes('=');
   const seeds = inline ? args[at].slice('--seeds='.length) : args[at + 1];
-  if (!/^[1-9]\d*$/.test(seeds ?? '')) throw new Error('--seeds needs a positive number');
+  if (!/^[1-9]\d*$/.test(seeds ?? '')) endWithUsage('--seeds needs a positive number');
   process.env.TABLETOPIC_SEEDS = seeds;
   return args.toSpliced(at, inline ? 1 : 2);
 }
@@ -95,8 +100,7 @@ async function real(node, args) {
 
 async function main() {
   if (!['all', 'unit', 'sim', 'real', 'bench'].includes(command)) {
-    console.error(usage);
-    process.exit(2);
+    endWithUsage(`unknown: ${command}`);
   }
   const args = takeSeeds(given);
   await ensureInstalled();
