@@ -1,0 +1,8 @@
+/** Top folder of the checkout. */
+export const root: string;
+export const nodeOptions: string[];
+export function isInstalled(dir?: string): boolean;
+export function ensureInstalled(): Promise<void>;
+export function findNode(): string;
+export function runAndExit(command: string, args: string[], options?: object): Promise<never>;
+export function orFail<T>(work: () => Promise<T>): Promise<T>;
