@@ -1,13 +1,17 @@
 import { pino } from 'pino';
-import type { DestinationStream, Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type { Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
 import { TabletopicError } from '../errors.ts';
 
 export type { Logger } from 'pino';
 
-/** The log goes to standard error: standard output belongs to results. Errors carry their code, hint and place. */
-export function createLogger(log: { readonly level: string; readonly format: 'json' | 'pretty' }, destination?: DestinationStream): Logger {
-  const stream = destination ?? (log.format === 'pretty' ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }) : pino.destination({ dest: 2, sync: true }));
+/**
+ * The log goes to standard error: standard output belongs to results. Errors carry their code, hint and place.
+ * `write` takes whole lines.
+ */
+export function createLogger(log: { readonly level: string; readonly format: 'json' | 'pretty' }, write: (line: string) => void): Logger {
+  const prettify = log.format === 'pretty' ? prettyFactory({ colorize: false, translateTime: 'SYS:HH:MM:ss.l' }) : null;
+  const stream = { write: (line: string) => write(prettify ? prettify(line) : line) };
   return pino({ level: log.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: serializeError, error: serializeError } }, stream);
 }
 

@@ -1,0 +1,168 @@
+import type { Config, TablePlan } from '../config/config.ts';
+import { ExitCode, TabletopicError, asTabletopicError } from '../errors.ts';
+import type { LoadedTable } from '../iceberg/catalog.ts';
+import { createLogger } from '../ops/logger.ts';
+import type { TopicDescription } from '../source/source.ts';
+import { type TablePreview, previewTable } from './check-table.ts';
+import { checkText } from './check-text.ts';
+import { Catalogs, connectSource, describeTopics, identOf, plansFor, withPatience, worstExit } from './connected.ts';
+import type { CliContext, RegistryProbe } from './context.ts';
+import { type ErrorJson, errorJson } from './errors.ts';
+
+/** One thing that was tried. */
+export interface CheckStep {
+  readonly name: string;
+  /** Null: there was nothing to try. */
+  readonly ok: boolean | null;
+  readonly detail: string;
+  readonly error: ErrorJson['error'] | null;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly steps: readonly CheckStep[];
+  readonly tables: readonly TablePreview[];
+}
+
+/** `tabletopic check`: tries everything that `run` needs and shows what it would make; changes nothing. */
+export async function checkCommand(options: { config: string; json: boolean }, context: CliContext): Promise<number> {
+  const config = context.loadConfig(options.config, context.env);
+  const check = new Check(config, context);
+  const { result, exit } = await check.run(options.config);
+  context.output.stdout(options.json ? `${JSON.stringify(result)}\n` : checkText(result));
+  return exit;
+}
+
+class Check {
+  readonly #config: Config;
+  readonly #context: CliContext;
+  readonly #steps: CheckStep[] = [];
+  readonly #errors: TabletopicError[] = [];
+  readonly #logger;
+
+  constructor(config: Config, context: CliContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#logger = createLogger({ ...config.log, level: 'silent' }, context.output.stderr);
+  }
+
+  async run(file: string): Promise<{ result: CheckResult; exit: number }> {
+    const { connect, ports } = this.#context;
+    const config = this.#config;
+    this.#steps.push({ name: 'configuration', ok: true, detail: `${file}: ${config.tables.length} rule${config.tables.length === 1 ? '' : 's'}`, error: null });
+    const topics = await this.#kafka();
+    const registry = connect.registry(config, ports, this.#logger);
+    const registryUp = await this.#registry(registry);
+    const catalogs = new Catalogs(config, this.#context, this.#logger);
+    try {
+      const reached = new Set<string>();
+      for (const name of Object.keys(config.catalogs)) if (await this.#step(`catalog ${name}`, async () => { await catalogs.get(name); return describeCatalog(config, name); })) reached.add(name);
+      const planned = plansFor(config, topics ?? [], topics === null);
+      for (const error of planned.collisions) this.#fail('tables', error);
+      for (const topic of planned.missing) this.#fail(`topic ${topic}`, new TabletopicError('KAFKA_TOPIC_MISSING', `Topic ${topic} does not exist.`, { where: { topic } }));
+      const existing = new Map<TablePlan, LoadedTable | null>();
+      for (const plan of planned.plans) {
+        if (!reached.has(plan.rule.catalog)) continue;
+        await this.#quietly(`table ${[...plan.namespace, plan.name].join('.')}`, async () => {
+          existing.set(plan, await (await catalogs.get(plan.rule.catalog)).loadTable(identOf(plan), 'refs'));
+        });
+      }
+      await this.#stores(existing, reached);
+      const tables: TablePreview[] = [];
+      for (const plan of planned.plans) {
+        await this.#quietly(`schema of ${[...plan.namespace, plan.name].join('.')}`, async () => {
+          tables.push(await previewTable(plan, existing.get(plan) ?? null, registryUp ? registry : null, reached.has(plan.rule.catalog)));
+        });
+      }
+      const ok = this.#errors.length === 0;
+      return { result: { ok, steps: this.#steps, tables }, exit: ok ? ExitCode.done : worstExit(this.#errors) };
+    } finally {
+      await registry?.close();
+      await catalogs.close();
+    }
+  }
+
+  /** The topics of the rules; null when the broker could not be asked. */
+  async #kafka(): Promise<readonly TopicDescription[] | null> {
+    let topics: TopicDescription[] | null = null;
+    await this.#step('kafka', async () => {
+      const { source, clusterId } = await connectSource(this.#config, this.#context, this.#logger);
+      try {
+        topics = await describeTopics(this.#config, source);
+        return `cluster ${clusterId}, ${topics.length} topic${topics.length === 1 ? '' : 's'} of the rules, ${topics.reduce((sum, topic) => sum + topic.partitions.length, 0)} partitions`;
+      } finally {
+        await source.close();
+      }
+    });
+    return topics;
+  }
+
+  async #registry(registry: RegistryProbe | null): Promise<boolean> {
+    if (!registry) {
+      this.#steps.push({ name: 'schema registry', ok: null, detail: 'none configured: values are read as JSON', error: null });
+      return false;
+    }
+    const { url } = this.#config.schemaRegistry!;
+    const late = (): TabletopicError => new TabletopicError('REGISTRY_UNAVAILABLE', `${url} did not answer.`, { where: { url } });
+    return this.#step('schema registry', async () => {
+      await withPatience(this.#context, late, () => registry.probe());
+      return url;
+    });
+  }
+
+  /** A store is reached by asking for one object: a table's metadata file, or one that need not be there. */
+  async #stores(existing: ReadonlyMap<TablePlan, LoadedTable | null>, reached: ReadonlySet<string>): Promise<void> {
+    const { connect, ports } = this.#context;
+    for (const name of reached) {
+      const table = [...existing].find(([plan, loaded]) => plan.rule.catalog === name && loaded)?.[1] ?? undefined;
+      const warehouse = this.#config.catalogs[name]!.warehouse;
+      const location = table?.metadataLocation ?? (warehouse && /^(s3|s3a|file):/.test(warehouse) ? `${warehouse.replace(/\/$/, '')}/.tabletopic-check` : null);
+      if (location === null) {
+        this.#steps.push({ name: `storage of ${name}`, ok: null, detail: 'not tried: no table exists yet, and the catalog decides where tables lie', error: null });
+        continue;
+      }
+      await this.#step(`storage of ${name}`, async () => {
+        const io = connect.fileIO(this.#config, ports, table);
+        try {
+          const late = (): TabletopicError => new TabletopicError('STORAGE_UNAVAILABLE', `The store of ${location} did not answer.`, { where: { location } });
+          await withPatience(this.#context, late, () => io.stat(location));
+          return table ? location : warehouse!;
+        } finally {
+          await io.close();
+        }
+      });
+    }
+  }
+
+  async #step(name: string, work: () => Promise<string>): Promise<boolean> {
+    try {
+      this.#steps.push({ name, ok: true, detail: await work(), error: null });
+      return true;
+    } catch (thrown) {
+      this.#fail(name, thrown);
+      return false;
+    }
+  }
+
+  /** Notes only a failure. */
+  async #quietly(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.#fail(name, thrown);
+    }
+  }
+
+  #fail(name: string, thrown: unknown): void {
+    const error = asTabletopicError(thrown);
+    this.#errors.push(error);
+    this.#steps.push({ name, ok: false, detail: error.message, error: errorJson(error).error });
+  }
+}
+
+function describeCatalog(config: Config, name: string): string {
+  const catalog = config.catalogs[name]!;
+  // A database address may hold a password.
+  const uri = catalog.uri.replace(/\/\/[^@/]*@/, '//…@');
+  return catalog.type === 'sql' ? `${uri}, rows under catalog name ${catalog.catalogName}` : uri;
+}

@@ -1,0 +1,56 @@
+import type { Config, TableRule } from '../config/config.ts';
+import type { DemoOptions } from '../demo/demo-options.ts';
+import type { Catalog, LoadedTable } from '../iceberg/catalog.ts';
+import type { FileIO } from '../io/file-io.ts';
+import type { PositionReader } from '../maintain/verify-rows.ts';
+import type { Logger } from '../ops/logger.ts';
+import type { Service, ServiceOptions } from '../ops/life-cycle.ts';
+import type { Ports } from '../ports.ts';
+import type { StructType } from '../schema/types.ts';
+import type { Source } from '../source/source.ts';
+
+/** Everything that commands need from the outside, so that they can be tested without a process, a terminal or servers. */
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly ports: Ports;
+  readonly output: Output;
+  /** Calls the handler on each SIGINT and SIGTERM, until the returned function is called. */
+  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  /** Ends the process now. */
+  exit(code: number): void;
+  readonly loadConfig: (file: string, env: CliContext['env']) => Config;
+  createService(config: Config, options: ServiceOptions): Service;
+  readonly connect: Connectors;
+  /** Resolves with the exit code. */
+  runDemo(options: DemoOptions): Promise<number>;
+}
+
+export interface Output {
+  /** Results, line by line. */
+  stdout(text: string): void;
+  /** Log, progress and errors. */
+  stderr(text: string): void;
+  /** Standard error is a terminal: progress may be drawn in place. */
+  readonly isTerminal: boolean;
+  readonly columns: number;
+}
+
+/** Clients of the servers that a configuration names. */
+export interface Connectors {
+  source(config: Config, ports: Ports, logger: Logger): Source;
+  catalog(config: Config, name: string, ports: Ports, logger: Logger): Catalog;
+  /** The store of a table, with what its catalog vends; without a table: of the warehouse. */
+  fileIO(config: Config, ports: Ports, table?: LoadedTable): FileIO;
+  registry(config: Config, ports: Ports, logger: Logger): RegistryProbe | null;
+  /** Reads `_kafka` of a data file. */
+  readonly positions: PositionReader;
+}
+
+/** What `check` asks a schema registry. */
+export interface RegistryProbe {
+  /** Rejects with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
+  probe(): Promise<void>;
+  /** The columns that the latest schema of a subject gives under this rule; null when the subject has none. */
+  latest(subject: string, rule: TableRule): Promise<{ readonly id: number; readonly columns: StructType } | null>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { TableReport } from './status.ts';
+import { timeText } from './progress.ts';
+
+/** One block for each table. */
+export function statusText(tables: readonly TableReport[]): string {
+  if (tables.length === 0) return 'No topic matches a rule yet.\n';
+  return tables.map(tableText).join('\n');
+}
+
+function tableText(report: TableReport): string {
+  const lines = [`${report.table} (${report.catalog}) from ${report.topics.join(', ')}`];
+  if (report.error) lines.push(`  ${report.error.code}: ${report.error.message}`);
+  else if (!report.exists) lines.push('  does not exist yet: it is created with the first records');
+  else {
+    lines.push(
+      `  rows ${count(report.rows)} in ${count(report.files)} files (${report.bytes === null ? '–' : `${(report.bytes / 1024 ** 2).toFixed(1)} MiB`}), dead letters ${count(report.deadLetters)}`,
+      `  snapshot ${report.snapshotId ?? '–'} of ${report.lastCommit === null ? '–' : new Date(report.lastCommit).toISOString()}, fresh ${report.freshnessSeconds === null ? '–' : timeText(report.freshnessSeconds)} ago, complete up to ${report.watermark === null ? '–' : new Date(report.watermark).toISOString()}`,
+      `  schema ${report.schemaId ?? '–'} with ${count(report.columns)} columns`,
+    );
+  }
+  lines.push(`  lag ${report.lagRecords === null ? 'unknown' : `${count(report.lagRecords)} records`}`);
+  for (const { topic, partition, next, end, lag } of report.partitions) lines.push(`    ${topic}[${partition}] next ${next ?? '–'} end ${end ?? '–'} lag ${lag ?? '–'}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function count(value: number | null): string {
+  return value === null ? '–' : new Intl.NumberFormat('en').format(value);
+}

@@ -1,0 +1,73 @@
+const segmentBits = 1 << 20;
+
+/** A set of offsets of one partition: one bit each, in segments that exist only where offsets are. */
+export class OffsetBitmap {
+  readonly #segments = new Map<number, Uint32Array>();
+  /** Members. */
+  size = 0;
+
+  /** False when it was there already. */
+  add(offset: number): boolean {
+    const index = Math.floor(offset / segmentBits);
+    let segment = this.#segments.get(index);
+    if (!segment) this.#segments.set(index, (segment = new Uint32Array(segmentBits / 32)));
+    const bit = offset - index * segmentBits;
+    const mask = 1 << (bit & 31);
+    if ((segment[bit >>> 5]! & mask) !== 0) return false;
+    segment[bit >>> 5]! |= mask;
+    this.size++;
+    return true;
+  }
+
+  has(offset: number): boolean {
+    const index = Math.floor(offset / segmentBits);
+    const bit = offset - index * segmentBits;
+    return ((this.#segments.get(index)?.[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
+  }
+
+  /** Members in [from, to). */
+  count(from: number, to: number): number {
+    let total = 0;
+    for (let at = from; at < to; ) {
+      const index = Math.floor(at / segmentBits);
+      const segmentEnd = Math.min(to, (index + 1) * segmentBits);
+      const segment = this.#segments.get(index);
+      if (segment) for (; at < segmentEnd; ) {
+        const bit = at - index * segmentBits;
+        if ((bit & 31) === 0 && at + 32 <= segmentEnd) {
+          total += popcount(segment[bit >>> 5]!);
+          at += 32;
+        } else {
+          total += (segment[bit >>> 5]! >>> (bit & 31)) & 1;
+          at++;
+        }
+      }
+      at = segmentEnd;
+    }
+    return total;
+  }
+
+  /** Spans of [from, to) without members, in order, at most `limit`. */
+  holes(from: number, to: number, limit: number): { from: number; to: number }[] {
+    const result: { from: number; to: number }[] = [];
+    for (let at = from; at < to && result.length < limit; ) {
+      if (this.has(at)) {
+        at++;
+        continue;
+      }
+      const begin = at;
+      while (at < to && !this.has(at)) {
+        const index = Math.floor(at / segmentBits);
+        at = this.#segments.has(index) ? at + 1 : Math.min(to, (index + 1) * segmentBits);
+      }
+      result.push({ from: begin, to: at });
+    }
+    return result;
+  }
+}
+
+function popcount(word: number): number {
+  let v = word - ((word >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

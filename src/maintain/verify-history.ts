@@ -1,0 +1,204 @@
+import { type AccountedRange, decodeAccounted } from '../commit/accounted.ts';
+import type { OffsetsMap } from '../commit/commit.ts';
+import { branchHead, lookupStatement, offsetsKeys, snapshotsById } from '../commit/lookup.ts';
+import { ACCOUNTED, OFFSETS, OFFSETS_PREV, type Statement, decodeStatement } from '../commit/statement.ts';
+import type { LoadedTable } from '../iceberg/catalog.ts';
+import type { Snapshot } from '../iceberg/metadata.ts';
+import type { Finding, OtherWriter, PartitionVerified } from './verify.ts';
+
+export type RangeOnRecord = AccountedRange;
+
+/** The metadata level of `verify`: what the snapshots of the branch say, and whether it agrees with itself. */
+export interface History {
+  readonly complete: boolean;
+  readonly snapshots: number;
+  readonly ranges: readonly RangeOnRecord[];
+  readonly duplicates: readonly Finding[];
+  readonly missing: readonly Finding[];
+  readonly problems: readonly string[];
+  readonly others: readonly OtherWriter[];
+  readonly partitions: readonly PartitionVerified[];
+  /** Gaps that the table states, by topic and partition: skipped knowingly. */
+  readonly offsets: OffsetsMap;
+}
+
+/** Pure: reads nothing but the loaded metadata, which must hold all snapshots. */
+export function verifyHistory({ metadata }: LoadedTable, branch: string): History {
+  const head = branchHead(metadata, branch);
+  const { ancestry, complete } = walk(snapshotsById(metadata), head);
+  const ledger = new Ledger();
+  for (const snapshot of ancestry) ledger.take(snapshot);
+  const looked = head === null ? null : lookupStatement({ metadata, partial: false }, branch, offsetsKeys);
+  if (looked?.kind === 'ambiguous') ledger.problems.push(`the history breaks at snapshot ${looked.missing}, and no statement of offsets is about it`);
+  else if (looked?.kind === 'never') ledger.problems.push(looked.held ? 'the table once held offsets, and its history no longer does' : 'no snapshot of the history states offsets: tabletopic never wrote to this branch');
+  return ledger.result(complete, ancestry);
+}
+
+/** Ancestors from the oldest that still exists to the head. */
+function walk(snapshots: ReadonlyMap<bigint, Snapshot>, head: bigint | null): { ancestry: Snapshot[]; complete: boolean } {
+  const ancestry: Snapshot[] = [];
+  const seen = new Set<bigint>();
+  let id = head;
+  while (id !== null && !seen.has(id)) {
+    const snapshot = snapshots.get(id);
+    if (!snapshot) return { ancestry: ancestry.reverse(), complete: false };
+    seen.add(id);
+    ancestry.push(snapshot);
+    id = snapshot['parent-snapshot-id'] ?? null;
+  }
+  return { ancestry: ancestry.reverse(), complete: true };
+}
+
+/** Goes through the snapshots in the order of their making and keeps, for each partition, where it must go on. */
+class Ledger {
+  readonly problems: string[] = [];
+  readonly #ranges: RangeOnRecord[] = [];
+  readonly #duplicates: Finding[] = [];
+  readonly #missing: Finding[] = [];
+  readonly #others: OtherWriter[] = [];
+  /** Where each partition's record begins, and where it stands. */
+  readonly #from = new Map<string, number>();
+  readonly #next = new Map<string, number>();
+  #statement: Statement | null = null;
+
+  take(snapshot: Snapshot): void {
+    const id = snapshot['snapshot-id'];
+    const text = snapshot.summary?.[OFFSETS];
+    if (text === undefined) {
+      if (snapshot.summary?.[ACCOUNTED] !== undefined) this.problems.push(`snapshot ${id} accounts for ranges but states no offsets`);
+      this.#other(snapshot);
+      return;
+    }
+    const statement = this.#decode(id, OFFSETS, text);
+    if (!statement) return;
+    this.#begin(id, snapshot, statement);
+    const ranges = this.#accounted(id, snapshot);
+    for (const range of ranges) this.#join(id, range);
+    this.#agree(id, statement);
+    this.#sums(id, snapshot, ranges, statement);
+    this.#statement = statement;
+  }
+
+  /** The first statement that is met says where the record begins: after its parent's offsets, or at the first ones. */
+  #begin(id: bigint, snapshot: Snapshot, statement: Statement): void {
+    const prev = snapshot.summary?.[OFFSETS_PREV];
+    const before = prev === undefined ? null : this.#decode(id, OFFSETS_PREV, prev);
+    if (this.#statement && before && JSON.stringify(positions(before.offsets)) !== JSON.stringify(positions(this.#statement.offsets))) {
+      this.problems.push(`snapshot ${id} states other offsets for its parent than the history does`);
+    }
+    if (!this.#statement) this.#statement = before;
+    for (const [topic, { first, next }] of Object.entries(statement.offsets)) {
+      next.forEach((_, partition) => {
+        const key = partitionKey(topic, partition);
+        if (this.#next.has(key)) return;
+        const start = before?.offsets[topic]?.next[partition] ?? first[partition]!;
+        this.#from.set(key, start);
+        this.#next.set(key, start);
+      });
+    }
+  }
+
+  #accounted(id: bigint, snapshot: Snapshot): readonly AccountedRange[] {
+    const text = snapshot.summary?.[ACCOUNTED];
+    if (text === undefined) return [];
+    try {
+      return decodeAccounted(text).sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.start - b.start);
+    } catch (error) {
+      this.problems.push(`snapshot ${id}: ${ACCOUNTED} cannot be read: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
+  #join(id: bigint, range: AccountedRange): void {
+    const { topic, partition, start, end } = range;
+    const key = partitionKey(topic, partition);
+    const next = this.#next.get(key);
+    if (next === undefined) this.#from.set(key, start);
+    else this.#compare(topic, partition, next, start, `snapshot ${id}`);
+    this.#next.set(key, Math.max(end, next ?? end));
+    this.#ranges.push(range);
+  }
+
+  /** The statement of a snapshot must stand where its ranges end. */
+  #agree(id: bigint, statement: Statement): void {
+    for (const [topic, { next }] of Object.entries(statement.offsets)) {
+      next.forEach((stated, partition) => {
+        const key = partitionKey(topic, partition);
+        this.#compare(topic, partition, this.#next.get(key)!, stated, `the offsets of snapshot ${id}`);
+        this.#next.set(key, stated);
+      });
+    }
+    for (const [key, next] of this.#next) {
+      const [topic, partition] = JSON.parse(key) as [string, number];
+      if (statement.offsets[topic]?.next[partition] === undefined) this.problems.push(`snapshot ${id} no longer states an offset for ${topic}[${partition}], which stood at ${next}`);
+    }
+  }
+
+  #compare(topic: string, partition: number, expected: number, actual: number, who: string): void {
+    if (actual > expected) this.#missing.push({ topic, partition, from: expected, to: actual, count: actual - expected, reason: `${who} begins at ${actual}, and the history ends at ${expected}` });
+    if (actual < expected) this.#duplicates.push({ topic, partition, from: actual, to: expected, count: expected - actual, reason: `${who} begins at ${actual}, and the history ends at ${expected}` });
+  }
+
+  #sums(id: bigint, snapshot: Snapshot, ranges: readonly AccountedRange[], statement: Statement): void {
+    const rows = ranges.reduce((total, range) => total + range.accounted.rows, 0);
+    const added = Number(snapshot.summary?.['added-records'] ?? 0);
+    if (rows !== added) this.problems.push(`snapshot ${id} accounts for ${rows} rows and added ${added}`);
+    const dead = ranges.reduce((total, range) => total + range.accounted.deadLetters, 0);
+    const listed = deadLetterCount(statement) - (this.#statement ? deadLetterCount(this.#statement) : 0);
+    if (dead !== listed) this.problems.push(`snapshot ${id} accounts for ${dead} dead letters and lists ${listed}`);
+  }
+
+  #other(snapshot: Snapshot): void {
+    const { operation = 'append', 'added-records': added = '0', 'deleted-records': deleted = '0' } = snapshot.summary ?? {};
+    this.#others.push({ snapshotId: String(snapshot['snapshot-id']), operation, addedRows: Number(added), removedRows: Number(deleted) });
+  }
+
+  #decode(id: bigint, key: string, text: string): Statement | null {
+    try {
+      return decodeStatement(text);
+    } catch (error) {
+      this.problems.push(`snapshot ${id}: ${key} cannot be read: ${(error as Error).message}`);
+      return null;
+    }
+  }
+
+  result(complete: boolean, ancestry: readonly Snapshot[]): History {
+    const total = ancestry.at(-1)?.summary?.['total-records'];
+    const rows = this.#ranges.reduce((sum, range) => sum + range.accounted.rows, 0);
+    const expected = this.#others.reduce((sum, other) => sum + other.addedRows - other.removedRows, rows);
+    if (complete && total !== undefined && Number(total) !== expected) this.problems.push(`the head has ${total} rows in all, and its history adds up to ${expected}`);
+    return {
+      complete,
+      snapshots: ancestry.length,
+      ranges: this.#ranges,
+      duplicates: this.#duplicates,
+      missing: this.#missing,
+      problems: this.problems,
+      others: this.#others,
+      offsets: this.#statement?.offsets ?? {},
+      partitions: [...this.#next].map(([key, next]) => this.#partition(key, next)).sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition),
+    };
+  }
+
+  #partition(key: string, next: number): PartitionVerified {
+    const [topic, partition] = JSON.parse(key) as [string, number];
+    const totals = { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: 0 };
+    for (const range of this.#ranges) {
+      if (range.topic !== topic || range.partition !== partition) continue;
+      for (const kind of Object.keys(totals) as (keyof typeof totals)[]) totals[kind] += range.accounted[kind];
+    }
+    return { topic, partition, from: this.#from.get(key)!, next, ...totals };
+  }
+}
+
+function positions(offsets: OffsetsMap): unknown {
+  return Object.keys(offsets).sort().map((topic) => [topic, offsets[topic]!.next]);
+}
+
+function partitionKey(topic: string, partition: number): string {
+  return JSON.stringify([topic, partition]);
+}
+
+function deadLetterCount({ deadLetters }: Statement): number {
+  return deadLetters.inline.reduce((total, entry) => total + entry.count, deadLetters.older?.count ?? 0);
+}

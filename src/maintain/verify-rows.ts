@@ -1,0 +1,132 @@
+import { asTabletopicError } from '../errors.ts';
+import type { DataFile } from '../iceberg/manifest-types.ts';
+import type { FileIO } from '../io/file-io.ts';
+import type { LiveFiles } from './live-files.ts';
+import { OffsetBitmap } from './offset-bitmap.ts';
+import type { Finding, OtherWriter } from './verify.ts';
+import type { History } from './verify-history.ts';
+
+/** Positions of the rows of a data file, in any order; null: a row that has none (another writer's). */
+export type PositionReader = (io: FileIO, file: DataFile) => AsyncIterable<readonly (RowPosition | null)[]>;
+
+export interface RowPosition { readonly topic: string; readonly partition: number; readonly offset: number }
+
+/** Findings that are named one by one; beyond that they are only counted. */
+const namedLimit = 1000;
+const holesLimit = 20;
+
+interface RowsVerified {
+  readonly rows: number;
+  readonly duplicates: readonly Finding[];
+  readonly missing: readonly Finding[];
+  readonly problems: readonly string[];
+  readonly others: readonly OtherWriter[];
+}
+
+/** The deep level of `verify`: every row of every live data file, against what the history has on record. */
+export async function verifyRows(live: LiveFiles, history: History, read: (file: DataFile) => ReturnType<PositionReader>): Promise<RowsVerified> {
+  const seen = new Seen(history);
+  const problems: string[] = [];
+  for (const file of live.data) {
+    let rows = 0;
+    try {
+      for await (const positions of read(file)) {
+        rows += positions.length;
+        for (const position of positions) seen.add(position, file.location);
+      }
+    } catch (thrown) {
+      const error = asTabletopicError(thrown);
+      if (error.code !== 'STORAGE_NOT_FOUND') throw error;
+      problems.push(`data file ${file.location} with ${file.recordCount} rows is lost: the table names it and the store does not have it`);
+      continue;
+    }
+    if (rows !== file.recordCount) problems.push(`data file ${file.location} has ${rows} rows, and its manifest says ${file.recordCount}`);
+  }
+  if (seen.unplaced > 0 && history.others.every((other) => other.addedRows === 0)) problems.push(`${seen.unplaced} rows have no position, and no other writer added any`);
+  return {
+    rows: seen.rows,
+    duplicates: seen.duplicates,
+    missing: missingRows(history, seen),
+    problems: [...problems, ...seen.problems(), ...surplus(history, seen)],
+    others: live.deletes.map((file) => ({ snapshotId: file.location, operation: 'delete file', addedRows: 0, removedRows: file.recordCount })),
+  };
+}
+
+/** Which offsets were met, and which were met twice or were never accounted for. */
+class Seen {
+  readonly duplicates: Finding[] = [];
+  rows = 0;
+  unplaced = 0;
+  #moreDuplicates = 0;
+  #unaccounted = 0;
+  #firstUnaccounted = '';
+  readonly #bitmaps = new Map<string, Map<number, OffsetBitmap>>();
+  readonly #offsets: History['offsets'];
+
+  constructor(history: History) {
+    this.#offsets = history.offsets;
+  }
+
+  bitmap(topic: string, partition: number): OffsetBitmap {
+    let partitions = this.#bitmaps.get(topic);
+    if (!partitions) this.#bitmaps.set(topic, (partitions = new Map()));
+    let bitmap = partitions.get(partition);
+    if (!bitmap) partitions.set(partition, (bitmap = new OffsetBitmap()));
+    return bitmap;
+  }
+
+  add(position: RowPosition | null, location: string): void {
+    this.rows++;
+    if (position === null) {
+      this.unplaced++;
+      return;
+    }
+    const { topic, partition, offset } = position;
+    const stated = this.#offsets[topic];
+    if (!(offset >= (stated?.first[partition] ?? Infinity) && offset < stated!.next[partition]!)) {
+      if (this.#unaccounted++ === 0) this.#firstUnaccounted = `${topic}[${partition}] offset ${offset} in ${location}`;
+      return;
+    }
+    if (this.bitmap(topic, partition).add(offset)) return;
+    if (this.duplicates.length < namedLimit) this.duplicates.push({ topic, partition, from: offset, to: offset + 1, count: 1, reason: `the row is there again in ${location}` });
+    else this.#moreDuplicates++;
+  }
+
+  problems(): string[] {
+    return [
+      ...(this.#unaccounted > 0 ? [`${this.#unaccounted} rows have positions that the table does not account for, the first ${this.#firstUnaccounted}`] : []),
+      ...(this.#moreDuplicates > 0 ? [`${this.#moreDuplicates} more duplicates are not named`] : []),
+    ];
+  }
+}
+
+/** Ranges in which more rows were met than are on record: an offset that is a row and a dead letter, say. */
+function surplus(history: History, seen: Seen): string[] {
+  return history.ranges.flatMap(({ topic, partition, start, end, accounted }) => {
+    const count = seen.bitmap(topic, partition).count(start, end);
+    return count > accounted.rows ? [`${topic}[${partition}] offsets ${start} to ${end - 1} have ${count} rows, and ${accounted.rows} are on record`] : [];
+  });
+}
+
+/**
+ * Ranges in which fewer rows were met than are on record. What other writers removed is taken off first, from the
+ * largest loss on: metadata does not say which rows they were.
+ */
+function missingRows(history: History, seen: Seen): Finding[] {
+  let removed = history.others.reduce((sum, other) => sum + Math.max(0, other.removedRows - other.addedRows), 0);
+  const losses: Finding[] = [];
+  for (const { topic, partition, start, end, accounted } of history.ranges) {
+    const count = accounted.rows - seen.bitmap(topic, partition).count(start, end);
+    if (count <= 0) continue;
+    const holes = seen.bitmap(topic, partition).holes(start, end, holesLimit);
+    const named = holes.map((hole) => (hole.to - hole.from === 1 ? `${hole.from}` : `${hole.from}–${hole.to - 1}`)).join(', ');
+    const others = end - start - accounted.rows;
+    losses.push({ topic, partition, from: start, to: end, count, reason: `not there: ${count}${others > 0 ? ` (besides ${others} that were never rows)` : ''} of offsets ${named}${holes.length === holesLimit ? ' …' : ''}` });
+  }
+  const missing: Finding[] = [];
+  for (const loss of losses.sort((a, b) => b.count - a.count)) {
+    if (loss.count <= removed) removed -= loss.count;
+    else missing.push(loss);
+  }
+  return missing.sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.from - b.from);
+}
