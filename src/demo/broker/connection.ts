@@ -12,6 +12,7 @@ import { WireReader, WireWriter } from './wire.ts';
 
 const handlers: Readonly<Record<string, Handler>> = {
   ApiVersions: topics.apiVersions, Metadata: topics.metadata, CreateTopics: topics.createTopics, DeleteTopics: topics.deleteTopics, CreatePartitions: topics.createPartitions,
+  DescribeConfigs: topics.describeConfigs,
   Produce: logs.produce, Fetch: logs.fetch, ListOffsets: logs.listOffsets, OffsetForLeaderEpoch: logs.offsetForLeaderEpoch, DeleteRecords: logs.deleteRecords,
   FindCoordinator: groups.findCoordinator, JoinGroup: groups.joinGroup, SyncGroup: groups.syncGroup, Heartbeat: groups.heartbeat, LeaveGroup: groups.leaveGroup,
   OffsetCommit: groups.offsetCommit, OffsetFetch: groups.offsetFetch, ListGroups: groups.listGroups, DescribeGroups: groups.describeGroups, DeleteGroups: groups.deleteGroups,

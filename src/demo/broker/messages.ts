@@ -408,6 +408,31 @@ export const apis: readonly ApiDefinition[] = [
         committedOffset int64
         committedLeaderEpoch int32 2+
         committedMetadata string`, topicErrors.replace('1+', '0+')),
+  api('DescribeConfigs', 32, 1, 4, 4, `
+    resources []
+      resourceType int8
+      resourceName string
+      configurationKeys []string
+    includeSynonyms bool
+    includeDocumentation bool 3+`, `
+    throttleTimeMs int32
+    results []
+      errorCode int16
+      errorMessage string
+      resourceType int8
+      resourceName string
+      configs []
+        name string
+        value string
+        readOnly bool
+        configSource int8
+        isSensitive bool
+        synonyms []
+          name string
+          value string
+          source int8
+        configType int8 3+
+        documentation string 3+`),
   api('CreatePartitions', 37, 0, 3, 2, `
     topics []
       name string

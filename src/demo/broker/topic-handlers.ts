@@ -107,6 +107,13 @@ export const createPartitions: Handler = handler<CreatePartitionsRequest>((broke
   })),
 }));
 
+interface DescribeConfigsRequest { readonly resources: readonly { readonly resourceType: number; readonly resourceName: string }[] }
+
+/** Nothing can be configured; topic tools ask all the same. */
+export const describeConfigs: Handler = handler<DescribeConfigsRequest>((_broker, request) => ({
+  results: request.resources.map(({ resourceType, resourceName }) => ({ errorCode: 0, errorMessage: null, resourceType, resourceName, configs: [] })),
+}));
+
 function withMessage(body: () => Message): Message {
   try {
     return { errorCode: 0, errorMessage: null, ...body() };
