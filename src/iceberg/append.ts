@@ -1,6 +1,9 @@
 import type { FileIO } from '../io/file-io.ts';
+import type { Schema } from '../schema/types.ts';
 import type { Ids } from '../ports.ts';
+import { fieldById } from './manifest-schema.ts';
 import { currentSchema } from './metadata.ts';
+import type { PartitionSpec, TableMetadata } from './metadata.ts';
 import { EntryStatus, ManifestContent } from './manifest-types.ts';
 import type { ManifestEntry, ManifestFile } from './manifest-types.ts';
 import { encodeManifestList, readManifestList } from './manifest-list.ts';
@@ -103,7 +106,14 @@ async function mergeManifests(io: FileIO, location: string, group: readonly Mani
     }
   }
   const formatVersion = metadata['format-version'];
-  const merged = await writeManifest(io, location, entries, { schema: currentSchema(metadata), spec, formatVersion, content: ManifestContent.data });
+  const merged = await writeManifest(io, location, entries, { schema: schemaFor(spec, metadata), spec, formatVersion, content: ManifestContent.data });
   // Files that keep their own row ids do not take new ones.
   return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null) ? { ...merged, firstRowId: group[0]!.firstRowId! } : merged;
+}
+
+/** The current schema, or the newest that still has the columns an old spec partitions by: their types are needed for the tuple. */
+function schemaFor(spec: PartitionSpec, metadata: TableMetadata): Schema {
+  const complete = (schema: Schema): boolean => spec.fields.every((field) => fieldById(schema.fields, field['source-id']) !== undefined);
+  const current = currentSchema(metadata);
+  return complete(current) ? current : (metadata.schemas.findLast(complete) ?? current);
 }

@@ -46,7 +46,16 @@ export type Update =
   | { readonly action: 'add-sort-order'; readonly 'sort-order': SortOrder }
   | { readonly action: 'set-default-sort-order'; readonly 'sort-order-id': number }
   | { readonly action: 'add-snapshot'; readonly snapshot: Snapshot }
-  | { readonly action: 'set-snapshot-ref'; readonly 'ref-name': string; readonly type: 'branch' | 'tag'; readonly 'snapshot-id': bigint }
+  /** Replaces the ref whole: retention that is left out is gone. */
+  | {
+      readonly action: 'set-snapshot-ref';
+      readonly 'ref-name': string;
+      readonly type: 'branch' | 'tag';
+      readonly 'snapshot-id': bigint;
+      readonly 'min-snapshots-to-keep'?: number;
+      readonly 'max-snapshot-age-ms'?: number;
+      readonly 'max-ref-age-ms'?: number;
+    }
   | { readonly action: 'remove-snapshot-ref'; readonly 'ref-name': string }
   | { readonly action: 'remove-snapshots'; readonly 'snapshot-ids': readonly bigint[] }
   | { readonly action: 'set-location'; readonly location: string }

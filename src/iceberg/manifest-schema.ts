@@ -30,7 +30,8 @@ function resultType(transform: string, source: IcebergType | undefined): Iceberg
   return source ?? 'string';
 }
 
-function fieldById(fields: readonly NestedField[], id: number): NestedField | undefined {
+/** A field by id, through structs. */
+export function fieldById(fields: readonly NestedField[], id: number): NestedField | undefined {
   for (const field of fields) {
     if (field.id === id) return field;
     const inner = typeof field.type === 'object' && field.type.type === 'struct' ? fieldById(field.type.fields, id) : undefined;

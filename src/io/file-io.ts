@@ -5,7 +5,7 @@
 export interface FileIO {
   /** The whole object, or `length` bytes from `offset` (a negative offset counts from the end). */
   read(location: string, range?: { offset: number; length?: number }): Promise<Uint8Array>;
-  /** Writes a whole object; returns only when it is durable. `ifAbsent`: rejects with `alreadyExists` when it is there. */
+  /** Writes a whole object; returns only when it is durable. `ifAbsent`: rejects with `STORAGE_EXISTS` when it is there. */
   write(location: string, bytes: Uint8Array, options?: { ifAbsent?: boolean }): Promise<void>;
   /** Opens a streamed write: one PUT below 8 MiB, multipart above. The object appears at `close`, whole or not at all. */
   create(location: string): OutputFile;
