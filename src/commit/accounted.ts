@@ -1,0 +1,64 @@
+import { packNumbers, unpackNumbers } from './packed.ts';
+import { objectOf } from './json-object.ts';
+import type { OffsetRange } from './commit.ts';
+
+/**
+ * `tabletopic.accounted`: for each range of a snapshot where it starts and ends and what became of its offsets
+ * (schemas/accounted.schema.json). One row a range, by columns, so that long ones pack well.
+ *
+ * Invariant 7: rows + deadLetters + aborted + control + absent = end − start, for every range.
+ */
+const columns = ['partition', 'start', 'end', 'rows', 'deadLetters', 'aborted', 'control', 'absent'] as const;
+type Column = (typeof columns)[number];
+
+export type AccountedRange = Pick<OffsetRange, 'topic' | 'partition' | 'start' | 'end' | 'accounted'>;
+
+export function encodeAccounted(ranges: readonly AccountedRange[]): string {
+  const byTopic = Map.groupBy(ranges, (range) => range.topic);
+  const topics: Record<string, unknown> = {};
+  for (const name of [...byTopic.keys()].sort()) {
+    const lists = columns.map((column) => [column, packNumbers(byTopic.get(name)!.map((range) => cell(range, column)))]);
+    topics[name] = Object.fromEntries(lists);
+  }
+  return JSON.stringify({ v: 1, topics });
+}
+
+/** Throws `SyntaxError` where the text is no such list or its sums do not agree. */
+export function decodeAccounted(text: string): AccountedRange[] {
+  const json = objectOf(JSON.parse(text), 'accounted');
+  if (json['v'] !== 1) throw new SyntaxError(`version ${String(json['v'])} of accounted is not known`);
+  const ranges: AccountedRange[] = [];
+  for (const [topic, value] of Object.entries(objectOf(json['topics'], 'topics'))) {
+    const lists = objectOf(value, topic);
+    const read = Object.fromEntries(columns.map((column) => [column, unpackNumbers(lists[column])])) as Record<Column, readonly number[]>;
+    const rows = read.partition.length;
+    if (columns.some((column) => read[column].length !== rows)) throw new SyntaxError(`the lists of topic ${topic} differ in length`);
+    for (let i = 0; i < rows; i++) {
+      const range: AccountedRange = {
+        topic,
+        partition: read.partition[i]!,
+        start: read.start[i]!,
+        end: read.end[i]!,
+        accounted: {
+          rows: read.rows[i]!,
+          deadLetters: read.deadLetters[i]!,
+          aborted: read.aborted[i]!,
+          control: read.control[i]!,
+          absent: read.absent[i]!,
+        },
+      };
+      if (!addsUp(range)) throw new SyntaxError(`range ${range.start}–${range.end} of ${topic}-${range.partition} does not add up`);
+      ranges.push(range);
+    }
+  }
+  return ranges;
+}
+
+export function addsUp({ start, end, accounted }: AccountedRange): boolean {
+  const { rows, deadLetters, aborted, control, absent } = accounted;
+  return [rows, deadLetters, aborted, control, absent].every((count) => count >= 0) && rows + deadLetters + aborted + control + absent === end - start;
+}
+
+function cell(range: AccountedRange, column: Column): number {
+  return column === 'partition' || column === 'start' || column === 'end' ? range[column] : range.accounted[column];
+}

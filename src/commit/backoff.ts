@@ -1,0 +1,28 @@
+import type { Ports } from '../ports.ts';
+
+/** Waits between attempts: exponential with full jitter (a uniform part of the bound), so that losers do not collide again. */
+export class Backoff {
+  readonly #ports: Ports;
+  readonly #base: number;
+  readonly #most: number;
+  #bound: number;
+
+  /** `base` and `most`: milliseconds, bound of the first wait and of every later one. */
+  constructor(ports: Ports, base: number, most: number) {
+    this.#ports = ports;
+    this.#base = base;
+    this.#most = most;
+    this.#bound = base;
+  }
+
+  reset(): void {
+    this.#bound = this.#base;
+  }
+
+  /** Rejects with the signal's reason when it aborts. */
+  async wait(signal: AbortSignal): Promise<void> {
+    const ms = this.#ports.random.next() * this.#bound;
+    this.#bound = Math.min(this.#most, this.#bound * 2);
+    await this.#ports.clock.sleep(ms, signal);
+  }
+}

@@ -1,0 +1,130 @@
+import { Backoff } from './backoff.ts';
+import { buildAttempt } from './attempt.ts';
+import { judge } from './judge.ts';
+import { ageOf, ownFiles } from './prepare.ts';
+import type { Logger } from 'pino';
+import type { LoadedTable } from '../iceberg/catalog.ts';
+import type { FileIO } from '../io/file-io.ts';
+import type { Ports } from '../ports.ts';
+import type { CommitResult, OffsetRange, TableState } from './commit.ts';
+import type { Verdict } from './judge.ts';
+import type { Prepared } from './prepare.ts';
+import type { TableSession } from './session.ts';
+import { TabletopicError } from '../errors.ts';
+
+const MINT = Symbol('mint');
+
+/**
+ * Proof that a checkpoint is in the table.
+ *
+ * Invariant 6: it is the only key that moves Kafka offsets, and only the commit loop below can mint one: the
+ * constructor wants a symbol that does not leave this file.
+ */
+export class Receipt {
+  readonly checkpointId: string;
+  readonly snapshotId: bigint;
+  readonly ranges: readonly OffsetRange[];
+  readonly state: TableState;
+  readonly #minted = true;
+
+  constructor(key: symbol, fields: Pick<Receipt, 'checkpointId' | 'snapshotId' | 'ranges' | 'state'>) {
+    if (key !== MINT) throw new TabletopicError('INTERNAL', 'a receipt is minted by a commit only');
+    this.checkpointId = fields.checkpointId;
+    this.snapshotId = fields.snapshotId;
+    this.ranges = fields.ranges;
+    this.state = fields.state;
+  }
+
+  static is(value: unknown): value is Receipt {
+    return typeof value === 'object' && value !== null && #minted in value;
+  }
+}
+
+/** What became of one attempt, for telemetry. */
+export type AttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'dropped';
+
+export interface CommitLoopOptions {
+  readonly session: TableSession;
+  readonly io: (table: LoadedTable) => FileIO;
+  readonly ports: Ports;
+  readonly logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  readonly onOutcome: (outcome: AttemptOutcome, reason: string) => void;
+}
+
+/** Bounds of the first and of later waits after a conflict or an unknown outcome, ms. */
+const FIRST_WAIT = 50;
+const LONGEST_WAIT = 5_000;
+
+/**
+ * Commits one checkpoint: judge it on the latest state, attempt, and after a conflict or an unknown outcome load again
+ * and look for its own id, until it is in the table or no longer may be (invariants 2 to 5).
+ *
+ * An error that left the table as it was (the catalog or the store is down) rejects; the same checkpoint may be given
+ * again, and what was tried is remembered with it.
+ */
+export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOptions, signal: AbortSignal): Promise<CommitResult> {
+  const { session, ports, logger, onOutcome } = options;
+  const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
+  const { branch } = session.address;
+  let derived = true;
+  for (;;) {
+    signal.throwIfAborted();
+    let known = await session.current();
+    let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
+    if (verdict.kind === 'partial') {
+      known = await session.reload('all');
+      verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
+    }
+    if (verdict.kind === 'fits' && !derived && (await prepared.cut.derive?.(known)) === 'drop') {
+      verdict = { kind: 'dropped', reason: 'derived again after a conflict, it no longer holds', intact: true };
+    }
+    derived = true;
+    if (verdict.kind === 'committed') return committed(prepared, verdict.snapshotId, known);
+    if (verdict.kind === 'dropped') {
+      onOutcome('dropped', verdict.reason);
+      await discard(prepared, verdict.intact, options, known);
+      return { kind: 'dropped', reason: verdict.reason, state: known };
+    }
+    if (verdict.kind === 'partial') throw new TabletopicError('INTERNAL', 'the catalog gave only a part of the snapshots when asked for all');
+
+    // Combining applies a list of checkpoints here, this one first, to the running vector.
+    const attempt = await buildAttempt(known, [prepared], verdict.offsets, { io: options.io(known.table), ports, branch, listCache: session.listCache });
+    signal.throwIfAborted();
+    prepared.attempts.snapshotIds.push(attempt.snapshotId);
+    let unknown = false;
+    try {
+      const outcome = await session.send(attempt, signal, () => (unknown = true));
+      if (outcome.outcome === 'committed') {
+        onOutcome('committed', '');
+        return committed(prepared, attempt.snapshotId, await session.current());
+      }
+      const reason = outcome.outcome === 'conflict' ? outcome.reason : outcome.error.message;
+      onOutcome(outcome.outcome, reason);
+      logger.info({ checkpoint: prepared.id, snapshot: String(attempt.snapshotId), outcome: outcome.outcome, reason }, 'commit attempt');
+      derived = false;
+    } finally {
+      if (unknown) prepared.attempts.unknown = true;
+      else prepared.attempts.files.push(...attempt.files);
+    }
+    await backoff.wait(signal);
+  }
+}
+
+function committed(prepared: Prepared, snapshotId: bigint, state: TableState): CommitResult {
+  return { kind: 'committed', receipt: new Receipt(MINT, { checkpointId: prepared.id, snapshotId, ranges: prepared.cut.ranges, state }) };
+}
+
+/**
+ * Invariant 4: own files are deleted only if no attempt ended unknown. A refusal counts as definite only while every
+ * snapshot since the cut is known and none of them holds the checkpoint: a resent request may be refused because it was
+ * applied the first time. Everything else is left to orphan removal.
+ */
+async function discard(prepared: Prepared, intact: boolean, { io, logger }: CommitLoopOptions, known: TableState): Promise<void> {
+  const { attempts } = prepared;
+  if (attempts.unknown || (attempts.snapshotIds.length > 0 && !intact)) return;
+  try {
+    await io(known.table).delete(ownFiles(prepared));
+  } catch (error) {
+    logger.warn({ checkpoint: prepared.id, err: error }, 'files of a dropped checkpoint are left to orphan removal');
+  }
+}

@@ -1,0 +1,63 @@
+import { historySince } from './history.ts';
+import { applyRanges } from './vector.ts';
+import { currentSchema } from '../iceberg/metadata.ts';
+import type { NestedField, IcebergType, Schema } from '../schema/types.ts';
+import type { OffsetsMap } from './commit.ts';
+import type { Known } from './known.ts';
+import type { Prepared } from './prepare.ts';
+
+/** Oldest checkpoint that may be committed, ms: far below any age at which orphan removal deletes its files (TRACES A8). */
+export const MAX_CHECKPOINT_AGE = 60 * 60 * 1000;
+
+export type Verdict =
+  /** It may be committed on this state; `offsets` is the vector after it. */
+  | { readonly kind: 'fits'; readonly offsets: OffsetsMap }
+  /** It is in the branch's history already. */
+  | { readonly kind: 'committed'; readonly snapshotId: bigint }
+  /** The loaded snapshots do not decide. */
+  | { readonly kind: 'partial' }
+  /** `intact`: every snapshot since the cut is known and none holds the checkpoint: its files were never in a table. */
+  | { readonly kind: 'dropped'; readonly reason: string; readonly intact: boolean };
+
+/**
+ * Whether a checkpoint may be committed on a state, given the running vector. Pure.
+ *
+ * Invariants 2, 3 and 5: it starts exactly where the vector stands, all ranges or none; it belongs to this history and
+ * is in none of its snapshots; topic and cluster are still the table's; it is younger than an hour; its spec is still
+ * the default and its field ids are all in the current schema.
+ */
+export function judge(prepared: Prepared, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
+  const { metadata } = known.table;
+  if (metadata['table-uuid'] !== prepared.tableUuid) return { kind: 'dropped', reason: 'the table was replaced by another of the same name', intact: false };
+  const history = historySince(known.table, branch, prepared.lastSequenceNumber, prepared.id);
+  if (history.kind === 'committed' || history.kind === 'partial') return history;
+  const intact = history.kind === 'intact';
+  const dropped = (reason: string): Verdict => ({ kind: 'dropped', reason, intact });
+  if (history.kind === 'stale') return dropped(history.reason);
+  if (age >= MAX_CHECKPOINT_AGE) return dropped(`the checkpoint is ${Math.round(age / 60_000)} minutes old: its files may be taken for orphans`);
+  if (known.headSnapshotId === null) return dropped('the table has no snapshot: rows are never its first');
+  if (metadata['default-spec-id'] !== prepared.cut.specId) {
+    return dropped(`the default partition spec is ${metadata['default-spec-id']}, the files follow ${prepared.cut.specId}`);
+  }
+  const missing = missingField(metadata.schemas.find((schema) => schema['schema-id'] === prepared.cut.schemaId), currentSchema(metadata));
+  if (missing !== null) return dropped(`the table no longer has the column ${missing} that the files have`);
+  const applied = applyRanges(running, prepared.cut.ranges, prepared.topics);
+  return applied.fits ? { kind: 'fits', offsets: applied.offsets } : dropped(applied.reason);
+}
+
+/** Name of a field of `written` that `current` does not have, by id at every level; null: there is none. */
+function missingField(written: Schema | undefined, current: Schema): string | null {
+  if (written === undefined) return '(unknown schema id)';
+  if (written['schema-id'] === current['schema-id']) return null;
+  const ids = new Set(fieldsOf(current).map((field) => field.id));
+  return fieldsOf(written).find((field) => !ids.has(field.id))?.name ?? null;
+}
+
+function fieldsOf(type: IcebergType): Pick<NestedField, 'id' | 'name'>[] {
+  if (typeof type === 'string') return [];
+  switch (type.type) {
+    case 'struct': return type.fields.flatMap((field) => [field, ...fieldsOf(field.type)]);
+    case 'list': return [{ id: type['element-id'], name: 'element' }, ...fieldsOf(type.element)];
+    case 'map': return [{ id: type['key-id'], name: 'key' }, { id: type['value-id'], name: 'value' }, ...fieldsOf(type.key), ...fieldsOf(type.value)];
+  }
+}

@@ -1,0 +1,102 @@
+import { asTabletopicError } from '../errors.ts';
+import { encodeDeadLetterList, isEmptyList, noDeadLetters } from './dead-letter-list.ts';
+import type { Logger } from 'pino';
+import type { TabletopicError } from '../errors.ts';
+import type { Ports } from '../ports.ts';
+import type { DeadLetterList } from './dead-letter-list.ts';
+import type { DeadLetterProjection, ProjectionResult } from './projection.ts';
+
+export interface ProjectionLoopOptions {
+  readonly projection: DeadLetterProjection;
+  /** ms; 0: no timer. */
+  readonly interval: number;
+  readonly ports: Ports;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  readonly onProjected: (result: ProjectionResult) => void;
+  readonly onFailed: (error: TabletopicError) => void;
+}
+
+/**
+ * Runs the projection after each commit that has dead letters and on a timer, one run at a time, apart from commits: a
+ * projection that fails is behind, and stops nothing else. It is tried again at the next occasion.
+ */
+export class ProjectionLoop {
+  readonly #options: ProjectionLoopOptions;
+  readonly #closing = new AbortController();
+  #running: Promise<void> | null = null;
+  #again = false;
+  #timer: Promise<void> | null = null;
+  /** The list for which a run was last asked: a failed one is tried again by the timer only. */
+  #kicked = textOf(noDeadLetters);
+  /** Whether the dead-letter table may hold something. */
+  #empty = false;
+  #seen: DeadLetterList = noDeadLetters;
+
+  constructor(options: ProjectionLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Told of every state of the table that is loaded. */
+  seen(list: DeadLetterList): void {
+    this.#seen = list;
+    this.#timer ??= this.#options.interval > 0 ? this.#tick() : null;
+    const text = textOf(list);
+    if (text === this.#kicked) return;
+    this.#kicked = text;
+    this.kick();
+  }
+
+  kick(): void {
+    if (this.#closing.signal.aborted) return;
+    if (this.#running !== null) {
+      this.#again = true;
+      return;
+    }
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+      if (!this.#again) return;
+      this.#again = false;
+      this.kick();
+    });
+  }
+
+  /** Ends the timer and waits for the run under way. */
+  async close(): Promise<void> {
+    this.#again = false;
+    this.#closing.abort();
+    await this.#running;
+    await this.#timer;
+  }
+
+  async #run(): Promise<void> {
+    const { projection, logger, onProjected, onFailed } = this.#options;
+    try {
+      const result = await projection.run(this.#closing.signal);
+      this.#empty = isEmptyList(result.list);
+      if (result.added + result.removed > 0) logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
+      onProjected(result);
+    } catch (thrown) {
+      if (this.#closing.signal.aborted) return;
+      const error = asTabletopicError(thrown);
+      logger.warn({ code: error.code, hint: error.hint, ...error.where }, `the dead-letter table is behind: ${error.message}`);
+      onFailed(error);
+    }
+  }
+
+  async #tick(): Promise<void> {
+    const { interval, ports: { clock } } = this.#options;
+    for (;;) {
+      try {
+        await clock.sleep(interval, this.#closing.signal);
+      } catch {
+        return;
+      }
+      // Nothing in the list and nothing in the table the last time: nobody else could have written there.
+      if (!(this.#empty && isEmptyList(this.#seen))) this.kick();
+    }
+  }
+}
+
+function textOf(list: DeadLetterList): string {
+  return JSON.stringify(encodeDeadLetterList(list));
+}
