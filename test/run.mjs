@@ -59,7 +59,9 @@ async function vitest(node, projects, args) {
   process.off('SIGINT', ignore);
   process.off('SIGTERM', forward);
   try {
-    return { code, ...totals(JSON.parse(readFileSync(report, 'utf8'))) };
+    const counted = totals(JSON.parse(readFileSync(report, 'utf8')));
+    // What fails outside of tests, a set-up say, is not in the report.
+    return { code, ...counted, failed: code === 0 ? counted.failed : Math.max(1, counted.failed) };
   } catch {
     return { code, passed: 0, failed: 1, skipped: 0 };
   } finally {

@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Where the real parts are kept between runs, outside the checkout. */
-export const cacheDir: string =
-  process.env['TABLETOPIC_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tabletopic');
+/** Where the real parts are kept between runs, outside the checkout. An empty variable is as good as none. */
+export const cacheDir: string = resolve(
+  process.env['TABLETOPIC_CACHE'] || join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'tabletopic'),
+);
 
 /**
  * A part is whole exactly when its stamp is there: the stamp is written last, and removed before the directory is touched.
