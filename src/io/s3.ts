@@ -37,7 +37,8 @@ export class S3FileIO implements FileIO {
     this.#client = new S3Client({
       forcePathStyle: pathStyle,
       ...(endpoint !== undefined && { endpoint }),
-      ...(region !== undefined && { region }),
+      // Stores other than Amazon's hardly look at the region, but the signature needs one.
+      ...(region !== undefined ? { region } : endpoint !== undefined && !process.env['AWS_REGION'] && { region: 'us-east-1' }),
       ...(credentials !== undefined && { credentials }),
       retryMode: 'standard',
       maxAttempts: 3,
