@@ -1,0 +1,130 @@
+import { type API, createAPI, type Reader, Writer } from '@platformatic/kafka';
+import { ChunkCursor } from './chunk-cursor.ts';
+
+/** Kafka's Fetch API (KIP-74, KIP-98, KIP-320), version 12: the last that names topics, flexible, without sessions. */
+
+export interface FetchPartition {
+  readonly topic: string;
+  readonly partition: number;
+  /** -1: the leader does not check it. */
+  readonly currentLeaderEpoch: number;
+  readonly offset: number;
+  /** Epoch of the last record before `offset`, or -1: the leader compares it with its log (diverging epoch). */
+  readonly lastFetchedEpoch: number;
+  readonly maxBytes: number;
+}
+
+export interface FetchRequest {
+  readonly maxWait: number;
+  readonly maxBytes: number;
+  readonly readCommitted: boolean;
+  readonly partitions: readonly FetchPartition[];
+}
+
+export interface FetchedPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
+  /** Set when the log no longer holds what was read before `offset`: where the two histories part. */
+  readonly diverging: { readonly epoch: number; readonly endOffset: number } | null;
+  /** Record batches, the last of which may be cut off. A buffer of its own. */
+  readonly records: ArrayBuffer;
+}
+
+export interface FetchResponse {
+  readonly throttled: boolean;
+  readonly errorCode: number;
+  readonly partitions: readonly FetchedPartition[];
+}
+
+const noAborted: readonly never[] = [];
+
+export const fetchV12: API<[FetchRequest], FetchResponse> = createAPI(1, 12, createFetchRequest, (_id, _key, _version, reader: Reader) =>
+  parseFetchResponse(new ChunkCursor(reader.buffer.buffers)),
+);
+
+export function createFetchRequest(request: FetchRequest): Writer {
+  const writer = Writer.create()
+    .appendInt32(-1) // replica id: a consumer
+    .appendInt32(request.maxWait)
+    .appendInt32(1) // min bytes: answer as soon as there is anything
+    .appendInt32(request.maxBytes)
+    .appendInt8(request.readCommitted ? 1 : 0)
+    .appendInt32(0) // session id and epoch 0, -1: no incremental session (KIP-227), every request is complete
+    .appendInt32(-1);
+  writer.appendArray(byTopic(request.partitions), (w, [topic, partitions]) => {
+    w.appendString(topic).appendArray(partitions, (v, p) => {
+      v.appendInt32(p.partition)
+        .appendInt32(p.currentLeaderEpoch)
+        .appendInt64(BigInt(p.offset))
+        .appendInt32(p.lastFetchedEpoch)
+        .appendInt64(-1n) // log start offset: of followers only
+        .appendInt32(p.maxBytes);
+    });
+  });
+  return writer
+    .appendArray([], () => {}) // forgotten topics: of sessions only
+    .appendString('') // rack
+    .appendTaggedFields();
+}
+
+/** Neighbours of one topic under one heading. The order is kept: the broker fills partitions in the order of the request. */
+function byTopic(partitions: readonly FetchPartition[]): [string, FetchPartition[]][] {
+  const groups: [string, FetchPartition[]][] = [];
+  for (const p of partitions) {
+    const last = groups.at(-1);
+    if (last !== undefined && last[0] === p.topic) last[1].push(p);
+    else groups.push([p.topic, [p]]);
+  }
+  return groups;
+}
+
+/** Throws `RangeError` when the bytes are not a Fetch response. Errors of partitions are data, not exceptions. */
+export function parseFetchResponse(cursor: ChunkCursor): FetchResponse {
+  const throttled = cursor.int32() > 0;
+  const errorCode = cursor.int16();
+  cursor.int32(); // session id
+  const partitions: FetchedPartition[] = [];
+  for (let topics = cursor.varint() - 1; topics > 0; topics--) {
+    const topic = cursor.compactString();
+    for (let count = cursor.varint() - 1; count > 0; count--) partitions.push(parsePartition(topic, cursor));
+    cursor.tagged();
+  }
+  cursor.tagged();
+  return { throttled, errorCode, partitions };
+}
+
+function parsePartition(topic: string, cursor: ChunkCursor): FetchedPartition {
+  const partition = cursor.int32();
+  const errorCode = cursor.int16();
+  const highWatermark = cursor.offset();
+  const lastStableOffset = cursor.offset();
+  const logStartOffset = cursor.offset();
+  const aborted = parseAborted(cursor);
+  cursor.int32(); // preferred read replica: needs a rack
+  const size = cursor.varint() - 1;
+  const records = size > 0 ? cursor.copy(size) : new ArrayBuffer(0);
+  let diverging: FetchedPartition['diverging'] = null;
+  cursor.tagged((tag) => {
+    if (tag !== 0) return false;
+    diverging = { epoch: cursor.int32(), endOffset: cursor.offset() };
+    cursor.tagged();
+    return true;
+  });
+  return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, diverging, records };
+}
+
+function parseAborted(cursor: ChunkCursor): FetchedPartition['aborted'] {
+  const count = cursor.varint() - 1; // -1: null
+  if (count <= 0) return noAborted;
+  const aborted = [];
+  for (let i = 0; i < count; i++) {
+    aborted.push({ producerId: cursor.int64(), firstOffset: cursor.offset() });
+    cursor.tagged();
+  }
+  return aborted.sort((a, b) => a.firstOffset - b.firstOffset);
+}

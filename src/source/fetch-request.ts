@@ -1,0 +1,50 @@
+import type { FetchRequest } from './fetch-codec.ts';
+import type { LaneState } from './lanes.ts';
+
+/** What a request asks for a lane, and under which generation: an answer counts only if that still holds. */
+export interface Asked {
+  readonly state: LaneState;
+  readonly generation: number;
+  readonly offset: number;
+  /** First of the request: the broker gives it at least one batch if there is any (KIP-74). */
+  readonly first: boolean;
+}
+
+export interface FetchLimits {
+  readonly maxBytes: number;
+  readonly partitionBytes: number;
+  readonly maxWait: number;
+  readonly readCommitted: boolean;
+}
+
+/**
+ * Which of the lanes go into the next request, in which order. A lane that must be asked alone is; otherwise who waited
+ * longest comes first, since the broker fills a response in the order of the request.
+ */
+export function chooseLanes(ready: readonly LaneState[]): LaneState[] {
+  const alone = ready.find((s) => s.alone);
+  return alone === undefined ? [...ready].sort((a, b) => a.servedAt - b.servedAt || a.lane.id - b.lane.id) : [alone];
+}
+
+/** Bytes that a request for these lanes may bring. */
+export function wantedBytes(lanes: readonly LaneState[], limits: FetchLimits): number {
+  const sum = lanes.reduce((bytes, s) => bytes + Math.max(limits.partitionBytes, s.atLeastBytes), 0);
+  const largest = lanes.reduce((bytes, s) => Math.max(bytes, s.atLeastBytes), 0);
+  return Math.max(Math.min(sum, limits.maxBytes), largest);
+}
+
+export function buildRequest(lanes: readonly LaneState[], granted: number, limits: FetchLimits, epochOf: (state: LaneState) => number): { request: FetchRequest; asked: Asked[] } {
+  const asked = lanes.map((state, i) => ({ state, generation: state.generation, offset: state.position, first: i === 0 }));
+  const partitions = lanes.map((state) => ({
+    topic: state.lane.topic,
+    partition: state.lane.partition,
+    currentLeaderEpoch: epochOf(state),
+    offset: state.position,
+    lastFetchedEpoch: state.fetchedEpoch,
+    maxBytes: Math.min(Math.max(limits.partitionBytes, state.atLeastBytes), granted),
+  }));
+  const single = lanes.length === 1 && lanes[0]!.alone;
+  // Alone, the others wait meanwhile, and the question is what is there now: no long poll.
+  const request = { maxWait: single ? 0 : limits.maxWait, maxBytes: granted, readCommitted: limits.readCommitted, partitions };
+  return { request, asked };
+}
