@@ -4,7 +4,7 @@ import type { Catalog, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { PositionReader } from '../maintain/verify-rows.ts';
 import type { Logger } from '../ops/logger.ts';
-import type { Service, ServiceOptions } from '../ops/life-cycle.ts';
+import type { Service, ServiceOptions } from '../service.ts';
 import type { Ports } from '../ports.ts';
 import type { StructType } from '../schema/types.ts';
 import type { Source } from '../source/source.ts';

@@ -1,5 +1,5 @@
 import { createLogger } from '../ops/logger.ts';
-import type { Service } from '../ops/life-cycle.ts';
+import type { Service } from '../service.ts';
 import type { CliContext } from './context.ts';
 import { Progress } from './progress.ts';
 

@@ -4,7 +4,7 @@ export function closest(written: string, candidates: readonly string[]): string 
   const near = candidates
     .map((candidate) => ({ candidate, distance: distance(lower, candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return near && near.distance <= Math.max(1, Math.floor(written.length / 3)) ? near.candidate : null;
+  return near && near.distance <= Math.max(1, Math.ceil(written.length / 3)) ? near.candidate : null;
 }
 
 /** Levenshtein distance. */

@@ -17,9 +17,8 @@ export function parseSize(text: string): number | null {
 
 function parse(text: string, units: Readonly<Record<string, number>>): number | null {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(text);
-  const unit = match && units[match[2]!];
-  if (!match || unit === undefined || unit === null) return null;
-  return Math.round(Number(match[1]) * unit);
+  if (!match || !Object.hasOwn(units, match[2]!)) return null;
+  return Math.round(Number(match[1]) * units[match[2]!]!);
 }
 
 /** The shortest exact writing: `90s`, `128MiB`. */

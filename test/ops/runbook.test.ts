@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createPrometheus } from '../../src/ops/prometheus.ts';
+import { withReadiness } from '../../src/ops/health.ts';
+import { runbook } from '../../src/ops/runbook.ts';
+import { facts } from './status.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+test('the runbook’s table of errors is current (node src/ops/runbook.ts writes it)', () => {
+  expect(runbook(root)).toBe(readFileSync(join(root, 'deploy', 'runbook.md'), 'utf8'));
+});
+
+test.each(['prometheus-alerts.yaml', 'grafana-dashboard.json'])('%s asks only for metrics that exist', async (file) => {
+  const metrics = createPrometheus(() => withReadiness(facts()));
+  const known = await metrics.render();
+  const asked = new Set(readFileSync(join(root, 'deploy', file), 'utf8').match(/\btabletopic_[a-z_]+/g));
+  expect(asked.size).toBeGreaterThan(3);
+  for (const name of asked) expect(known, name).toContain(`# HELP ${name.replace(/_(bucket|count|sum)$/, '')} `);
+});
