@@ -3,8 +3,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /**
- * The stages of src in the order of the data flow, and for each the stages that it may import. Everybody may import `errors`
- * and `ports`. A new edge is a decision: it is made here, in the open.
+ * The stages of src in the order of the data flow, and for each the stages that it may import. Everybody may import `errors`,
+ * `ports` and `version`. A new edge is a decision: it is made here, in the open.
  */
 const stages: Readonly<Record<string, readonly string[]>> = {
   schema: [],
@@ -34,10 +34,11 @@ const tops: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
   errors: [],
   ports: [],
+  version: [],
 };
 
 const allowed = { ...stages, ...tops };
-const everywhere = ['errors', 'ports'];
+const everywhere = ['errors', 'ports', 'version'];
 const icebergUsers = ['commit', 'maintain', 'cli', 'service', 'demo', 'iceberg'];
 
 /** Time, randomness and ids come through ports.ts, so that whole runs can be simulated from a seed. */
