@@ -50,19 +50,32 @@ export class OffsetBitmap {
   /** Spans of [from, to) without members, in order, at most `limit`. */
   holes(from: number, to: number, limit: number): { from: number; to: number }[] {
     const result: { from: number; to: number }[] = [];
-    for (let at = from; at < to && result.length < limit; ) {
-      if (this.has(at)) {
-        at++;
-        continue;
-      }
-      const begin = at;
-      while (at < to && !this.has(at)) {
-        const index = Math.floor(at / segmentBits);
-        at = this.#segments.has(index) ? at + 1 : Math.min(to, (index + 1) * segmentBits);
-      }
-      result.push({ from: begin, to: at });
+    for (let at = this.#first(from, to, false); at < to && result.length < limit; ) {
+      const end = this.#first(at, to, true);
+      result.push({ from: at, to: end });
+      at = this.#first(end, to, false);
     }
     return result;
+  }
+
+  /** The first offset of [from, to) that is a member, or is none; `to` where there is no such offset. Whole words at a time. */
+  #first(from: number, to: number, member: boolean): number {
+    const passed = member ? 0 : -1;
+    for (let at = from; at < to; ) {
+      const index = Math.floor(at / segmentBits);
+      const segmentEnd = Math.min(to, (index + 1) * segmentBits);
+      const segment = this.#segments.get(index);
+      if (!segment && !member) return at;
+      while (segment && at < segmentEnd) {
+        const bit = at - index * segmentBits;
+        const word = segment[bit >>> 5]! | 0;
+        if ((bit & 31) === 0 && word === passed) at += 32;
+        else if (((word >>> (bit & 31)) & 1) === (member ? 1 : 0)) return at;
+        else at++;
+      }
+      at = segmentEnd;
+    }
+    return to;
   }
 }
 
