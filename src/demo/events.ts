@@ -2,7 +2,11 @@ import avro from 'avsc';
 import { orderSchema } from './order-schema.ts';
 
 /** Amounts are in cents: decimal(10, 2) without its point. */
-export interface OrderItem { readonly sku: string; readonly quantity: number; readonly price: number }
+export interface OrderItem {
+  readonly sku: string;
+  readonly quantity: number;
+  readonly price: number;
+}
 
 export interface Order {
   readonly orderId: number;
@@ -34,11 +38,25 @@ export interface Click {
 }
 
 const CURRENCIES = ['EUR', 'USD', 'GBP', 'SEK'] as const;
-const CITIES = [['Berlin', 'DE'], ['Lyon', 'FR'], ['Malmö', 'SE'], ['Kraków', 'PL'], ['Leeds', 'GB'], ['Austin', 'US'], ['München', 'DE'], ['Porto', 'PT']] as const;
+const CITIES = [
+  ['Berlin', 'DE'],
+  ['Lyon', 'FR'],
+  ['Malmö', 'SE'],
+  ['Kraków', 'PL'],
+  ['Leeds', 'GB'],
+  ['Austin', 'US'],
+  ['München', 'DE'],
+  ['Porto', 'PT'],
+] as const;
 const PAGES = ['/', '/search', '/cart', '/checkout', '/product/tea', '/product/lamp', '/product/chair', '/help'];
 const REFERRERS = ['https://search.example/', 'https://news.example/shop', 'https://mail.example/'];
 const EXPERIMENTS = ['new-cart', 'large-images', 'short-checkout'];
-const NOTES = ['Please ring twice.', 'Gift: no invoice, please.', 'Leave it with the neighbours – merci!', 'Ребёнок спит, не звонить.'];
+const NOTES = [
+  'Please ring twice.',
+  'Gift: no invoice, please.',
+  'Leave it with the neighbours – merci!',
+  'Ребёнок спит, не звонить.',
+];
 const DAY_MS = 86_400_000;
 
 /** Order `index` of a seed: the same whenever it is made, but for its time. */
@@ -46,7 +64,11 @@ export function orderAt(seed: number, index: number, placedAt: number): Order {
   const random = generator(seed, index, 1);
   const items: OrderItem[] = [];
   for (let left = 1 + pick(random, 4); left > 0; left--) {
-    items.push({ sku: `sku-${String(pick(random, 2000)).padStart(4, '0')}`, quantity: 1 + pick(random, 5), price: 99 + pick(random, 50_000) });
+    items.push({
+      sku: `sku-${String(pick(random, 2000)).padStart(4, '0')}`,
+      quantity: 1 + pick(random, 5),
+      price: 99 + pick(random, 50_000),
+    });
   }
   const [city, country] = CITIES[pick(random, CITIES.length)]!;
   return {
@@ -118,13 +140,18 @@ function decimalBytes(unscaled: number): Buffer {
   const bytes = Buffer.alloc(6);
   bytes.writeIntBE(unscaled, 0, 6);
   let from = 0;
-  while (from < 5 && ((bytes[from] === 0 && bytes[from + 1]! < 0x80) || (bytes[from] === 0xff && bytes[from + 1]! >= 0x80))) from++;
+  while (
+    from < 5 &&
+    ((bytes[from] === 0 && bytes[from + 1]! < 0x80) || (bytes[from] === 0xff && bytes[from + 1]! >= 0x80))
+  )
+    from++;
   return bytes.subarray(from);
 }
 
 /** Uniform numbers in [0, 1) from a seed, an index and a stream (mulberry32 over a mixed start). */
 function generator(seed: number, index: number, stream: number): () => number {
-  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35) ^ Math.imul(stream, 0x27d4eb2f);
+  let state =
+    Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35) ^ Math.imul(stream, 0x27d4eb2f);
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);

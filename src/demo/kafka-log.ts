@@ -9,8 +9,9 @@ export interface EventLogger {
 
 /** kafkajs's own log: its errors are warnings here, since what fails for good is thrown; the rest is for debugging. */
 export function kafkaLogger(logger: EventLogger): logCreator {
-  return () => ({ level, log: { message, timestamp: _timestamp, ...fields } }) => {
-    if (level === logLevel.ERROR) logger.warn(fields, `kafkajs: ${message}`);
-    else logger.debug(fields, `kafkajs: ${message}`);
-  };
+  return () =>
+    ({ level, log: { message, timestamp: _timestamp, ...fields } }) => {
+      if (level === logLevel.ERROR) logger.warn(fields, `kafkajs: ${message}`);
+      else logger.debug(fields, `kafkajs: ${message}`);
+    };
 }

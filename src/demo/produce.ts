@@ -1,5 +1,5 @@
-import { CompressionTypes, Kafka, KafkaJSError, Partitioners } from 'kafkajs';
-import type { Message, Producer } from 'kafkajs';
+import kafkajs from 'kafkajs';
+import type { Kafka, Message, Producer } from 'kafkajs';
 import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import { clickAt, encodeClick, encodeOrder, orderAt } from './events.ts';
@@ -28,7 +28,10 @@ export interface ProduceOptions {
   readonly onProgress?: (produced: ProducedEvents) => void;
 }
 
-export interface ProducedEvents { readonly orders: number; readonly clicks: number }
+export interface ProducedEvents {
+  readonly orders: number;
+  readonly clicks: number;
+}
 
 /** Most records of one round, over both topics. */
 const MAX_ROUND = 2000;
@@ -41,8 +44,12 @@ const ROUND_MS = 100;
  */
 export async function produceEvents(options: ProduceOptions): Promise<ProducedEvents> {
   const { ports } = options;
-  const kafka = new Kafka({ clientId: 'tabletopic-demo', brokers: [...options.brokers], logCreator: kafkaLogger(options.logger) });
-  const producer = kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner });
+  const kafka = new kafkajs.Kafka({
+    clientId: 'tabletopic-demo',
+    brokers: [...options.brokers],
+    logCreator: kafkaLogger(options.logger),
+  });
+  const producer = kafka.producer({ idempotent: true, createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   try {
     await createTopics(kafka, options.partitions ?? 4);
     const schemaId = await registerOrders(options.registryUrl);
@@ -50,7 +57,10 @@ export async function produceEvents(options: ProduceOptions): Promise<ProducedEv
     const started = ports.clock.monotonic();
     let sent = 0;
     while (!options.signal?.aborted && sent < (options.records ?? Number.POSITIVE_INFINITY)) {
-      const due = options.rate === undefined ? MAX_ROUND : Math.floor((ports.clock.monotonic() - started + ROUND_MS) / 1000 * options.rate) - sent;
+      const due =
+        options.rate === undefined
+          ? MAX_ROUND
+          : Math.floor(((ports.clock.monotonic() - started + ROUND_MS) / 1000) * options.rate) - sent;
       const count = Math.min(due, MAX_ROUND, (options.records ?? Number.POSITIVE_INFINITY) - sent);
       if (count > 0) {
         await sendRound(producer, schemaId, options.seed ?? 1, sent, count, ports.clock.now());
@@ -61,7 +71,7 @@ export async function produceEvents(options: ProduceOptions): Promise<ProducedEv
     }
     return split(sent);
   } catch (error) {
-    if (!(error instanceof KafkaJSError)) throw error;
+    if (!(error instanceof kafkajs.KafkaJSError)) throw error;
     throw new TabletopicError('KAFKA_UNAVAILABLE', `events cannot be produced: ${error.message}`, { cause: error });
   } finally {
     await producer.disconnect();
@@ -69,7 +79,14 @@ export async function produceEvents(options: ProduceOptions): Promise<ProducedEv
 }
 
 /** Record `n` is an order where it is even, else a click; each kind counts from 0. */
-async function sendRound(producer: Producer, schemaId: number, seed: number, from: number, count: number, now: number): Promise<void> {
+async function sendRound(
+  producer: Producer,
+  schemaId: number,
+  seed: number,
+  from: number,
+  count: number,
+  now: number,
+): Promise<void> {
   const orders: Message[] = [];
   const clicks: Message[] = [];
   for (let n = from; n < from + count; n++) {
@@ -84,8 +101,11 @@ async function sendRound(producer: Producer, schemaId: number, seed: number, fro
       clicks.push({ key: click.user.id, value: encodeClick(click), headers, timestamp });
     }
   }
-  const topicMessages = [{ topic: ORDERS_TOPIC, messages: orders }, { topic: CLICKS_TOPIC, messages: clicks }].filter(({ messages }) => messages.length > 0);
-  await producer.sendBatch({ topicMessages, compression: CompressionTypes.GZIP });
+  const topicMessages = [
+    { topic: ORDERS_TOPIC, messages: orders },
+    { topic: CLICKS_TOPIC, messages: clicks },
+  ].filter(({ messages }) => messages.length > 0);
+  await producer.sendBatch({ topicMessages, compression: kafkajs.CompressionTypes.GZIP });
 }
 
 function split(sent: number): ProducedEvents {
@@ -96,7 +116,9 @@ async function createTopics(kafka: Kafka, numPartitions: number): Promise<void> 
   const admin = kafka.admin();
   await admin.connect();
   try {
-    await admin.createTopics({ topics: [ORDERS_TOPIC, CLICKS_TOPIC].map((topic) => ({ topic, numPartitions })) });
+    const existing = new Set(await admin.listTopics());
+    const topics = [ORDERS_TOPIC, CLICKS_TOPIC].filter((topic) => !existing.has(topic));
+    await admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions })) });
   } finally {
     await admin.disconnect();
   }
@@ -113,7 +135,11 @@ async function registerOrders(registryUrl: string): Promise<number> {
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
     return ((await response.json()) as { id: number }).id;
   } catch (error) {
-    throw new TabletopicError('REGISTRY_UNAVAILABLE', `the schema of ${subject} cannot be registered: ${(error as Error).message}`, { cause: error });
+    throw new TabletopicError(
+      'REGISTRY_UNAVAILABLE',
+      `the schema of ${subject} cannot be registered: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
 }
 

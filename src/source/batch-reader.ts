@@ -16,7 +16,12 @@ export interface BatchReaderOptions {
 }
 
 /** Offsets accounted for since `open`, by what became of them. */
-export interface OffsetCounts { records: number; aborted: number; control: number; absent: number }
+export interface OffsetCounts {
+  records: number;
+  aborted: number;
+  control: number;
+  absent: number;
+}
 
 /**
  * Walks the batches of one fetched buffer (record format v2, KIP-98) in offset order. Nothing is allocated per record.
@@ -93,23 +98,31 @@ export class BatchReader {
     const left = this.#bytes.length - start;
     if (left < BatchField.magic + 1) throw damaged(this.nextOffset, `${left} bytes at the end are no batch`);
     const base = view.getInt32(start) * 0x1_0000_0000 + view.getUint32(start + 4);
-    if (base < this.#minBase || base > Number.MAX_SAFE_INTEGER - 0x8000_0000) throw damaged(this.nextOffset, `base offset ${base} after offset ${this.#minBase}`);
+    if (base < this.#minBase || base > Number.MAX_SAFE_INTEGER - 0x8000_0000)
+      throw damaged(this.nextOffset, `base offset ${base} after offset ${this.#minBase}`);
     const magic = view.getInt8(start + BatchField.magic);
     if (magic === 0 || magic === 1) {
-      throw new TabletopicError('KAFKA_CORRUPT_BATCH', `message format v${magic} is not supported (record batches are format v2)`, {
-        hint: 'The topic holds messages in a format that Kafka replaced in 0.11 and dropped in 4.0: copy them to a new topic, or start behind them.',
-        where: { offset: base },
-      });
+      throw new TabletopicError(
+        'KAFKA_CORRUPT_BATCH',
+        `message format v${magic} is not supported (record batches are format v2)`,
+        {
+          hint: 'The topic holds messages in a format that Kafka replaced in 0.11 and dropped in 4.0: copy them to a new topic, or start behind them.',
+          where: { offset: base },
+        },
+      );
     }
     if (magic !== 2) throw damaged(base, `unknown magic ${magic}`);
     const end = start + BatchField.leaderEpoch + view.getInt32(start + BatchField.length);
-    if (end < start + RECORD_BATCH_HEADER || end > this.#bytes.length) throw damaged(base, `length ${end - start} of ${left} bytes left`);
+    if (end < start + RECORD_BATCH_HEADER || end > this.#bytes.length)
+      throw damaged(base, `length ${end - start} of ${left} bytes left`);
     const crc = view.getUint32(start + BatchField.crc);
-    if (crc32c(this.#bytes.subarray(start + BatchField.attributes, end)) !== crc) throw damaged(base, 'checksum (CRC32C) differs');
+    if (crc32c(this.#bytes.subarray(start + BatchField.attributes, end)) !== crc)
+      throw damaged(base, 'checksum (CRC32C) differs');
 
     const lastDelta = view.getInt32(start + BatchField.lastOffsetDelta);
     const count = view.getInt32(start + BatchField.recordCount);
-    if (lastDelta < 0 || count < 0 || count > lastDelta + 1) throw damaged(base, `${count} records with last offset delta ${lastDelta}`);
+    if (lastDelta < 0 || count < 0 || count > lastDelta + 1)
+      throw damaged(base, `${count} records with last offset delta ${lastDelta}`);
     const attributes = view.getInt16(start + BatchField.attributes);
     const after = base + lastDelta + 1;
     this.#at = end;
@@ -117,7 +130,10 @@ export class BatchReader {
     this.leaderEpoch = view.getInt32(start + BatchField.leaderEpoch);
 
     const control = (attributes & BatchFlag.control) !== 0;
-    const aborted = this.#committedOnly && (attributes & BatchFlag.transactional) !== 0 && this.#isAborted(start, end, base, after - 1, attributes, count);
+    const aborted =
+      this.#committedOnly &&
+      (attributes & BatchFlag.transactional) !== 0 &&
+      this.#isAborted(start, end, base, after - 1, attributes, count);
     if (after <= this.#fromOffset) return false;
 
     const floor = Math.max(base, this.#fromOffset);
@@ -143,19 +159,35 @@ export class BatchReader {
     this.#transactions.reach(last);
     if ((attributes & BatchFlag.control) === 0) return this.#transactions.isAborted(producerId);
     // Compaction may leave a control batch without its record.
-    if (count > 0 && this.#isAbortMarker(start, end, base, last - base, attributes, count)) this.#transactions.abortMarker(producerId, last);
+    if (count > 0 && this.#isAbortMarker(start, end, base, last - base, attributes, count))
+      this.#transactions.abortMarker(producerId, last);
     return false;
   }
 
   /** Key of a control record: int16 version, int16 type (0 abort, 1 commit). */
-  #isAbortMarker(start: number, end: number, base: number, lastDelta: number, attributes: number, count: number): boolean {
+  #isAbortMarker(
+    start: number,
+    end: number,
+    base: number,
+    lastDelta: number,
+    attributes: number,
+    count: number,
+  ): boolean {
     this.#parse(start, end, base, lastDelta, attributes, count, 0);
     const { view, keyStart, keyLength } = this.positions;
     if (keyLength[0]! < 4) throw damaged(base, 'control record without a type');
     return view.getInt16(keyStart[0]! + 2) === 0;
   }
 
-  #parse(start: number, end: number, base: number, lastDelta: number, attributes: number, count: number, fromOffset: number = this.#fromOffset): void {
+  #parse(
+    start: number,
+    end: number,
+    base: number,
+    lastDelta: number,
+    attributes: number,
+    count: number,
+    fromOffset: number = this.#fromOffset,
+  ): void {
     const view = this.#view;
     const out = this.positions;
     out.count = 0;
@@ -179,7 +211,11 @@ export class BatchReader {
       parseRecords(out, from, to, count, base, lastDelta, baseTimestamp, logAppendTime, fromOffset);
     } catch (error) {
       if (error instanceof RecordDamage) throw damaged(base, error.message);
-      throw damaged(base, `${codecName(codec) ?? 'compressed'} data cannot be read: ${(error as Error).message}`, error);
+      throw damaged(
+        base,
+        `${codecName(codec) ?? 'compressed'} data cannot be read: ${(error as Error).message}`,
+        error,
+      );
     }
   }
 }
@@ -190,5 +226,8 @@ function int64(view: DataView, at: number): number {
 }
 
 function damaged(offset: number, reason: string, cause?: unknown): TabletopicError {
-  return new TabletopicError('KAFKA_CORRUPT_BATCH', `record batch at offset ${offset}: ${reason}`, { cause, where: { offset } });
+  return new TabletopicError('KAFKA_CORRUPT_BATCH', `record batch at offset ${offset}: ${reason}`, {
+    cause,
+    where: { offset },
+  });
 }

@@ -17,11 +17,16 @@ export function codecName(codec: number): CodecName | undefined {
  */
 export function decompress(codec: number, data: Uint8Array, limit: number): Uint8Array {
   switch (codec) {
-    case Codec.gzip: return gunzipSync(data, zlibOptions(data, limit));
-    case Codec.zstd: return zstdDecompressSync(data, zlibOptions(data, limit));
-    case Codec.snappy: return isXerial(data) ? xerial(data, limit) : snappyBlock(data, limit);
-    case Codec.lz4: return lz4(data, limit);
-    default: throw new Error(`unknown compression codec ${codec}`);
+    case Codec.gzip:
+      return gunzipSync(data, zlibOptions(data, limit));
+    case Codec.zstd:
+      return zstdDecompressSync(data, zlibOptions(data, limit));
+    case Codec.snappy:
+      return isXerial(data) ? xerial(data, limit) : snappyBlock(data, limit);
+    case Codec.lz4:
+      return lz4(data, limit);
+    default:
+      throw new Error(`unknown compression codec ${codec}`);
   }
 }
 

@@ -27,7 +27,8 @@ const encodings: [string, number, (data: Buffer) => Buffer][] = [
   [
     'snappy, framed as by the Java client',
     Codec.snappy,
-    (data) => xerial([snappyCompress(data.subarray(0, data.length >> 1)), snappyCompress(data.subarray(data.length >> 1))]),
+    (data) =>
+      xerial([snappyCompress(data.subarray(0, data.length >> 1)), snappyCompress(data.subarray(data.length >> 1))]),
   ],
   ['lz4', Codec.lz4, (data) => lz4Compress(data)],
 ];
@@ -87,7 +88,9 @@ test.each([
   '04224d186440a70b0000001f6101000850616162636400000000a9ec1d6d',
   '04224d187440bd0b0000001f61010008506161626364a82d419d00000000a9ec1d6d',
 ])('lz4 frame of the reference implementation %#', (hex) => {
-  expect(Buffer.from(decompress(Codec.lz4, Buffer.from(hex, 'hex'), 100)).toString()).toBe('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcd');
+  expect(Buffer.from(decompress(Codec.lz4, Buffer.from(hex, 'hex'), 100)).toString()).toBe(
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcd',
+  );
 });
 
 test('a codec that Kafka does not have is refused', () => {

@@ -42,10 +42,11 @@ export function encodeBatch(batch: BatchToEncode): Buffer {
   out.writeInt32BE(out.length - BatchField.leaderEpoch, BatchField.length);
   out.writeInt32BE(batch.leaderEpoch ?? 0, BatchField.leaderEpoch);
   out.writeInt8(2, BatchField.magic);
-  const attributes = Codec[compression]
-    | (batch.logAppendTime === undefined ? 0 : BatchFlag.logAppendTime)
-    | (batch.transactional === true ? BatchFlag.transactional : 0)
-    | (batch.control === true ? BatchFlag.control : 0);
+  const attributes =
+    Codec[compression] |
+    (batch.logAppendTime === undefined ? 0 : BatchFlag.logAppendTime) |
+    (batch.transactional === true ? BatchFlag.transactional : 0) |
+    (batch.control === true ? BatchFlag.control : 0);
   out.writeInt16BE(attributes, BatchField.attributes);
   const lastOffset = batch.lastOffset ?? records.at(-1)?.offset ?? baseOffset;
   out.writeInt32BE(lastOffset - baseOffset, BatchField.lastOffsetDelta);
@@ -62,10 +63,22 @@ export function encodeBatch(batch: BatchToEncode): Buffer {
 }
 
 /** The batch that ends a transaction: one control record, key (version 0, type), value (version 0, coordinator epoch 0). */
-export function encodeMarker(baseOffset: number, producerId: bigint, producerEpoch: number, committed: boolean, timestamp: number, leaderEpoch = 0): Buffer {
+export function encodeMarker(
+  baseOffset: number,
+  producerId: bigint,
+  producerEpoch: number,
+  committed: boolean,
+  timestamp: number,
+  leaderEpoch = 0,
+): Buffer {
   const key = Uint8Array.of(0, 0, 0, committed ? 1 : 0);
   return encodeBatch({
-    baseOffset, producerId, producerEpoch, leaderEpoch, transactional: true, control: true,
+    baseOffset,
+    producerId,
+    producerEpoch,
+    leaderEpoch,
+    transactional: true,
+    control: true,
     records: [{ offset: baseOffset, timestamp, key, value: new Uint8Array(6) }],
   });
 }
@@ -77,17 +90,26 @@ export function sealBatch(batch: Buffer): void {
 
 function compress(plain: Buffer, codec: CodecName): Buffer {
   switch (codec) {
-    case 'none': return plain;
-    case 'gzip': return gzipSync(plain);
-    case 'zstd': return zstdCompressSync(plain);
-    case 'snappy': return snappyCompress(plain);
-    case 'lz4': return lz4Compress(plain);
+    case 'none':
+      return plain;
+    case 'gzip':
+      return gzipSync(plain);
+    case 'zstd':
+      return zstdCompressSync(plain);
+    case 'snappy':
+      return snappyCompress(plain);
+    case 'lz4':
+      return lz4Compress(plain);
   }
 }
 
 function encodeRecord(record: RecordToEncode, baseOffset: number, baseTimestamp: number): Buffer {
   const headers = record.headers ?? [];
-  const parts: Uint8Array[] = [Uint8Array.of(0), zigzag(record.timestamp - baseTimestamp), zigzag(record.offset - baseOffset)];
+  const parts: Uint8Array[] = [
+    Uint8Array.of(0),
+    zigzag(record.timestamp - baseTimestamp),
+    zigzag(record.offset - baseOffset),
+  ];
   pushBytes(parts, record.key);
   pushBytes(parts, record.value);
   parts.push(zigzag(headers.length));

@@ -60,7 +60,16 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   server.listen(options.port ?? 0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const context: BrokerContext = { ports, clusterId, host, port, autoCreateTopics: options.autoCreateTopics ?? true, topics, groups, transactions };
+  const context: BrokerContext = {
+    ports,
+    clusterId,
+    host,
+    port,
+    autoCreateTopics: options.autoCreateTopics ?? true,
+    topics,
+    groups,
+    transactions,
+  };
 
   server.on('connection', (socket) => {
     const abort = new AbortController();
@@ -71,17 +80,26 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
       sockets.delete(socket);
       abort.abort();
     });
-    serve(socket, context, abort.signal).then(() => socket.end(), (error: unknown) => {
-      if (!CONNECTION_LOST.has((error as NodeJS.ErrnoException).code ?? '')) options.onError?.(error as Error);
-      socket.destroy();
-    });
+    serve(socket, context, abort.signal).then(
+      () => socket.end(),
+      (error: unknown) => {
+        if (!CONNECTION_LOST.has((error as NodeJS.ErrnoException).code ?? '')) options.onError?.(error as Error);
+        socket.destroy();
+      },
+    );
   });
 
   const dropConnections = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    host, port, address: `${host}:${port}`, clusterId, topics, groups, dropConnections,
+    host,
+    port,
+    address: `${host}:${port}`,
+    clusterId,
+    topics,
+    groups,
+    dropConnections,
     createTopic: (name, partitions) => topics.create(name, partitions),
     log: (topic, partition) => topics.partition(topic, partition),
     append: (topic, partition, records) => topics.partition(topic, partition).append(records),

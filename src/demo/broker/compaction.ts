@@ -15,20 +15,34 @@ export function compactBatch(batch: StoredBatch, keep: (offset: number, key: Buf
   reader.open(batch.bytes, batch.baseOffset, []);
   while (reader.next()) {
     const p = reader.positions;
-    const slice = (start: number, length: number): Buffer | null => (length < 0 ? null : Buffer.from(p.bytes.slice(start, start + length)));
+    const slice = (start: number, length: number): Buffer | null =>
+      length < 0 ? null : Buffer.from(p.bytes.slice(start, start + length));
     for (let i = 0; i < p.count; i++) {
       const key = slice(p.keyStart[i]!, p.keyLength[i]!);
       if (!keep(p.offsets[i]!, key)) continue;
       const headers = readHeaders(p.bytes, p.headersStart[i]!, p.headersCount[i]!);
-      records.push({ offset: p.offsets[i]!, timestamp: p.timestamps[i]!, key, value: slice(p.valueStart[i]!, p.valueLength[i]!), headers });
+      records.push({
+        offset: p.offsets[i]!,
+        timestamp: p.timestamps[i]!,
+        key,
+        value: slice(p.valueStart[i]!, p.valueLength[i]!),
+        headers,
+      });
     }
   }
   if (records.length === 0) return null;
   const attributes = batch.bytes.readInt16BE(BatchField.attributes);
   return encodeBatch({
-    baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, records, compression: codecName(attributes & BatchFlag.codecMask)!,
-    leaderEpoch: batch.leaderEpoch, producerId: batch.producerId, producerEpoch: batch.producerEpoch, baseSequence: batch.baseSequence,
-    transactional: batch.transactional, ...((attributes & BatchFlag.logAppendTime) === 0 ? {} : { logAppendTime: batch.maxTimestamp }),
+    baseOffset: batch.baseOffset,
+    lastOffset: batch.lastOffset,
+    records,
+    compression: codecName(attributes & BatchFlag.codecMask)!,
+    leaderEpoch: batch.leaderEpoch,
+    producerId: batch.producerId,
+    producerEpoch: batch.producerEpoch,
+    baseSequence: batch.baseSequence,
+    transactional: batch.transactional,
+    ...((attributes & BatchFlag.logAppendTime) === 0 ? {} : { logAppendTime: batch.maxTimestamp }),
   });
 }
 

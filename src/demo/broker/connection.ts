@@ -5,19 +5,38 @@ import * as groups from './group-handlers.ts';
 import * as logs from './log-handlers.ts';
 import { readMessage, writeMessage } from './message-codec.ts';
 import { apis } from './messages.ts';
-import type { ApiDefinition } from './messages.ts';
+import type { ApiDefinition } from './api-definition.ts';
 import * as topics from './topic-handlers.ts';
 import * as transactions from './transaction-handlers.ts';
 import { WireReader, WireWriter } from './wire.ts';
 
-const handlers: Readonly<Record<string, Handler>> = {
-  ApiVersions: topics.apiVersions, Metadata: topics.metadata, CreateTopics: topics.createTopics, DeleteTopics: topics.deleteTopics, CreatePartitions: topics.createPartitions,
+const handlers: Readonly<Record<string, Handler<never>>> = {
+  ApiVersions: topics.apiVersions,
+  Metadata: topics.metadata,
+  CreateTopics: topics.createTopics,
+  DeleteTopics: topics.deleteTopics,
+  CreatePartitions: topics.createPartitions,
   DescribeConfigs: topics.describeConfigs,
-  Produce: logs.produce, Fetch: logs.fetch, ListOffsets: logs.listOffsets, OffsetForLeaderEpoch: logs.offsetForLeaderEpoch, DeleteRecords: logs.deleteRecords,
-  FindCoordinator: groups.findCoordinator, JoinGroup: groups.joinGroup, SyncGroup: groups.syncGroup, Heartbeat: groups.heartbeat, LeaveGroup: groups.leaveGroup,
-  OffsetCommit: groups.offsetCommit, OffsetFetch: groups.offsetFetch, ListGroups: groups.listGroups, DescribeGroups: groups.describeGroups, DeleteGroups: groups.deleteGroups,
-  InitProducerId: transactions.initProducerId, AddPartitionsToTxn: transactions.addPartitionsToTxn, AddOffsetsToTxn: transactions.addOffsetsToTxn,
-  TxnOffsetCommit: transactions.txnOffsetCommit, EndTxn: transactions.endTxn,
+  Produce: logs.produce,
+  Fetch: logs.fetch,
+  ListOffsets: logs.listOffsets,
+  OffsetForLeaderEpoch: logs.offsetForLeaderEpoch,
+  DeleteRecords: logs.deleteRecords,
+  FindCoordinator: groups.findCoordinator,
+  JoinGroup: groups.joinGroup,
+  SyncGroup: groups.syncGroup,
+  Heartbeat: groups.heartbeat,
+  LeaveGroup: groups.leaveGroup,
+  OffsetCommit: groups.offsetCommit,
+  OffsetFetch: groups.offsetFetch,
+  ListGroups: groups.listGroups,
+  DescribeGroups: groups.describeGroups,
+  DeleteGroups: groups.deleteGroups,
+  InitProducerId: transactions.initProducerId,
+  AddPartitionsToTxn: transactions.addPartitionsToTxn,
+  AddOffsetsToTxn: transactions.addOffsetsToTxn,
+  TxnOffsetCommit: transactions.txnOffsetCommit,
+  EndTxn: transactions.endTxn,
 };
 
 /** Largest request (`socket.request.max.bytes`). */
@@ -52,15 +71,19 @@ async function answerTo(bytes: Buffer, broker: BrokerContext, signal: AbortSigna
   const writer = new WireWriter();
   writer.int32(correlationId);
   if (!api || version < api.min || version > api.max) {
-    if (api !== API_VERSIONS) throw new RangeError(`request ${api?.name ?? 'unknown'} version ${version} is not supported`);
+    if (api !== API_VERSIONS)
+      throw new RangeError(`request ${api?.name ?? 'unknown'} version ${version} is not supported`);
     // A client that is newer than the broker learns so in the oldest form (KIP-511).
-    writeMessage(api.response, writer, 0, false, { errorCode: KafkaError.UNSUPPORTED_VERSION, apiKeys: topics.announcedVersions() });
+    writeMessage(api.response, writer, 0, false, {
+      errorCode: KafkaError.UNSUPPORTED_VERSION,
+      apiKeys: topics.announcedVersions(),
+    });
     return writer.take();
   }
   const flexible = version >= api.flexible;
   if (flexible) reader.skipTaggedFields();
   const request = readMessage(api.request, reader, version, flexible);
-  const response = await handlers[api.name]!(broker, request, { version, clientId, signal });
+  const response = await handlers[api.name]!(broker, request as never, { version, clientId, signal });
   if (response === null) return null;
   // The header of an ApiVersions response never has tagged fields: the client does not know yet what the broker speaks.
   if (flexible && api !== API_VERSIONS) writer.unsignedVarint(0);

@@ -26,10 +26,12 @@ export interface RequestContext {
   readonly signal: AbortSignal;
 }
 
-/** Answers one kind of request; null where none is sent (Produce with acks 0). */
-export type Handler = (broker: BrokerContext, request: Message, context: RequestContext) => Message | null | Promise<Message | null>;
-
-/** A handler that knows the fields of its request, as `messages.ts` defines them. */
-export function handler<T>(handle: (broker: BrokerContext, request: T, context: RequestContext) => Message | null | Promise<Message | null>): Handler {
-  return (broker, request, context) => handle(broker, request as T, context);
-}
+/**
+ * Answers one kind of request, whose fields are those that `messages.ts` defines; null where no answer is sent (Produce
+ * with acks 0).
+ */
+export type Handler<Request> = (
+  broker: BrokerContext,
+  request: Request,
+  context: RequestContext,
+) => Message | null | Promise<Message | null>;

@@ -24,7 +24,11 @@ export interface JoinResponse {
   readonly leader: string;
   readonly skipAssignment: boolean;
   readonly memberId: string;
-  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null; readonly metadata: Buffer }[];
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly groupInstanceId: string | null;
+    readonly metadata: Buffer;
+  }[];
 }
 
 export interface GroupMember {
@@ -69,7 +73,8 @@ export class Group {
   }
 
   join(request: JoinRequest): Promise<JoinResponse> {
-    if (request.protocols.length === 0 || (this.members.size > 0 && !this.#fits(request))) throw new BrokerError('INCONSISTENT_GROUP_PROTOCOL');
+    if (request.protocols.length === 0 || (this.members.size > 0 && !this.#fits(request)))
+      throw new BrokerError('INCONSISTENT_GROUP_PROTOCOL');
     const instance = request.groupInstanceId === null ? undefined : this.#byInstance(request.groupInstanceId);
     if (request.memberId === '') return instance ? this.#replaceStatic(instance, request) : this.#joinNew(request);
     if (this.#pendingIds.delete(request.memberId)) return this.#add(request.memberId, request);
@@ -82,15 +87,24 @@ export class Group {
     if (request.groupInstanceId === null && request.requireMemberId) {
       this.#pendingIds.add(memberId);
       after(this.#ports.clock, request.sessionTimeoutMs, () => this.#pendingIds.delete(memberId));
-      return Promise.resolve({ ...this.#joinAnswer(memberId), errorCode: new BrokerError('MEMBER_ID_REQUIRED').code, generationId: -1 });
+      return Promise.resolve({
+        ...this.#joinAnswer(memberId),
+        errorCode: new BrokerError('MEMBER_ID_REQUIRED').code,
+        generationId: -1,
+      });
     }
     return this.#add(memberId, request);
   }
 
   #add(id: string, request: JoinRequest): Promise<JoinResponse> {
     const member: GroupMember = {
-      id, instanceId: request.groupInstanceId, clientId: request.clientId, sessionTimeoutMs: request.sessionTimeoutMs,
-      rebalanceTimeoutMs: request.rebalanceTimeoutMs, protocols: request.protocols, assignment: Buffer.alloc(0),
+      id,
+      instanceId: request.groupInstanceId,
+      clientId: request.clientId,
+      sessionTimeoutMs: request.sessionTimeoutMs,
+      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+      protocols: request.protocols,
+      assignment: Buffer.alloc(0),
     };
     this.members.set(id, member);
     this.protocolType = request.protocolType;
@@ -107,7 +121,12 @@ export class Group {
     const formerLeader = this.leader;
     this.members.delete(old.id);
     if (this.leader === old.id) this.leader = id;
-    const member: GroupMember = { ...old, id, sessionTimeoutMs: request.sessionTimeoutMs, rebalanceTimeoutMs: request.rebalanceTimeoutMs };
+    const member: GroupMember = {
+      ...old,
+      id,
+      sessionTimeoutMs: request.sessionTimeoutMs,
+      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+    };
     delete member.joining;
     delete member.syncing;
     delete member.cancelSession;
@@ -118,7 +137,8 @@ export class Group {
     this.#alive(member);
     if (this.leader !== id) return Promise.resolve(this.#joinAnswer(id));
     // Before JoinGroup 9 a leader cannot be told to skip the assignment, so it is shown its former id as the leader's.
-    if (!request.supportsSkipping) return Promise.resolve({ ...this.#joinAnswer(id), leader: formerLeader!, members: [] });
+    if (!request.supportsSkipping)
+      return Promise.resolve({ ...this.#joinAnswer(id), leader: formerLeader!, members: [] });
     return Promise.resolve({ ...this.#joinAnswer(id), skipAssignment: true });
   }
 
@@ -163,7 +183,7 @@ export class Group {
 
   /** Dynamic members that did not join in time are out; static ones stay until their session ends. */
   #expireRebalance(): void {
-    for (const member of [...this.members.values()]) if (!member.joining && member.instanceId === null) this.#drop(member);
+    for (const member of this.members.values()) if (!member.joining && member.instanceId === null) this.#drop(member);
     if (this.members.size > 0 && ![...this.members.values()].some((member) => member.joining)) {
       // Only static members, all away: their sessions decide.
       this.#cancelRebalance = after(this.#ports.clock, 1000, () => this.#expireRebalance());
@@ -184,7 +204,8 @@ export class Group {
     }
     this.state = 'CompletingRebalance';
     this.protocol = this.#choose();
-    if (this.leader === null || !this.members.get(this.leader)?.joining) this.leader = [...this.members.values()].find((member) => member.joining)!.id;
+    if (this.leader === null || !this.members.get(this.leader)?.joining)
+      this.leader = [...this.members.values()].find((member) => member.joining)!.id;
     for (const member of this.members.values()) {
       member.assignment = Buffer.alloc(0);
       const { joining } = member;
@@ -195,14 +216,33 @@ export class Group {
   }
 
   #joinAnswer(memberId: string): JoinResponse {
-    const members = memberId !== this.leader ? [] : [...this.members.values()].map((member) => ({
-      memberId: member.id, groupInstanceId: member.instanceId, metadata: member.protocols.find((one) => one.name === this.protocol)?.metadata ?? Buffer.alloc(0),
-    }));
-    return { errorCode: 0, generationId: this.generation, protocolType: this.protocolType, protocolName: this.protocol ?? '', leader: this.leader ?? '', skipAssignment: false, memberId, members };
+    const members =
+      memberId !== this.leader
+        ? []
+        : [...this.members.values()].map((member) => ({
+            memberId: member.id,
+            groupInstanceId: member.instanceId,
+            metadata: member.protocols.find((one) => one.name === this.protocol)?.metadata ?? Buffer.alloc(0),
+          }));
+    return {
+      errorCode: 0,
+      generationId: this.generation,
+      protocolType: this.protocolType,
+      protocolName: this.protocol ?? '',
+      leader: this.leader ?? '',
+      skipAssignment: false,
+      memberId,
+      members,
+    };
   }
 
   /** The assignment of the member; waits for the leader's. */
-  async sync(memberId: string, instanceId: string | null, generation: number, assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]): Promise<Buffer> {
+  async sync(
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+    assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+  ): Promise<Buffer> {
     const member = this.#current(memberId, instanceId, generation);
     if (this.state === 'PreparingRebalance') throw new BrokerError('REBALANCE_IN_PROGRESS');
     this.#alive(member);
@@ -227,7 +267,8 @@ export class Group {
 
   /** By member id, or a static member by its instance id alone. */
   leave(memberId: string, instanceId: string | null): void {
-    const member = memberId === '' && instanceId !== null ? this.#byInstance(instanceId) : this.#member(memberId, instanceId);
+    const member =
+      memberId === '' && instanceId !== null ? this.#byInstance(instanceId) : this.#member(memberId, instanceId);
     if (!member) throw new BrokerError('UNKNOWN_MEMBER_ID');
     this.#drop(member);
     this.#afterDrop();
@@ -277,7 +318,11 @@ export class Group {
 
   #drop(member: GroupMember): void {
     member.cancelSession?.();
-    member.joining?.resolve({ ...this.#joinAnswer(member.id), errorCode: new BrokerError('UNKNOWN_MEMBER_ID').code, generationId: -1 });
+    member.joining?.resolve({
+      ...this.#joinAnswer(member.id),
+      errorCode: new BrokerError('UNKNOWN_MEMBER_ID').code,
+      generationId: -1,
+    });
     member.syncing?.reject(new BrokerError('UNKNOWN_MEMBER_ID'));
     this.members.delete(member.id);
   }
@@ -289,19 +334,31 @@ export class Group {
 
   #fits(request: JoinRequest): boolean {
     if (request.protocolType !== this.protocolType) return false;
-    const others = [...this.members.values()].filter((member) => member.id !== request.memberId && (member.instanceId === null || member.instanceId !== request.groupInstanceId));
-    return others.length === 0 || request.protocols.some(({ name }) => others.every((member) => member.protocols.some((one) => one.name === name)));
+    const others = [...this.members.values()].filter(
+      (member) =>
+        member.id !== request.memberId && (member.instanceId === null || member.instanceId !== request.groupInstanceId),
+    );
+    return (
+      others.length === 0 ||
+      request.protocols.some(({ name }) => others.every((member) => member.protocols.some((one) => one.name === name)))
+    );
   }
 
   #protocolsDiffer(member: GroupMember, request: JoinRequest): boolean {
-    return member.protocols.length !== request.protocols.length
-      || member.protocols.some((one, i) => one.name !== request.protocols[i]!.name || !one.metadata.equals(request.protocols[i]!.metadata));
+    return (
+      member.protocols.length !== request.protocols.length ||
+      member.protocols.some(
+        (one, i) => one.name !== request.protocols[i]!.name || !one.metadata.equals(request.protocols[i]!.metadata),
+      )
+    );
   }
 
   /** Each member votes for the first of its protocols that all support. */
   #choose(): string {
     const members = [...this.members.values()];
-    const common = members[0]!.protocols.map((one) => one.name).filter((name) => members.every((member) => member.protocols.some((one) => one.name === name)));
+    const common = members[0]!.protocols
+      .map((one) => one.name)
+      .filter((name) => members.every((member) => member.protocols.some((one) => one.name === name)));
     const votes = new Map<string, number>();
     for (const member of members) {
       const vote = member.protocols.find((one) => common.includes(one.name))!.name;

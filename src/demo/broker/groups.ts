@@ -1,7 +1,11 @@
 import type { Ports } from '../../ports.ts';
 import { Group } from './group.ts';
 
-export interface CommittedOffset { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string | null }
+export interface CommittedOffset {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string | null;
+}
 
 /** Offsets by `topic/partition`. */
 export type GroupOffsets = Map<string, CommittedOffset>;
@@ -19,7 +23,7 @@ export class Groups {
   /** The group, made where it is missing. */
   group(id: string): Group {
     let group = this.#groups.get(id);
-    if (!group) this.#groups.set(id, group = new Group(id, this.#ports));
+    if (!group) this.#groups.set(id, (group = new Group(id, this.#ports)));
     return group;
   }
 
@@ -33,7 +37,7 @@ export class Groups {
 
   offsets(id: string): GroupOffsets {
     let offsets = this.#offsets.get(id);
-    if (!offsets) this.#offsets.set(id, offsets = new Map());
+    if (!offsets) this.#offsets.set(id, (offsets = new Map()));
     return offsets;
   }
 

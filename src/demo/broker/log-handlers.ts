@@ -1,37 +1,51 @@
 import type { Isolation } from '../../source/source.ts';
-import { handler } from './context.ts';
 import type { BrokerContext, Handler } from './context.ts';
 import { BrokerError, orCode } from './error-codes.ts';
 import type { Message } from './message-codec.ts';
 import type { PartitionLog } from './partition-log.ts';
 import { readBatchHeader } from './stored-batch.ts';
 
-interface TopicsOf<P> { readonly name: string; readonly partitions: readonly P[] }
+interface TopicsOf<P> {
+  readonly name: string;
+  readonly partitions: readonly P[];
+}
 
 interface ProduceRequest {
   readonly transactionalId: string | null;
   readonly acks: number;
-  readonly topicData: readonly { readonly name: string; readonly partitionData: readonly { readonly index: number; readonly records: Buffer | null }[] }[];
+  readonly topicData: readonly {
+    readonly name: string;
+    readonly partitionData: readonly { readonly index: number; readonly records: Buffer | null }[];
+  }[];
 }
 
-export const produce: Handler = handler<ProduceRequest>((broker, request) => {
+export const produce: Handler<ProduceRequest> = (broker, request) => {
   const responses = request.topicData.map(({ name, partitionData }) => ({
     name,
     partitionResponses: partitionData.map(({ index, records }) => ({
       index,
       logAppendTimeMs: -1,
-      ...orCode(() => {
-        const log = broker.topics.partition(name, index);
-        if (!records || records.length < 61) throw new BrokerError('CORRUPT_MESSAGE');
-        if (records[16] === 2 && readBatchHeader(records).transactional) broker.transactions.checkProduce(request.transactionalId, log);
-        return { baseOffset: log.appendProduced(records), logStartOffset: log.logStart };
-      }, () => ({ baseOffset: -1, logStartOffset: -1 })),
+      ...orCode(
+        () => {
+          const log = broker.topics.partition(name, index);
+          if (!records || records.length < 61) throw new BrokerError('CORRUPT_MESSAGE');
+          if (records[16] === 2 && readBatchHeader(records).transactional)
+            broker.transactions.checkProduce(request.transactionalId, log);
+          return { baseOffset: log.appendProduced(records), logStartOffset: log.logStart };
+        },
+        () => ({ baseOffset: -1, logStartOffset: -1 }),
+      ),
     })),
   }));
   return request.acks === 0 ? null : { responses };
-});
+};
 
-interface FetchPartition { readonly partition: number; readonly currentLeaderEpoch?: number; readonly fetchOffset: number; readonly partitionMaxBytes: number }
+interface FetchPartition {
+  readonly partition: number;
+  readonly currentLeaderEpoch?: number;
+  readonly fetchOffset: number;
+  readonly partitionMaxBytes: number;
+}
 
 interface FetchRequest {
   readonly maxWaitMs: number;
@@ -42,7 +56,7 @@ interface FetchRequest {
 }
 
 /** Waits until `minBytes` are there, an error is, or the time is over. Sessions (KIP-227) are declined: session id 0. */
-export const fetch: Handler = handler<FetchRequest>(async (broker, request, { signal }) => {
+export const fetch: Handler<FetchRequest> = async (broker, request, { signal }) => {
   const isolation = isolationOf(request.isolationLevel);
   const deadline = broker.ports.clock.monotonic() + request.maxWaitMs;
   for (;;) {
@@ -63,17 +77,36 @@ export const fetch: Handler = handler<FetchRequest>(async (broker, request, { si
     }),
   }));
   return { responses };
-});
+};
 
-function readPartition(broker: BrokerContext, topic: string, asked: FetchPartition, isolation: Isolation, maxBytes: number, first: boolean): Message & { records: Buffer[] } {
+function readPartition(
+  broker: BrokerContext,
+  topic: string,
+  asked: FetchPartition,
+  isolation: Isolation,
+  maxBytes: number,
+  first: boolean,
+): Message & { records: Buffer[] } {
   const log = broker.topics.get(topic)?.partitions[asked.partition];
-  const state = { partitionIndex: asked.partition, highWatermark: log?.end ?? -1, lastStableOffset: log?.lastStableOffset ?? -1, logStartOffset: log?.logStart ?? -1, preferredReadReplica: -1 };
+  const state = {
+    partitionIndex: asked.partition,
+    highWatermark: log?.end ?? -1,
+    lastStableOffset: log?.lastStableOffset ?? -1,
+    logStartOffset: log?.logStart ?? -1,
+    preferredReadReplica: -1,
+  };
   return {
     ...state,
-    ...orCode(() => {
-      const { batches, aborted } = leaderOf(broker, topic, asked).read(asked.fetchOffset, maxBytes, isolation);
-      return { records: cut(batches, maxBytes, first), abortedTransactions: isolation === 'read_committed' ? aborted : null };
-    }, () => ({ records: [] as Buffer[], abortedTransactions: null })),
+    ...orCode(
+      () => {
+        const { batches, aborted } = leaderOf(broker, topic, asked).read(asked.fetchOffset, maxBytes, isolation);
+        return {
+          records: cut(batches, maxBytes, first),
+          abortedTransactions: isolation === 'read_committed' ? aborted : null,
+        };
+      },
+      () => ({ records: [] as Buffer[], abortedTransactions: null }),
+    ),
   };
 }
 
@@ -93,11 +126,15 @@ function enough(broker: BrokerContext, request: FetchRequest, isolation: Isolati
   let size = 0;
   for (const { topic, partitions } of request.topics) {
     for (const asked of partitions) {
-      const { errorCode, bytes } = orCode(() => {
-        const log = leaderOf(broker, topic, asked);
-        if (asked.fetchOffset < log.logStart || asked.fetchOffset > log.end) throw new BrokerError('OFFSET_OUT_OF_RANGE');
-        return { bytes: log.available(asked.fetchOffset, isolation, request.minBytes) };
-      }, () => ({ bytes: 0 }));
+      const { errorCode, bytes } = orCode(
+        () => {
+          const log = leaderOf(broker, topic, asked);
+          if (asked.fetchOffset < log.logStart || asked.fetchOffset > log.end)
+            throw new BrokerError('OFFSET_OUT_OF_RANGE');
+          return { bytes: log.available(asked.fetchOffset, isolation, request.minBytes) };
+        },
+        () => ({ bytes: 0 }),
+      );
       size += bytes;
       if (errorCode !== 0 || size >= request.minBytes) return true;
     }
@@ -109,7 +146,9 @@ function enough(broker: BrokerContext, request: FetchRequest, isolation: Isolati
 async function changeOf(broker: BrokerContext, request: FetchRequest, ms: number, signal: AbortSignal): Promise<void> {
   const abort = new AbortController();
   const stop = (): void => abort.abort();
-  const listening = request.topics.flatMap(({ topic, partitions }) => partitions.map(({ partition }) => broker.topics.get(topic)?.partitions[partition]?.onChange(stop)));
+  const listening = request.topics.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition }) => broker.topics.get(topic)?.partitions[partition]?.onChange(stop)),
+  );
   signal.addEventListener('abort', stop);
   try {
     await broker.ports.clock.sleep(ms, abort.signal);
@@ -122,7 +161,11 @@ async function changeOf(broker: BrokerContext, request: FetchRequest, ms: number
 }
 
 /** The partition, when the client's leader epoch is the current one (KIP-320). @throws BrokerError */
-function leaderOf(broker: BrokerContext, topic: string, { partition, currentLeaderEpoch = -1 }: { partition: number; currentLeaderEpoch?: number }): PartitionLog {
+function leaderOf(
+  broker: BrokerContext,
+  topic: string,
+  { partition, currentLeaderEpoch = -1 }: { partition: number; currentLeaderEpoch?: number },
+): PartitionLog {
   const log = broker.topics.partition(topic, partition);
   if (currentLeaderEpoch >= 0 && currentLeaderEpoch < log.leaderEpoch) throw new BrokerError('FENCED_LEADER_EPOCH');
   if (currentLeaderEpoch > log.leaderEpoch) throw new BrokerError('UNKNOWN_LEADER_EPOCH');
@@ -135,7 +178,11 @@ function isolationOf(level: number | undefined): Isolation {
 
 interface ListOffsetsRequest {
   readonly isolationLevel?: number;
-  readonly topics: readonly TopicsOf<{ readonly partitionIndex: number; readonly currentLeaderEpoch?: number; readonly timestamp: number }>[];
+  readonly topics: readonly TopicsOf<{
+    readonly partitionIndex: number;
+    readonly currentLeaderEpoch?: number;
+    readonly timestamp: number;
+  }>[];
 }
 
 const LATEST = -1;
@@ -144,29 +191,43 @@ const MAX_TIMESTAMP = -3;
 const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 
-export const listOffsets: Handler = handler<ListOffsetsRequest>((broker, request) => ({
+export const listOffsets: Handler<ListOffsetsRequest> = (broker, request) => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map((asked) => ({
       partitionIndex: asked.partitionIndex,
-      ...orCode(() => {
-        const log = leaderOf(broker, name, { partition: asked.partitionIndex, ...(asked.currentLeaderEpoch === undefined ? {} : { currentLeaderEpoch: asked.currentLeaderEpoch }) });
-        return offsetAt(log, asked.timestamp, isolationOf(request.isolationLevel));
-      }, () => ({ timestamp: -1, offset: -1, leaderEpoch: -1 })),
+      ...orCode(
+        () => {
+          const log = leaderOf(broker, name, {
+            partition: asked.partitionIndex,
+            ...(asked.currentLeaderEpoch === undefined ? {} : { currentLeaderEpoch: asked.currentLeaderEpoch }),
+          });
+          return offsetAt(log, asked.timestamp, isolationOf(request.isolationLevel));
+        },
+        () => ({ timestamp: -1, offset: -1, leaderEpoch: -1 }),
+      ),
     })),
   })),
-}));
+});
 
-function offsetAt(log: PartitionLog, timestamp: number, isolation: Isolation): { timestamp: number; offset: number; leaderEpoch: number } {
+function offsetAt(
+  log: PartitionLog,
+  timestamp: number,
+  isolation: Isolation,
+): { timestamp: number; offset: number; leaderEpoch: number } {
   const bound = isolation === 'read_committed' ? log.lastStableOffset : log.end;
   const none = { timestamp: -1, offset: -1, leaderEpoch: -1 };
   switch (timestamp) {
-    case LATEST: return { timestamp: -1, offset: bound, leaderEpoch: log.leaderEpoch };
-    case EARLIEST: case EARLIEST_LOCAL: return { timestamp: -1, offset: log.logStart, leaderEpoch: log.epochAt(log.logStart) };
-    case LATEST_TIERED: return none;
+    case LATEST:
+      return { timestamp: -1, offset: bound, leaderEpoch: log.leaderEpoch };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { timestamp: -1, offset: log.logStart, leaderEpoch: log.epochAt(log.logStart) };
+    case LATEST_TIERED:
+      return none;
     case MAX_TIMESTAMP: {
       const max = log.maxTimestamp;
-      return max < 0 ? none : log.offsetForTimestamp(max) ?? none;
+      return max < 0 ? none : (log.offsetForTimestamp(max) ?? none);
     }
     default: {
       const found = log.offsetForTimestamp(timestamp);
@@ -175,27 +236,43 @@ function offsetAt(log: PartitionLog, timestamp: number, isolation: Isolation): {
   }
 }
 
-interface EpochRequest { readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly currentLeaderEpoch?: number; readonly leaderEpoch: number }[] }[] }
+interface EpochRequest {
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly currentLeaderEpoch?: number;
+      readonly leaderEpoch: number;
+    }[];
+  }[];
+}
 
-export const offsetForLeaderEpoch: Handler = handler<EpochRequest>((broker, request) => ({
+export const offsetForLeaderEpoch: Handler<EpochRequest> = (broker, request) => ({
   topics: request.topics.map(({ topic, partitions }) => ({
     topic,
     partitions: partitions.map((asked) => ({
       partition: asked.partition,
-      ...orCode(() => leaderOf(broker, topic, asked).endOffsetForEpoch(asked.leaderEpoch), () => ({ leaderEpoch: -1, endOffset: -1 })),
+      ...orCode(
+        () => leaderOf(broker, topic, asked).endOffsetForEpoch(asked.leaderEpoch),
+        () => ({ leaderEpoch: -1, endOffset: -1 }),
+      ),
     })),
   })),
-}));
+});
 
-interface DeleteRecordsRequest { readonly topics: readonly TopicsOf<{ readonly partitionIndex: number; readonly offset: number }>[] }
+interface DeleteRecordsRequest {
+  readonly topics: readonly TopicsOf<{ readonly partitionIndex: number; readonly offset: number }>[];
+}
 
-export const deleteRecords: Handler = handler<DeleteRecordsRequest>((broker, request) => ({
+export const deleteRecords: Handler<DeleteRecordsRequest> = (broker, request) => ({
   topics: request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex, offset }) => ({
       partitionIndex,
-      ...orCode(() => ({ lowWatermark: broker.topics.partition(name, partitionIndex).deleteRecords(offset) }), () => ({ lowWatermark: -1 })),
+      ...orCode(
+        () => ({ lowWatermark: broker.topics.partition(name, partitionIndex).deleteRecords(offset) }),
+        () => ({ lowWatermark: -1 }),
+      ),
     })),
   })),
-}));
-
+});

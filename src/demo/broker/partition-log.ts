@@ -15,7 +15,11 @@ export interface LogRead {
   readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
 }
 
-interface AbortedRange { readonly producerId: bigint; readonly firstOffset: number; readonly lastOffset: number }
+interface AbortedRange {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+}
 
 const MAX_BATCH_BYTES = 256 << 20;
 
@@ -48,10 +52,16 @@ export class PartitionLog {
     this.#retentionBytes = retentionBytes;
   }
 
-  get logStart(): number { return this.#start; }
+  get logStart(): number {
+    return this.#start;
+  }
   /** Offset after the last one; with one replica also the high watermark. */
-  get end(): number { return this.#end; }
-  get bytes(): number { return this.#bytes; }
+  get end(): number {
+    return this.#end;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
   get lastStableOffset(): number {
     let least = this.#end;
     for (const first of this.#open.values()) least = Math.min(least, first);
@@ -59,7 +69,9 @@ export class PartitionLog {
   }
 
   /** Of all records, -1 where there are none. */
-  get maxTimestamp(): number { return this.#batches.reduce((max, batch) => (batch.control ? max : Math.max(max, batch.maxTimestamp)), -1); }
+  get maxTimestamp(): number {
+    return this.#batches.reduce((max, batch) => (batch.control ? max : Math.max(max, batch.maxTimestamp)), -1);
+  }
 
   /** Calls back after every change of the log; returns how to stop it. */
   onChange(listener: () => void): () => void {
@@ -89,9 +101,18 @@ export class PartitionLog {
   }
 
   /** Appends records as one batch, offsets given; for tests, the simulator and the demo's events. */
-  append(records: readonly Omit<RecordToEncode, 'offset'>[], options: Omit<Parameters<typeof encodeBatch>[0], 'records' | 'baseOffset'> = {}): number {
+  append(
+    records: readonly Omit<RecordToEncode, 'offset'>[],
+    options: Omit<Parameters<typeof encodeBatch>[0], 'records' | 'baseOffset'> = {},
+  ): number {
     const base = this.#end;
-    this.#append(encodeBatch({ ...options, baseOffset: base, records: records.map((record, i) => ({ ...record, offset: base + i })) }));
+    this.#append(
+      encodeBatch({
+        ...options,
+        baseOffset: base,
+        records: records.map((record, i) => ({ ...record, offset: base + i })),
+      }),
+    );
     this.#retain();
     this.#changed();
     return base;
@@ -138,7 +159,10 @@ export class PartitionLog {
       size += batch.bytes.length;
       last = batch.lastOffset;
     }
-    const aborted = isolation === 'read_committed' && batches.length > 0 ? this.#aborted.filter((one) => one.lastOffset >= offset && one.firstOffset <= last) : [];
+    const aborted =
+      isolation === 'read_committed' && batches.length > 0
+        ? this.#aborted.filter((one) => one.lastOffset >= offset && one.firstOffset <= last)
+        : [];
     return { batches, aborted: aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset })) };
   }
 
@@ -163,7 +187,8 @@ export class PartitionLog {
       while (reader.next()) {
         const { count, offsets, timestamps } = reader.positions;
         for (let i = 0; i < count; i++) {
-          if (timestamps[i]! >= timestamp) return { offset: offsets[i]!, timestamp: timestamps[i]!, leaderEpoch: batch.leaderEpoch };
+          if (timestamps[i]! >= timestamp)
+            return { offset: offsets[i]!, timestamp: timestamps[i]!, leaderEpoch: batch.leaderEpoch };
         }
       }
     }
@@ -231,12 +256,14 @@ export class PartitionLog {
     for (const batch of this.#batches) {
       if (batch.control) {
         const first = this.#open.get(batch.producerId);
-        if (first !== undefined && !batch.commits) this.#aborted.push({ producerId: batch.producerId, firstOffset: first, lastOffset: batch.lastOffset });
+        if (first !== undefined && !batch.commits)
+          this.#aborted.push({ producerId: batch.producerId, firstOffset: first, lastOffset: batch.lastOffset });
         this.#open.delete(batch.producerId);
         this.#producers.marker(batch.producerId, batch.producerEpoch);
       } else if (batch.producerId >= 0n) {
         this.#producers.appended(batch);
-        if (batch.transactional && !this.#open.has(batch.producerId)) this.#open.set(batch.producerId, batch.baseOffset);
+        if (batch.transactional && !this.#open.has(batch.producerId))
+          this.#open.set(batch.producerId, batch.baseOffset);
       }
     }
   }

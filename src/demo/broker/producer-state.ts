@@ -1,9 +1,17 @@
 import { BrokerError } from './error-codes.ts';
 import type { StoredBatch } from './stored-batch.ts';
 
-interface Appended { readonly baseSequence: number; readonly lastSequence: number; readonly baseOffset: number }
+interface Appended {
+  readonly baseSequence: number;
+  readonly lastSequence: number;
+  readonly baseOffset: number;
+}
 
-interface Producer { epoch: number; lastSequence: number; recent: Appended[] }
+interface Producer {
+  epoch: number;
+  lastSequence: number;
+  recent: Appended[];
+}
 
 /** Batches remembered for each producer: as many as it may have under way. */
 const REMEMBERED = 5;
@@ -33,7 +41,8 @@ export class ProducerStates {
     const last = lastSequence(batch);
     const known = producer.recent.find((one) => one.baseSequence === batch.baseSequence && one.lastSequence === last);
     if (known) return known.baseOffset;
-    if (batch.baseSequence !== (producer.lastSequence + 1) % SEQUENCES) throw new BrokerError('OUT_OF_ORDER_SEQUENCE_NUMBER');
+    if (batch.baseSequence !== (producer.lastSequence + 1) % SEQUENCES)
+      throw new BrokerError('OUT_OF_ORDER_SEQUENCE_NUMBER');
     return undefined;
   }
 

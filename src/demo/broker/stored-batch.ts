@@ -57,9 +57,11 @@ export function splitProduced(records: Buffer): Buffer[] {
     const length = records.readInt32BE(at + BatchField.length) + BatchField.leaderEpoch;
     if (length < RECORD_BATCH_HEADER || length > left) throw new BrokerError('CORRUPT_MESSAGE');
     const batch = Buffer.from(records.subarray(at, at + length));
-    if (crc32c(batch.subarray(BatchField.attributes)) !== batch.readUInt32BE(BatchField.crc)) throw new BrokerError('CORRUPT_MESSAGE');
+    if (crc32c(batch.subarray(BatchField.attributes)) !== batch.readUInt32BE(BatchField.crc))
+      throw new BrokerError('CORRUPT_MESSAGE');
     const count = batch.readInt32BE(BatchField.recordCount);
-    if (count < 1 || batch.readInt32BE(BatchField.lastOffsetDelta) !== count - 1) throw new BrokerError('INVALID_RECORD');
+    if (count < 1 || batch.readInt32BE(BatchField.lastOffsetDelta) !== count - 1)
+      throw new BrokerError('INVALID_RECORD');
     batches.push(batch);
     at += length;
   }

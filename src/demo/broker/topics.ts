@@ -51,7 +51,8 @@ export class Topics {
 
   /** Whether `create` would succeed. @throws BrokerError */
   check(name: string, partitions: number): void {
-    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === '.' || name === '..') throw new BrokerError('INVALID_TOPIC', `topic name ${name} is invalid`);
+    if (!/^[a-zA-Z0-9._-]{1,249}$/.test(name) || name === '.' || name === '..')
+      throw new BrokerError('INVALID_TOPIC', `topic name ${name} is invalid`);
     if (!(partitions > 0)) throw new BrokerError('INVALID_PARTITIONS', `${partitions} partitions`);
     if (this.#byName.has(name)) throw new BrokerError('TOPIC_ALREADY_EXISTS', `topic ${name} already exists`);
   }
@@ -60,8 +61,10 @@ export class Topics {
   grow(name: string, count: number, validateOnly = false): void {
     const topic = this.#byName.get(name);
     if (!topic) throw new BrokerError('UNKNOWN_TOPIC_OR_PARTITION', `topic ${name} does not exist`);
-    if (count <= topic.partitions.length) throw new BrokerError('INVALID_PARTITIONS', `topic ${name} has ${topic.partitions.length} partitions already`);
-    while (!validateOnly && topic.partitions.length < count) topic.partitions.push(new PartitionLog(this.#retentionBytes));
+    if (count <= topic.partitions.length)
+      throw new BrokerError('INVALID_PARTITIONS', `topic ${name} has ${topic.partitions.length} partitions already`);
+    if (validateOnly) return;
+    while (topic.partitions.length < count) topic.partitions.push(new PartitionLog(this.#retentionBytes));
   }
 
   /** @throws BrokerError UNKNOWN_TOPIC_OR_PARTITION */

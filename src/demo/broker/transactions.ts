@@ -43,7 +43,14 @@ export class Transactions {
       return { producerId: known.producerId, producerEpoch: known.epoch };
     }
     const producerId = this.#nextProducerId++;
-    this.#byId.set(transactionalId, { producerId, epoch: 0, timeoutMs, open: false, partitions: new Set(), offsets: new Map() });
+    this.#byId.set(transactionalId, {
+      producerId,
+      epoch: 0,
+      timeoutMs,
+      open: false,
+      partitions: new Set(),
+      offsets: new Map(),
+    });
     return { producerId, producerEpoch: 0 };
   }
 
@@ -59,7 +66,14 @@ export class Transactions {
     if (!transaction.offsets.has(groupId)) transaction.offsets.set(groupId, new Map());
   }
 
-  commitOffset(transactionalId: string, producerId: bigint, epoch: number, groupId: string, key: string, offset: CommittedOffset): void {
+  commitOffset(
+    transactionalId: string,
+    producerId: bigint,
+    epoch: number,
+    groupId: string,
+    key: string,
+    offset: CommittedOffset,
+  ): void {
     const pending = this.#current(transactionalId, producerId, epoch).offsets.get(groupId);
     if (!pending) throw new BrokerError('INVALID_TXN_STATE');
     pending.set(key, offset);
@@ -99,7 +113,8 @@ export class Transactions {
 
   #finish(transaction: Transactional, committed: boolean): void {
     transaction.cancelTimeout?.();
-    for (const log of transaction.partitions) log.appendMarker(transaction.producerId, transaction.epoch, committed, this.#ports.clock.now());
+    for (const log of transaction.partitions)
+      log.appendMarker(transaction.producerId, transaction.epoch, committed, this.#ports.clock.now());
     if (committed) {
       for (const [groupId, offsets] of transaction.offsets) {
         for (const [key, offset] of offsets) this.#groups.offsets(groupId).set(key, offset);

@@ -9,15 +9,24 @@ export class WireReader {
 
   #take(length: number): number {
     const at = this.#at;
-    if (length < 0 || at + length > this.#bytes.length) throw new RangeError(`request ends at byte ${this.#bytes.length}`);
+    if (length < 0 || at + length > this.#bytes.length)
+      throw new RangeError(`request ends at byte ${this.#bytes.length}`);
     this.#at = at + length;
     return at;
   }
 
-  int8(): number { return this.#bytes.readInt8(this.#take(1)); }
-  int16(): number { return this.#bytes.readInt16BE(this.#take(2)); }
-  int32(): number { return this.#bytes.readInt32BE(this.#take(4)); }
-  int64(): bigint { return this.#bytes.readBigInt64BE(this.#take(8)); }
+  int8(): number {
+    return this.#bytes.readInt8(this.#take(1));
+  }
+  int16(): number {
+    return this.#bytes.readInt16BE(this.#take(2));
+  }
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#take(4));
+  }
+  int64(): bigint {
+    return this.#bytes.readBigInt64BE(this.#take(8));
+  }
 
   unsignedVarint(): number {
     let value = 0;
@@ -76,10 +85,22 @@ export class WireWriter {
     this.#at = 0;
   }
 
-  int8(value: number): void { const at = this.#room(1); this.#buffer.writeInt8(value, at); }
-  int16(value: number): void { const at = this.#room(2); this.#buffer.writeInt16BE(value, at); }
-  int32(value: number): void { const at = this.#room(4); this.#buffer.writeInt32BE(value, at); }
-  int64(value: bigint): void { const at = this.#room(8); this.#buffer.writeBigInt64BE(value, at); }
+  int8(value: number): void {
+    const at = this.#room(1);
+    this.#buffer.writeInt8(value, at);
+  }
+  int16(value: number): void {
+    const at = this.#room(2);
+    this.#buffer.writeInt16BE(value, at);
+  }
+  int32(value: number): void {
+    const at = this.#room(4);
+    this.#buffer.writeInt32BE(value, at);
+  }
+  int64(value: bigint): void {
+    const at = this.#room(8);
+    this.#buffer.writeBigInt64BE(value, at);
+  }
 
   unsignedVarint(value: number): void {
     let rest = value;

@@ -12,14 +12,33 @@ beforeEach(() => {
   group = new Group('g', ports);
 });
 
-const join = (memberId: string, more: Partial<JoinRequest> = {}): Promise<JoinResponse> => group.join({
-  memberId, groupInstanceId: null, clientId: 'c', protocolType: 'consumer', sessionTimeoutMs: 1000, rebalanceTimeoutMs: 3000,
-  protocols: [{ name: 'range', metadata: Buffer.from('m') }], requireMemberId: false, supportsSkipping: true, ...more,
-});
+const join = (memberId: string, more: Partial<JoinRequest> = {}): Promise<JoinResponse> =>
+  group.join({
+    memberId,
+    groupInstanceId: null,
+    clientId: 'c',
+    protocolType: 'consumer',
+    sessionTimeoutMs: 1000,
+    rebalanceTimeoutMs: 3000,
+    protocols: [{ name: 'range', metadata: Buffer.from('m') }],
+    requireMemberId: false,
+    supportsSkipping: true,
+    ...more,
+  });
 const assign = (joined: JoinResponse): Promise<Buffer> =>
-  group.sync(joined.memberId, null, joined.generationId, joined.members.map(({ memberId }) => ({ memberId, assignment: Buffer.from(`to ${memberId}`) })));
+  group.sync(
+    joined.memberId,
+    null,
+    joined.generationId,
+    joined.members.map(({ memberId }) => ({ memberId, assignment: Buffer.from(`to ${memberId}`) })),
+  );
 const codeOf = async (body: () => unknown): Promise<number> => {
-  try { await body(); } catch (error) { if (error instanceof BrokerError) return error.code; throw error; }
+  try {
+    await body();
+  } catch (error) {
+    if (error instanceof BrokerError) return error.code;
+    throw error;
+  }
   return 0;
 };
 
@@ -74,7 +93,9 @@ test('a static member that returns keeps its place without a rebalance; its form
   const a = await join('', { groupInstanceId: 's' });
   await group.sync(a.memberId, 's', 1, [{ memberId: a.memberId, assignment: Buffer.from('p0') }]);
   const back = await join('', { groupInstanceId: 's' });
-  expect([back.generationId, back.skipAssignment, back.leader === back.memberId, back.memberId === a.memberId]).toEqual([1, true, true, false]);
+  expect([back.generationId, back.skipAssignment, back.leader === back.memberId, back.memberId === a.memberId]).toEqual(
+    [1, true, true, false],
+  );
   expect((await group.sync(back.memberId, 's', 1, [])).toString()).toBe('p0');
   expect(await codeOf(() => group.heartbeat(a.memberId, 's', 1))).toBe(KafkaError.FENCED_INSTANCE_ID);
   const older = await join('', { groupInstanceId: 's', supportsSkipping: false });
@@ -104,14 +125,19 @@ test('leaving by member id and by instance id', async () => {
 });
 
 test('members agree on a protocol that all support', async () => {
-  const two = [{ name: 'sticky', metadata: Buffer.from('s') }, { name: 'range', metadata: Buffer.from('r') }];
+  const two = [
+    { name: 'sticky', metadata: Buffer.from('s') },
+    { name: 'range', metadata: Buffer.from('r') },
+  ];
   const a = await join('', { protocols: two });
   await assign(a);
   const waiting = join('');
   const again = await join(a.memberId, { protocols: two });
   expect([again.protocolName, again.members.map(({ metadata }) => metadata.toString())]).toEqual(['range', ['r', 'm']]);
   await waiting;
-  expect(await codeOf(() => join('', { protocols: [{ name: 'other', metadata: Buffer.alloc(0) }] }))).toBe(KafkaError.INCONSISTENT_GROUP_PROTOCOL);
+  expect(await codeOf(() => join('', { protocols: [{ name: 'other', metadata: Buffer.alloc(0) }] }))).toBe(
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+  );
 });
 
 test('offsets are committed by members of this generation, or by anybody while there are none', async () => {

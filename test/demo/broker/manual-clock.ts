@@ -10,14 +10,15 @@ export function manualPorts(): Ports & { advance(ms: number): Promise<void> } {
     clock: {
       now: () => now,
       monotonic: () => now,
-      sleep: (ms, signal) => new Promise((resolve, reject) => {
-        const sleeper = { at: now + ms, wake: resolve };
-        sleepers.push(sleeper);
-        signal?.addEventListener('abort', () => {
-          sleepers = sleepers.filter((one) => one !== sleeper);
-          reject(signal.reason as Error);
-        });
-      }),
+      sleep: (ms, signal) =>
+        new Promise((resolve, reject) => {
+          const sleeper = { at: now + ms, wake: resolve };
+          sleepers.push(sleeper);
+          signal?.addEventListener('abort', () => {
+            sleepers = sleepers.filter((one) => one !== sleeper);
+            reject(signal.reason as Error);
+          });
+        }),
     },
     async advance(ms: number): Promise<void> {
       const end = now + ms;

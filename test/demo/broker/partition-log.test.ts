@@ -6,9 +6,17 @@ import { BatchReader } from '../../../src/source/batch-reader.ts';
 import type { Isolation } from '../../../src/source/source.ts';
 
 const records = (count: number, timestamp = 1000): { timestamp: number; key: Buffer | null; value: Buffer }[] =>
-  Array.from({ length: count }, (_, i) => ({ timestamp: timestamp + i, key: Buffer.from(`k${i % 3}`), value: Buffer.from(`v${i}`) }));
+  Array.from({ length: count }, (_, i) => ({
+    timestamp: timestamp + i,
+    key: Buffer.from(`k${i % 3}`),
+    value: Buffer.from(`v${i}`),
+  }));
 
-function offsetsFrom(log: PartitionLog, from: number, isolation: Isolation = 'read_committed'): { offsets: number[]; counts: object; next: number } {
+function offsetsFrom(
+  log: PartitionLog,
+  from: number,
+  isolation: Isolation = 'read_committed',
+): { offsets: number[]; counts: object; next: number } {
   const { batches, aborted } = log.read(from, 1 << 30, isolation);
   const reader = new BatchReader({ isolation, maxBatchBytes: 1 << 20 });
   reader.open(Buffer.concat(batches), from, aborted);
@@ -17,18 +25,40 @@ function offsetsFrom(log: PartitionLog, from: number, isolation: Isolation = 're
   return { offsets, counts: { ...reader.counts }, next: reader.nextOffset };
 }
 
-const produced = (count: number, producerId: bigint, producerEpoch: number, baseSequence: number, transactional = false): Buffer =>
-  encodeBatch({ baseOffset: 0, producerId, producerEpoch, baseSequence, transactional, records: records(count).map((record, i) => ({ ...record, offset: i })) });
+const produced = (
+  count: number,
+  producerId: bigint,
+  producerEpoch: number,
+  baseSequence: number,
+  transactional = false,
+): Buffer =>
+  encodeBatch({
+    baseOffset: 0,
+    producerId,
+    producerEpoch,
+    baseSequence,
+    transactional,
+    records: records(count).map((record, i) => ({ ...record, offset: i })),
+  });
 
 const codeOf = (body: () => unknown): number => {
-  try { body(); } catch (error) { if (error instanceof BrokerError) return error.code; throw error; }
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof BrokerError) return error.code;
+    throw error;
+  }
   return 0;
 };
 
 describe('partition log', () => {
   test('offsets follow one another over appends', () => {
     const log = new PartitionLog();
-    expect([log.append(records(3)), log.append(records(2)), log.appendProduced(Buffer.concat([produced(2, -1n, -1, -1), produced(1, -1n, -1, -1)]))]).toEqual([0, 3, 5]);
+    expect([
+      log.append(records(3)),
+      log.append(records(2)),
+      log.appendProduced(Buffer.concat([produced(2, -1n, -1, -1), produced(1, -1n, -1, -1)])),
+    ]).toEqual([0, 3, 5]);
     expect(offsetsFrom(log, 0).offsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(offsetsFrom(log, 4).offsets).toEqual([4, 5, 6, 7]);
     expect(codeOf(() => log.read(9, 1, 'read_committed'))).toBe(KafkaError.OFFSET_OUT_OF_RANGE);
@@ -38,7 +68,9 @@ describe('partition log', () => {
     const log = new PartitionLog();
     for (let i = 0; i < 5; i++) log.append(records(1));
     const size = log.bytes / 5;
-    expect([0, size, size + 1, 3 * size].map((bytes) => log.read(0, bytes, 'read_committed').batches.length)).toEqual([1, 1, 2, 3]);
+    expect([0, size, size + 1, 3 * size].map((bytes) => log.read(0, bytes, 'read_committed').batches.length)).toEqual([
+      1, 1, 2, 3,
+    ]);
   });
 
   test('an idempotent batch sent again is not appended again; a lost one is noticed', () => {
@@ -71,7 +103,11 @@ describe('partition log', () => {
     expect(log.lastStableOffset).toBe(2);
     log.appendMarker(1n, 0, false, 0);
     expect(log.lastStableOffset).toBe(8);
-    expect(offsetsFrom(log, 0)).toEqual({ offsets: [0, 1, 4, 5], counts: { records: 4, aborted: 2, control: 2, absent: 0 }, next: 8 });
+    expect(offsetsFrom(log, 0)).toEqual({
+      offsets: [0, 1, 4, 5],
+      counts: { records: 4, aborted: 2, control: 2, absent: 0 },
+      next: 8,
+    });
     expect(offsetsFrom(log, 0, 'read_uncommitted').offsets).toEqual([0, 1, 2, 3, 4, 5]);
     expect(log.read(0, 1 << 20, 'read_committed').aborted).toEqual([{ producerId: 1n, firstOffset: 2 }]);
   });
@@ -82,10 +118,18 @@ describe('partition log', () => {
     log.append(records(3));
     log.append(records(1));
     log.compact((offset, key) => offset !== 9 && (offset < 6 ? key!.toString() === 'k1' : offset === 7));
-    expect(offsetsFrom(log, 0)).toEqual({ offsets: [1, 4, 7], counts: { records: 3, aborted: 0, control: 0, absent: 6 }, next: 9 });
+    expect(offsetsFrom(log, 0)).toEqual({
+      offsets: [1, 4, 7],
+      counts: { records: 3, aborted: 0, control: 0, absent: 6 },
+      next: 9,
+    });
     expect(log.end).toBe(10);
     expect(log.append(records(1))).toBe(10);
-    expect(offsetsFrom(log, 5)).toEqual({ offsets: [7, 10], counts: { records: 2, aborted: 0, control: 0, absent: 4 }, next: 11 });
+    expect(offsetsFrom(log, 5)).toEqual({
+      offsets: [7, 10],
+      counts: { records: 2, aborted: 0, control: 0, absent: 4 },
+      next: 11,
+    });
   });
 
   test('retention and DeleteRecords raise the log start', () => {
@@ -105,7 +149,13 @@ describe('partition log', () => {
     const log = new PartitionLog();
     log.append(records(5, 1000));
     log.append(records(5, 2000), { compression: 'gzip' });
-    expect([0, 1003, 1005, 2002, 2005].map((time) => log.offsetForTimestamp(time)?.offset)).toEqual([0, 3, 5, 7, undefined]);
+    expect([0, 1003, 1005, 2002, 2005].map((time) => log.offsetForTimestamp(time)?.offset)).toEqual([
+      0,
+      3,
+      5,
+      7,
+      undefined,
+    ]);
   });
 
   test('leader epochs, and a log that lost its end', () => {

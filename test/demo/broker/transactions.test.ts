@@ -18,11 +18,22 @@ beforeEach(() => {
   log = new PartitionLog();
 });
 
-const batch = (producerId: bigint, producerEpoch: number, baseSequence = 0): Buffer => encodeBatch({
-  baseOffset: 0, producerId, producerEpoch, baseSequence, transactional: true, records: [{ offset: 0, timestamp: 0, key: null, value: Buffer.from('x') }],
-});
+const batch = (producerId: bigint, producerEpoch: number, baseSequence = 0): Buffer =>
+  encodeBatch({
+    baseOffset: 0,
+    producerId,
+    producerEpoch,
+    baseSequence,
+    transactional: true,
+    records: [{ offset: 0, timestamp: 0, key: null, value: Buffer.from('x') }],
+  });
 const codeOf = (body: () => unknown): number => {
-  try { body(); } catch (error) { if (error instanceof BrokerError) return error.code; throw error; }
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof BrokerError) return error.code;
+    throw error;
+  }
   return 0;
 };
 
@@ -51,9 +62,16 @@ test('a producer that starts again aborts what its former self left open', () =>
 
 test('offsets come with the commit, not before, and not with an abort', () => {
   const { producerId, producerEpoch } = transactions.initProducerId('t', 5000);
-  for (const [offset, committed] of [[7, true], [9, false]] as const) {
+  for (const [offset, committed] of [
+    [7, true],
+    [9, false],
+  ] as const) {
     transactions.addGroup('t', producerId, producerEpoch, 'g');
-    transactions.commitOffset('t', producerId, producerEpoch, 'g', 'topic/0', { offset, leaderEpoch: 0, metadata: null });
+    transactions.commitOffset('t', producerId, producerEpoch, 'g', 'topic/0', {
+      offset,
+      leaderEpoch: 0,
+      metadata: null,
+    });
     expect(groups.offsets('g').get('topic/0')?.offset).toBe(committed ? undefined : 7);
     transactions.end('t', producerId, producerEpoch, committed);
     expect(groups.offsets('g').get('topic/0')?.offset).toBe(7);
@@ -64,5 +82,7 @@ test('a partition that was not added is refused, as is the end of nothing', () =
   const { producerId, producerEpoch } = transactions.initProducerId('t', 5000);
   expect(codeOf(() => transactions.checkProduce('t', log))).toBe(KafkaError.INVALID_TXN_STATE);
   expect(codeOf(() => transactions.end('t', producerId, producerEpoch, true))).toBe(KafkaError.INVALID_TXN_STATE);
-  expect(codeOf(() => transactions.addPartition('other', producerId, producerEpoch, log))).toBe(KafkaError.INVALID_PRODUCER_ID_MAPPING);
+  expect(codeOf(() => transactions.addPartition('other', producerId, producerEpoch, log))).toBe(
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+  );
 });
