@@ -1,0 +1,51 @@
+import { Agent, request } from 'undici';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** The request surely never reached the server. */
+export class NotSent extends Error {}
+
+/** The server may have done it: the connection broke or the answer took too long after the request was on its way. */
+export class AnswerLost extends Error {}
+
+/** Sends requests, or takes a test's place of doing so. */
+export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const BEFORE_CONNECTION = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+
+/** HTTP with one timeout for the wait on the answer's head and one, as long, between its bytes. */
+export function openTransport(timeoutMs: number): { send: Send; close(): Promise<void> } {
+  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  return {
+    send: async ({ method, url, headers, body }) => {
+      try {
+        const answer = await request(url, { method, headers, body, dispatcher: agent });
+        return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+      } catch (error) {
+        throw transportError(error);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function transportError(error: unknown): NotSent | AnswerLost {
+  const { code = '', message, errors } = error as { code?: string; message: string; errors?: readonly { code?: string; message: string }[] };
+  // One host, several addresses: the reasons are in the parts.
+  const text = message || errors?.map((part) => part.message).join(', ') || code;
+  return BEFORE_CONNECTION.has(code) || errors?.every((part) => BEFORE_CONNECTION.has(part.code ?? ''))
+    ? new NotSent(text, { cause: error })
+    : new AnswerLost(text, { cause: error });
+}
