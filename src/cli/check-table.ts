@@ -39,7 +39,7 @@ export async function previewTable(plan: TablePlan, existing: LoadedTable | null
   };
 }
 
-async function firstSchema(registry: RegistryProbe, { topics, rule }: TablePlan): Promise<{ subject: string; id: number; columns: readonly NestedField[] } | null> {
+async function firstSchema(registry: RegistryProbe, { topics, rule }: TablePlan): Promise<{ subject: string; id: number | null; columns: readonly NestedField[] } | null> {
   for (const topic of topics) {
     const subject = `${topic}-value`;
     const latest = await registry.latest(subject, rule);

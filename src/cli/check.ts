@@ -77,7 +77,6 @@ class Check {
       const ok = this.#errors.length === 0;
       return { result: { ok, steps: this.#steps, tables }, exit: ok ? ExitCode.done : worstExit(this.#errors) };
     } finally {
-      await registry?.close();
       await catalogs.close();
     }
   }

@@ -51,6 +51,5 @@ export interface RegistryProbe {
   /** Rejects with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
   probe(): Promise<void>;
   /** The columns that the latest schema of a subject gives under this rule; null when the subject has none. */
-  latest(subject: string, rule: TableRule): Promise<{ readonly id: number; readonly columns: StructType } | null>;
-  close(): Promise<void>;
+  latest(subject: string, rule: TableRule): Promise<{ readonly id: number | null; readonly columns: StructType } | null>;
 }

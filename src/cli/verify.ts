@@ -1,4 +1,5 @@
 import { ExitCode, type TabletopicError, asTabletopicError } from '../errors.ts';
+import type { FileIO } from '../io/file-io.ts';
 import { verifyText } from '../maintain/verify-text.ts';
 import { type VerifyResult, verifyTable } from '../maintain/verify.ts';
 import { createLogger } from '../ops/logger.ts';
@@ -17,8 +18,9 @@ export async function verifyCommand(options: { config: string; json: boolean; ta
   try {
     for (const plan of selectPlans((await planned(config, context, logger)).plans, options.table)) {
       try {
+        let io: FileIO | null = null;
         const target = { catalog: await catalogs.get(plan.rule.catalog), ident: identOf(plan), branch: plan.rule.branch };
-        const result = await verifyTable(target, (table) => connect.fileIO(config, ports, table), options.deep ? connect.positions : null);
+        const result = await verifyTable(target, (table) => (io = connect.fileIO(config, ports, table)), options.deep ? connect.positions : null).finally(() => io?.close());
         results.push(result);
         if (!options.json) output.stdout(verifyText(result));
       } catch (thrown) {

@@ -65,7 +65,7 @@ export interface VerifyTarget {
   readonly branch: string;
 }
 
-/** `readPositions` null: metadata only. Rejects with `TABLE_NOT_FOUND`, `TABLE_UNSUPPORTED`, and the store's errors. */
+/** `readPositions` null: metadata only. `openFiles` keeps what it opens: nothing is closed here. Rejects with `TABLE_NOT_FOUND`, `TABLE_UNSUPPORTED`, and the store's errors. */
 export async function verifyTable({ catalog, ident, branch }: VerifyTarget, openFiles: (table: LoadedTable) => FileIO, readPositions: PositionReader | null): Promise<VerifyResult> {
   const table = await catalog.loadTable(ident, 'all');
   const name = identText(ident);
@@ -87,20 +87,15 @@ export async function verifyTable({ catalog, ident, branch }: VerifyTarget, open
   const snapshot = head === null ? undefined : snapshotsById(table.metadata).get(head);
   if (!readPositions || !snapshot) return judged(result);
   const io = openFiles(table);
-  try {
-    const live = await liveFiles(io, snapshot);
-    const rows = await verifyRows(live, history, (file) => readPositions(io, file));
-    return judged({
-      ...result,
-      rows: rows.rows,
-      duplicates: [...history.duplicates, ...rows.duplicates],
-      missing: [...history.missing, ...rows.missing],
-      problems: [...history.problems, ...rows.problems],
-      others: [...history.others, ...rows.others],
-    });
-  } finally {
-    await io.close();
-  }
+  const rows = await verifyRows(await liveFiles(io, snapshot), history, (file) => readPositions(io, file));
+  return judged({
+    ...result,
+    rows: rows.rows,
+    duplicates: [...history.duplicates, ...rows.duplicates],
+    missing: [...history.missing, ...rows.missing],
+    problems: [...history.problems, ...rows.problems],
+    others: [...history.others, ...rows.others],
+  });
 }
 
 function judged(result: Omit<VerifyResult, 'ok'>): VerifyResult {

@@ -1,0 +1,64 @@
+import { loadConfig } from '../config/load.ts';
+import { runDemo } from '../demo/demo.ts';
+import { TabletopicError } from '../errors.ts';
+import { createCatalog } from '../iceberg/catalog-factory.ts';
+import { createFileIO } from '../io/file-io-factory.ts';
+import { readPositions } from '../maintain/positions.ts';
+import { systemPorts } from '../ports.ts';
+import { createRegistry } from '../registry/client.ts';
+import { convertAvro } from '../schema/avro.ts';
+import { createService } from '../service.ts';
+import { createKafkaSource } from '../source/kafka-source.ts';
+import type { CliContext, Connectors, Output } from './context.ts';
+
+const output: Output = {
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+  isTerminal: process.stderr.isTTY === true,
+  get columns() {
+    return process.stderr.columns ?? 120;
+  },
+};
+
+const connect: Connectors = {
+  source: (config, ports, logger) => createKafkaSource(config.kafka, ports, logger),
+  catalog: (config, name, ports) => createCatalog(name, config.catalogs[name]!, createFileIO(config.storage, ports.ids), ports),
+  fileIO(config, ports, table) {
+    const vended = table && Object.keys(table.config).some((key) => key.startsWith('s3.'));
+    return createFileIO(config.storage, ports.ids, vended ? { config: table.config, refresh: () => Promise.resolve(table.config) } : undefined);
+  },
+  registry(config, ports) {
+    if (!config.schemaRegistry) return null;
+    const registry = createRegistry(config.schemaRegistry, ports);
+    return {
+      probe: () => registry.probe(),
+      async latest(subject, rule) {
+        const schema = await registry.latest(subject, AbortSignal.timeout(15_000));
+        if (!schema) return null;
+        if (schema.type !== 'AVRO') throw new TabletopicError('SCHEMA_UNSUPPORTED', `Subject ${subject} holds a ${schema.type} schema, and only Avro is read.`, { where: { subject } });
+        return { id: schema.id, columns: convertAvro(schema.text, schema.references, rule).struct };
+      },
+    };
+  },
+  positions: readPositions,
+};
+
+/** The context of the real process. */
+export const systemContext: CliContext = {
+  env: process.env,
+  ports: systemPorts,
+  output,
+  onSignal(handler) {
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    const listeners = signals.map((signal) => [signal, () => handler(signal)] as const);
+    for (const [signal, listener] of listeners) process.on(signal, listener);
+    return () => {
+      for (const [signal, listener] of listeners) process.off(signal, listener);
+    };
+  },
+  exit: (code) => process.exit(code),
+  loadConfig,
+  createService,
+  connect,
+  runDemo: (options) => runDemo(options, { ports: systemPorts, ...output, columns: output.columns, onSignal: (handler) => systemContext.onSignal(handler) }),
+};

@@ -1,0 +1,7 @@
+import { main } from './cli/cli.ts';
+import { systemContext } from './cli/system.ts';
+
+const exit = await main(process.argv.slice(2), systemContext);
+// Ends although a pool somewhere may hold the process open, once what was printed is written.
+for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+process.exit(exit);
