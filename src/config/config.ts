@@ -20,7 +20,7 @@ export interface KafkaConfig {
   readonly brokers: readonly string[];
   readonly groupId: string;
   readonly clientId: string;
-  /** Static membership (KIP-345); null: a dynamic member. */
+  /** Static membership (KIP-345): a name, or null for a dynamic member. In the file also `auto`, which `run` resolves to a name. */
   readonly instanceId: string | null;
   /** `classic` (cooperative-sticky) or `consumer` (KIP-848). */
   readonly groupProtocol: 'classic' | 'consumer';

@@ -14,7 +14,7 @@ const kafkaType: OptionType = {
     { key: 'brokers', type: { kind: 'strings', min: 1, pattern: /^(\[[0-9a-fA-F:]+\]|[^\s:,/]+):\d{1,5}$/, form: 'host:port' }, required: true, example: ['localhost:9092'], help: 'Addresses from which the cluster is found.' },
     { key: 'groupId', type: text, default: 'tabletopic', help: 'Consumer group: instances with the same id share the partitions.' },
     { key: 'clientId', type: text, default: 'tabletopic', help: 'Name in the broker’s logs and quotas.' },
-    { key: 'instanceId', type: text, nullable: true, example: '${HOSTNAME}', help: 'Static membership (KIP-345): a restart within `sessionTimeout` moves no partitions. Must differ between instances.' },
+    { key: 'instanceId', type: text, default: 'auto', help: 'Static membership (KIP-345): a restart within `sessionTimeout` moves no partitions. `auto`: group, host name and a number that no other process of the host has (with `groupProtocol: consumer` a dynamic member); `none`: a dynamic member; else a name that differs between instances.' },
     { key: 'groupProtocol', type: oneOf('classic', 'consumer'), default: 'classic', help: '`classic`: cooperative rebalancing, any broker; `consumer`: KIP-848, Kafka 4 and later.' },
     { key: 'isolation', type: oneOf('read_committed', 'read_uncommitted'), default: 'read_committed', help: 'Whether records of aborted transactions are left out.' },
     { key: 'sessionTimeout', type: duration(6 * second, hour), default: '45s', help: 'Silence after which the group gives an instance’s partitions to others.' },

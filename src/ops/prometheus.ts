@@ -23,7 +23,7 @@ export function createPrometheus(status: () => ServiceStatus): Prometheus {
   const dropped = counter('checkpoints_dropped_total', 'Checkpoints that were not committed; their records are read again.', ['table']);
   const retries = counter('retries_total', 'Requests that failed and were tried again.', ['dependency', 'code']);
   const rebalances = counter('rebalances_total', 'Changes of the assigned partitions.', []);
-  const seconds = new Histogram({ name: 'tabletopic_commit_attempt_seconds', help: 'Time of a commit attempt at the catalog.', labelNames: ['table'], buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30], registers: [registry] });
+  const seconds = new Histogram({ name: 'tabletopic_commit_seconds', help: 'Time of a commit: manifest, attempts at the catalog, waits between them.', labelNames: ['table'], buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30], registers: [registry] });
   const updateGauges = statusGauges(registry);
   return {
     contentType: registry.contentType,
@@ -35,16 +35,14 @@ export function createPrometheus(status: () => ServiceStatus): Prometheus {
       records.inc({ topic }, count);
       bytes.inc({ topic }, size);
     },
-    committed(table, rowCount, fileCount, size) {
+    committed(table, rowCount, fileCount, size, duration) {
+      seconds.observe({ table }, duration);
       rows.inc({ table }, rowCount);
       files.inc({ table }, fileCount);
       fileBytes.inc({ table }, size);
     },
     deadLetters: (table, code, count) => deadLetters.inc({ table, code }, count),
-    commitAttempt(table, outcome, duration) {
-      attempts.inc({ table, outcome });
-      seconds.observe({ table }, duration);
-    },
+    commitAttempt: (table, outcome) => attempts.inc({ table, outcome }),
     checkpointDropped: (table) => dropped.inc({ table }),
     retried: (dependency, code) => retries.inc({ dependency, code }),
     rebalanced: () => rebalances.inc(),

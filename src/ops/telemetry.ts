@@ -8,11 +8,11 @@ import type { ErrorCode } from '../errors.ts';
 export interface Telemetry {
   /** Fetched and parsed; records read again after a seek count again. */
   recordsRead(topic: string, records: number, bytes: number): void;
-  /** Rows of a committed checkpoint, with its data files and their bytes. */
-  committed(table: string, rows: number, files: number, bytes: number): void;
+  /** Rows of a committed checkpoint, with its data files and their bytes; `seconds` from the cut's last file to the receipt. */
+  committed(table: string, rows: number, files: number, bytes: number, seconds: number): void;
   deadLetters(table: string, code: ErrorCode | (string & {}), count: number): void;
-  /** One attempt at the catalog, with the time it took. */
-  commitAttempt(table: string, outcome: CommitAttemptOutcome, seconds: number): void;
+  /** One attempt at the catalog, or a checkpoint that was not attempted because it no longer may be. */
+  commitAttempt(table: string, outcome: CommitAttemptOutcome): void;
   /** A checkpoint that will not be committed: its range is read again. */
   checkpointDropped(table: string): void;
   /** A request that failed and is tried again. */
@@ -20,7 +20,7 @@ export interface Telemetry {
   rebalanced(): void;
 }
 
-export type CommitAttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'refused' | 'unavailable';
+export type CommitAttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'dropped';
 
 /** For tests and commands that measure nothing. */
 export const noTelemetry: Telemetry = {

@@ -4,7 +4,7 @@ import type { BoundSchema } from '../decode/decoder.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { FileMetrics } from '../parquet/parquet.ts';
 import type { Schema, StructType } from '../schema/types.ts';
-import type { Shape } from '../decode/json-shape.ts';
+import type { Shape } from '../decode/infer.ts';
 import type { DeadLetter, OffsetRange } from './ranges.ts';
 
 /**
@@ -14,9 +14,8 @@ import type { DeadLetter, OffsetRange } from './ranges.ts';
  * worker (schema, sample, fields) blocks only the lanes that wait for the answer.
  */
 
-/** Key of the writer schema of a record: its registry id, or `plain` for a value that carries none. */
+/** Key of the writer schema of a record in one worker (`decode/wire-format.ts`): its registry id, or a negative key. */
 export type SchemaKey = number;
-export const PLAIN: SchemaKey = -1;
 
 /** What the columns of a table look like at one moment. Files of several layouts may be in one checkpoint. */
 export interface Layout {
@@ -48,7 +47,7 @@ export type ToWorker =
   /** Closes the table's open files and reports what they hold. */
   | { readonly type: 'cut'; readonly table: number; readonly cut: number }
   /** Drops all that is open of the table; its lanes go on at new positions under new generations. */
-  | { readonly type: 'reset'; readonly table: number; readonly lanes: readonly { readonly lane: number; readonly start: number; readonly generation: number }[] }
+  | { readonly type: 'reset'; readonly table: number; readonly reset: number; readonly lanes: readonly { readonly lane: number; readonly start: number; readonly generation: number }[] }
   /** Bytes of encoded file parts that the store has taken. */
   | { readonly type: 'uploaded'; readonly bytes: number };
 
@@ -61,9 +60,9 @@ export type FromWorker =
   /** Fetched bytes that are done with. */
   | { readonly type: 'released'; readonly bytes: number }
   /** The lane stands at `next`: everything before it is in the open checkpoint. */
-  | { readonly type: 'position'; readonly table: number; readonly lane: number; readonly generation: number; readonly next: number; readonly records: number; readonly maxTimestamp: number }
+  | { readonly type: 'position'; readonly table: number; readonly lane: number; readonly generation: number; readonly next: number; readonly records: number; readonly bytes: number; readonly maxTimestamp: number }
   | { readonly type: 'need-layout'; readonly table: number }
-  | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey }
+  | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey; readonly guid: string | null }
   | { readonly type: 'sample'; readonly table: number; readonly shape: Shape; readonly records: number }
   | { readonly type: 'need-fields'; readonly table: number; readonly key: SchemaKey; readonly fields: StructType }
   | { readonly type: 'file'; readonly table: number; readonly file: number; readonly partition: ReadonlyMap<number, PartitionValue> }
@@ -71,7 +70,9 @@ export type FromWorker =
   | { readonly type: 'file-end'; readonly table: number; readonly file: number; readonly metrics: FileMetrics }
   | { readonly type: 'file-abort'; readonly table: number; readonly file: number }
   | { readonly type: 'cut-done'; readonly table: number; readonly cut: number; readonly ranges: readonly OffsetRange[]; readonly deadLetters: readonly DeadLetter[]; readonly schemaId: number | null }
+  /** Answer to `reset`: files ended before this message are of the dropped checkpoint. */
+  | { readonly type: 'reset-done'; readonly table: number; readonly reset: number }
   /** Bytes of columns and encoded pages held by the worker for the table. */
-  | { readonly type: 'held'; readonly table: number; readonly bytes: number; readonly rows: number; readonly deadLetters: number }
+  | { readonly type: 'held'; readonly table: number; readonly bytes: number; readonly deadLetterBytes: number }
   /** A lane, or the whole table when `lane` is null, cannot go on. */
   | { readonly type: 'failed'; readonly table: number; readonly lane: number | null; readonly code: ErrorCode; readonly message: string; readonly where: Readonly<Record<string, string | number>> };

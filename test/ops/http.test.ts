@@ -40,10 +40,10 @@ test('metrics: counters of events, gauges of the status, units in the names', as
   const { url, metrics } = await start(() => current);
   metrics.recordsRead('shop.orders', 10, 1340);
   metrics.recordsRead('shop.orders', 5, 670);
-  metrics.committed('shop.orders', 14, 2, 9000);
+  metrics.committed('shop.orders', 14, 2, 9000, 0.4);
   metrics.deadLetters('shop.orders', 'DECODE_AVRO', 1);
-  metrics.commitAttempt('shop.orders', 'conflict', 0.2);
-  metrics.commitAttempt('shop.orders', 'committed', 0.4);
+  metrics.commitAttempt('shop.orders', 'conflict');
+  metrics.commitAttempt('shop.orders', 'committed');
   const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
   for (const line of [
     'tabletopic_records_read_total{topic="shop.orders"} 15',
@@ -52,7 +52,7 @@ test('metrics: counters of events, gauges of the status, units in the names', as
     'tabletopic_files_committed_total{table="shop.orders"} 2',
     'tabletopic_dead_letters_total{table="shop.orders",code="DECODE_AVRO"} 1',
     'tabletopic_commit_attempts_total{table="shop.orders",outcome="conflict"} 1',
-    'tabletopic_commit_attempt_seconds_count{table="shop.orders"} 2',
+    'tabletopic_commit_seconds_count{table="shop.orders"} 1',
     'tabletopic_lag_records{table="shop.orders",topic="shop.orders"} 53',
     'tabletopic_lag_seconds{table="shop.orders"} 4',
     'tabletopic_freshness_seconds{table="shop.orders"} 2',

@@ -1,0 +1,128 @@
+import type { OffsetRange } from '../pipeline/ranges.ts';
+import type { Lane, TopicPartition } from '../source/source.ts';
+
+/** What the main thread knows of one lane. */
+export class LaneState {
+  readonly lane: Lane;
+  generation = 0;
+  /** Where the table stands, as far as this process committed or loaded it. */
+  committedNext: number;
+  /** Where the worker stands: everything before is in the open checkpoint or in the table. */
+  position: number;
+  /** Where the next fetch starts. */
+  fetched: number;
+  highWatermark = -1;
+  /** Last stable offset (read_committed) or high watermark: the end that can be reached. */
+  end = -1;
+  /** Wall clock (ms) of the last answer about this partition. */
+  fetchedAt = 0;
+  /** Largest record timestamp (ms) up to `position`, or -1. */
+  maxTimestamp = -1;
+  /** Largest record timestamp (ms) that is committed, or -1. */
+  committedTimestamp = -1;
+  /** When the first record after `committedNext` was decoded (wall clock, ms). */
+  openSince = 0;
+
+  constructor(lane: Lane, start: number) {
+    this.lane = lane;
+    this.committedNext = start;
+    this.position = start;
+    this.fetched = start;
+  }
+
+  observe(highWatermark: number, lastStableOffset: number, fetchedAt: number): void {
+    this.highWatermark = highWatermark;
+    this.end = lastStableOffset;
+    this.fetchedAt = fetchedAt;
+  }
+
+  advance(next: number, maxTimestamp: number, now: number): void {
+    if (this.position === this.committedNext) this.openSince = now;
+    this.position = next;
+    this.maxTimestamp = Math.max(this.maxTimestamp, maxTimestamp);
+  }
+
+  committed(next: number, now: number): void {
+    this.committedNext = next;
+    this.committedTimestamp = this.maxTimestamp;
+    this.openSince = now;
+  }
+
+  restart(start: number, generation: number): void {
+    this.generation = generation;
+    this.committedNext = start;
+    this.position = start;
+    this.fetched = start;
+  }
+}
+
+let lanes = 0;
+
+/** The lanes of one table. A partition stays with one worker, so that its order is kept. */
+export class LaneTable {
+  readonly #table: number;
+  readonly #workers: number;
+  readonly #byId = new Map<number, LaneState>();
+
+  constructor(table: number, workers: number) {
+    this.#table = table;
+    this.#workers = workers;
+  }
+
+  add({ topic, partition }: TopicPartition, start: number): LaneState {
+    const state = new LaneState({ id: ++lanes, topic, partition, worker: (this.#table + partition) % this.#workers }, start);
+    this.#byId.set(state.lane.id, state);
+    return state;
+  }
+
+  get(id: number): LaneState | undefined {
+    return this.#byId.get(id);
+  }
+
+  has(partition: TopicPartition): boolean {
+    return this.of([partition]).length > 0;
+  }
+
+  remove(id: number): void {
+    this.#byId.delete(id);
+  }
+
+  all(): LaneState[] {
+    return [...this.#byId.values()];
+  }
+
+  of(partitions: readonly TopicPartition[]): LaneState[] {
+    const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
+    return this.all().filter(({ lane }) => wanted.has(`${lane.topic}/${lane.partition}`));
+  }
+
+  /** Workers that own lanes of this table. */
+  workers(): number[] {
+    return [...new Set(this.all().map(({ lane }) => lane.worker))].sort((a, b) => a - b);
+  }
+
+  committed(range: OffsetRange, now: number): void {
+    for (const state of this.of([range])) state.committed(range.end, now);
+  }
+
+  /** Every lane stands at or after its target, and something of it is not committed yet. */
+  reached(targets: ReadonlyMap<string, readonly number[]>): boolean {
+    const open = this.all();
+    return (
+      open.every(({ lane, position }) => position >= (targets.get(lane.topic)?.[lane.partition] ?? 0)) &&
+      open.some(({ position, committedNext }) => position > committedNext)
+    );
+  }
+
+  /**
+   * Smallest over partitions of the largest record timestamp, a partition at its end counting with the fetch time
+   * (DESIGN §2, `tabletopic.watermark`). Null unless this instance owns all `partitions` of the table's topics.
+   */
+  watermark(partitions: number): number | null {
+    const open = this.all();
+    if (open.length === 0 || open.length < partitions) return null;
+    const marks = open.map((state) => (state.position >= state.end && state.end >= 0 ? state.fetchedAt : state.maxTimestamp));
+    const lowest = Math.min(...marks);
+    return lowest > 0 ? lowest : null;
+  }
+}

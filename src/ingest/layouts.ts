@@ -1,0 +1,213 @@
+import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
+import type { TablePlan } from '../config/config.ts';
+import type { BoundSchema } from '../decode/decoder.ts';
+import { emptyShape, mergeShapes, shapeToStruct } from '../decode/infer.ts';
+import type { Shape } from '../decode/infer.ts';
+import { TabletopicError, asTabletopicError } from '../errors.ts';
+import { currentSchema } from '../iceberg/metadata.ts';
+import { PLAIN_KEY } from '../decode/wire-format.ts';
+import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
+import type { Ports } from '../ports.ts';
+import { evolve } from '../schema/evolve.ts';
+import type { FieldHistory } from '../schema/evolve.ts';
+import { isServiceColumn } from '../schema/names.ts';
+import type { NestedField, StructType } from '../schema/types.ts';
+import { Mutex } from './mutex.ts';
+import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
+
+export type Question = Extract<FromWorker, { type: 'need-layout' | 'need-schema' | 'need-fields' | 'sample' }>;
+
+/** A writer schema with its converted struct, whose field ids are still 0, and its fields' aliases by dotted path. */
+export interface WriterSchema extends BoundSchema {
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface LayoutSource {
+  /** By registry id. Rejects with `REGISTRY_SCHEMA_MISSING`, `SCHEMA_UNSUPPORTED`; waits while the registry is down. */
+  byId(id: number | { readonly guid: string }, signal: AbortSignal): Promise<WriterSchema>;
+  /** The newest version of the subject of one of these topics' values; null where there is none. */
+  latest(topics: readonly string[], signal: AbortSignal): Promise<WriterSchema | null>;
+}
+
+export interface LayoutsOptions {
+  readonly plan: TablePlan;
+  readonly committer: Committer;
+  readonly source: LayoutSource;
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+  readonly workers: number;
+  /** Runs a task whose failure stops the table. */
+  guard(task: () => Promise<void>): void;
+  retry<T>(what: string, attempt: () => Promise<T>): Promise<T>;
+  firstOffsets(): Promise<OffsetsMap>;
+  /** The table exists from now on. */
+  created(state: TableState): void;
+  send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[]): void;
+}
+
+/**
+ * Answers what workers ask about columns: a writer schema becomes part of the table's schema before the first row of it
+ * is written. One question at a time, so that the schemas of one instance never race each other; those of several
+ * instances race in the catalog, which decides (`assert-current-schema-id`).
+ */
+export class Layouts {
+  readonly #o: LayoutsOptions;
+  readonly #mutex = new Mutex();
+  /** Inference over all workers of this instance; null once it is over. */
+  #sample: { shape: Shape; records: number; workers: Set<number>; since: number; timer: Promise<void> | null } | null;
+  /** The plain format's schema, once known. */
+  #plain: SchemaAnswer | null = null;
+
+  constructor(options: LayoutsOptions) {
+    this.#o = options;
+    this.#sample = { shape: emptyShape(), records: 0, workers: new Set(), since: 0, timer: null };
+  }
+
+  async question(worker: number, question: Question): Promise<void> {
+    switch (question.type) {
+      case 'need-layout':
+        return this.#mutex.run(async () => this.#o.send(worker, await this.#layout(), []));
+      case 'need-schema':
+        return this.#mutex.run(() => this.#schema(worker, question.key, question.guid));
+      case 'sample':
+        return this.#sampled(worker, question.shape, question.records);
+      case 'need-fields':
+        return this.#mutex.run(() => this.#answerJson([worker], question.fields));
+    }
+  }
+
+  /** Makes sure that the table exists, with what is known of its columns before any record. */
+  async ensure(): Promise<TableState> {
+    return this.#mutex.run(() => this.#table());
+  }
+
+  /** Schema and spec of the table as it is now. */
+  async ids(): Promise<{ schemaId: number; specId: number }> {
+    const { metadata } = (await this.ensure()).table;
+    return { schemaId: metadata['current-schema-id'], specId: metadata['default-spec-id'] };
+  }
+
+  async #layout(): Promise<Layout> {
+    return layoutOf(await this.#table(), this.#o.plan);
+  }
+
+  async #table(): Promise<TableState> {
+    const known = this.#o.committer.state;
+    if (known?.offsets) return known;
+    const { format } = this.#o.plan.rule.value;
+    const latest = format === 'auto' || format === 'avro' ? await this.#o.source.latest(this.#o.plan.topics, this.#o.signal) : null;
+    return this.#create(latest?.struct ?? { type: 'struct', fields: [] });
+  }
+
+  async #create(struct: StructType): Promise<TableState> {
+    const request = createRequest(this.#o.plan, struct);
+    const first = await this.#o.firstOffsets();
+    const state = await this.#o.retry('create the table', () => this.#o.committer.create(request, first));
+    this.#o.created(state);
+    return state;
+  }
+
+  async #schema(worker: number, key: SchemaKey, guid: string | null): Promise<void> {
+    if (key === PLAIN_KEY) {
+      if (this.#plain) this.#o.send(worker, await this.#layout(), [this.#plain]);
+      else await this.#answer([worker], PLAIN_KEY, fixedSchema(this.#o.plan.rule.value.format));
+      return;
+    }
+    const writer = await this.#o.source.byId(guid === null ? key : { guid }, this.#o.signal).catch((thrown: unknown) => asTabletopicError(thrown));
+    if (!(writer instanceof TabletopicError)) return this.#answer([worker], key, writer);
+    if (writer.policy !== 'dead-letter') throw writer;
+    this.#o.send(worker, await this.#layout(), [{ key, refused: { code: writer.code, reason: writer.message } }]);
+  }
+
+  /** The writer schema becomes part of the table; the workers get the new layout and the schema bound to it. */
+  async #answer(workers: Iterable<number>, key: SchemaKey, writer: WriterSchema): Promise<void> {
+    if (!this.#o.committer.state?.offsets) await this.#create(writer.struct);
+    const state = await this.#evolve(writer.struct, writer.aliases);
+    const { bound, incompatible } = this.#evolved(state, writer.struct, writer.aliases);
+    const reason = incompatible.map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`).join('; ');
+    if (reason !== '' && this.#o.plan.rule.onIncompatible === 'stop') {
+      throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema ${key}: ${reason}`, { where: { table: [...this.#o.plan.namespace, this.#o.plan.name].join('.') } });
+    }
+    const answer: SchemaAnswer = reason === '' ? { key, bound: { ...writer, struct: bound } } : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
+    if (key === PLAIN_KEY) this.#plain = answer;
+    const layout = layoutOf(state, this.#o.plan);
+    for (const worker of workers) this.#o.send(worker, layout, [answer]);
+  }
+
+  /**
+   * JSON without schema: new fields become columns, and the decoder takes every column of the table, whoever added it.
+   * Fields that cannot become columns stay unknown: their records are dead letters.
+   */
+  async #answerJson(workers: Iterable<number>, fields: StructType): Promise<void> {
+    if (!this.#o.committer.state?.offsets) await this.#create(fields);
+    const state = await this.#evolve(fields);
+    this.#plain = jsonAnswer(state);
+    const layout = layoutOf(state, this.#o.plan);
+    for (const worker of workers) this.#o.send(worker, layout, [this.#plain]);
+  }
+
+  #evolve(writer: StructType, aliases: WriterSchema['aliases'] = {}): Promise<TableState> {
+    return this.#o.retry('change the schema', () =>
+      this.#o.committer.evolve((current) => {
+        const { schema, lastColumnId, fields } = this.#evolved(current, writer, aliases);
+        return schema === currentSchema(current.table.metadata) ? null : { schema, lastColumnId, fields };
+      }),
+    );
+  }
+
+  #evolved(state: TableState, writer: StructType, aliases: WriterSchema['aliases']): ReturnType<typeof evolve> & { fields: string } {
+    const { metadata } = state.table;
+    const history = metadata.properties?.[FIELDS_PROPERTY] ?? '{}';
+    const result = evolve(currentSchema(metadata), metadata['last-column-id'], writer, JSON.parse(history) as FieldHistory, aliases);
+    return { ...result, fields: JSON.stringify(result.history) };
+  }
+
+  /** Shapes of all workers are merged: the order of records, partitions and workers does not matter. */
+  #sampled(worker: number, shape: Shape, records: number): void {
+    const { inferRecords, inferTime } = this.#o.plan.rule;
+    const known = this.#o.committer.state;
+    // A table that has columns is not inferred again: not after a restart, not by a second instance.
+    if (!this.#plain && known?.offsets && valueFields(known).length > 0) this.#plain = jsonAnswer(known);
+    if (this.#plain) {
+      this.#o.send(worker, layoutOf(known!, this.#o.plan), [this.#plain]);
+      return;
+    }
+    const sample = this.#sample;
+    if (!sample) {
+      // The sample has ended, its answer is under way: this worker gets it right after.
+      this.#o.guard(() => this.#mutex.run(async () => this.#o.send(worker, await this.#layout(), [this.#plain!])));
+      return;
+    }
+    const { clock } = this.#o.ports;
+    sample.shape = mergeShapes(sample.shape, shape);
+    sample.records += records;
+    sample.workers.add(worker);
+    sample.timer ??= clock.sleep(inferTime, this.#o.signal).then(
+      () => this.#inferred(),
+      () => undefined,
+    );
+    if (sample.records >= inferRecords) this.#inferred();
+  }
+
+  #inferred(): void {
+    const sample = this.#sample;
+    if (!sample) return;
+    this.#sample = null;
+    this.#o.guard(() => this.#mutex.run(() => this.#answerJson(sample.workers, shapeToStruct(sample.shape, this.#o.plan.rule))));
+  }
+}
+
+function jsonAnswer(state: TableState): SchemaAnswer {
+  return { key: PLAIN_KEY, bound: { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: valueFields(state) } } };
+}
+
+/** The columns that hold the value: all but those of this service. */
+function valueFields(state: TableState): NestedField[] {
+  return currentSchema(state.table.metadata).fields.filter((field) => !isServiceColumn(field.name));
+}
+
+/** Formats whose only column is the value itself. */
+function fixedSchema(format: TablePlan['rule']['value']['format']): WriterSchema {
+  const type = format === 'string' ? 'string' : 'binary';
+  return { aliases: {}, format: format === 'string' ? 'string' : 'bytes', text: '', references: {}, struct: { type: 'struct', fields: [{ id: 0, name: 'value', required: false, type }] } };
+}

@@ -1,0 +1,54 @@
+import { emptyShape, observe } from '../decode/infer.ts';
+import type { Shape } from '../decode/infer.ts';
+import { PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
+import { TabletopicError } from '../errors.ts';
+import { BatchReader } from '../source/batch-reader.ts';
+import type { Records } from './lane-reader.ts';
+import type { ToWorker } from './messages.ts';
+
+/**
+ * Looks at records ahead of decoding to infer columns for JSON without schema. What is looked at is read again by the
+ * decoder: the sampler has a reader of its own and changes nothing.
+ */
+export class JsonSampler {
+  readonly #open: Extract<ToWorker, { type: 'table' }>;
+  readonly #say: (shape: Shape, records: number) => void;
+  readonly #wire: WireFormatReader;
+  #left: number;
+
+  constructor(open: Extract<ToWorker, { type: 'table' }>, wireFormat: 'confluent' | 'plain' | 'auto', say: (shape: Shape, records: number) => void) {
+    this.#open = open;
+    this.#say = say;
+    this.#wire = new WireFormatReader(wireFormat);
+    this.#left = open.options.inferRecords;
+  }
+
+  /** Damage is left for the decoder to report. */
+  take(message: Records, fromOffset: number): void {
+    if (this.#left <= 0) return;
+    const { isolation, maxBatchBytes } = this.#open;
+    const reader = new BatchReader({ isolation, maxBatchBytes });
+    reader.open(new Uint8Array(message.buffer, message.byteOffset, message.byteLength), fromOffset, message.aborted);
+    let shape = emptyShape();
+    let records = 0;
+    try {
+      while (this.#left > 0 && reader.next()) {
+        const { positions } = reader;
+        for (let from = 0; from < positions.count && this.#left > 0; ) {
+          const { schemaId, end } = this.#wire.nextRun(positions, from, positions.count);
+          for (let i = from; i < end && schemaId === PLAIN_KEY && this.#left > 0; i++) {
+            const start = positions.payloadStart[i]!;
+            if (positions.payloadLength[i]! < 0) continue;
+            shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
+            records++;
+            this.#left--;
+          }
+          from = end;
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof TabletopicError)) throw error;
+    }
+    this.#say(shape, records);
+  }
+}

@@ -1,0 +1,326 @@
+import type { Logger } from 'pino';
+import type { Config, TablePlan } from './config/config.ts';
+import { planTables } from './config/plan.ts';
+import { ExitCode, TabletopicError, asTabletopicError } from './errors.ts';
+import { RegistryLayouts } from './ingest/registry-layouts.ts';
+import { withRetry } from './ingest/retry.ts';
+import { TableIngest } from './ingest/table-ingest.ts';
+import { TableSet, nameOf } from './ingest/table-set.ts';
+import { CatalogSet, tableParts } from './ingest/table-parts.ts';
+import { Dependencies } from './ops/dependencies.ts';
+import { serviceFacts } from './ops/facts.ts';
+import { withReadiness } from './ops/health.ts';
+import { startHttp } from './ops/http.ts';
+import type { HttpServer } from './ops/http.ts';
+import { createPrometheus } from './ops/prometheus.ts';
+import type { Prometheus } from './ops/prometheus.ts';
+import { Throughput } from './ops/throughput.ts';
+import type { ServiceStatus } from './ops/status.ts';
+import { createPool } from './pipeline/pool.ts';
+import type { WorkerPool } from './pipeline/pool.ts';
+import type { Ports } from './ports.ts';
+import { claimInstanceId } from './source/instance-id.ts';
+import type { InstanceClaim } from './source/instance-id.ts';
+import { createKafkaSource } from './source/kafka-source.ts';
+import type { Source, SourceHandlers, TopicDescription } from './source/source.ts';
+
+export interface ServiceOptions {
+  readonly ports: Ports;
+  readonly logger: Logger;
+  /** Ends with exit code 0 when every table holds all offsets up to the ends seen at start. */
+  readonly untilCaughtUp?: boolean;
+}
+
+export interface Service {
+  /** Resolves when the service has ended: by `drain`, `stop`, `untilCaughtUp`, or because of an error. */
+  run(): Promise<{ readonly exit: number }>;
+  /** Reads no more, commits what it has, then ends `run`. */
+  drain(reason: string): void;
+  /** Ends `run` without another commit. */
+  stop(): Promise<void>;
+  snapshot(): ServiceStatus;
+}
+
+/** How often `--until-caught-up` looks, and asks the catalog about partitions that others own (ms). */
+const LOOK = 250;
+const LOOK_AT_OTHERS = 2000;
+/** Part of the memory budget for fetched bytes that are not yet decoded; the same for what workers hold (DESIGN invariant 8). */
+const FETCH_SHARE = 0.25;
+const HELD_SHARE = 0.25;
+
+/**
+ * The whole path of one process: topics → source → workers (decode, columns, Parquet) → uploads → commit.
+ *
+ *     source ──fetched──► tables ──records──► workers ──files, ranges──► tables ──cut──► committer ──receipt──► source
+ */
+export function createService(config: Config, options: ServiceOptions): Service {
+  return new TabletopicService(config, options);
+}
+
+class TabletopicService implements Service {
+  readonly #config: Config;
+  readonly #claim: InstanceClaim | null;
+  readonly #instanceId: string | null;
+  readonly #ports: Ports;
+  readonly #log: Logger;
+  readonly #untilCaughtUp: boolean;
+  readonly #source: Source;
+  readonly #tables = new TableSet();
+  readonly #dependencies: Dependencies;
+  readonly #throughput: Throughput;
+  readonly #prometheus: Prometheus;
+  readonly #startedAt: number;
+  readonly #abort = new AbortController();
+  readonly #ended: Promise<number>;
+  #end!: (exit: number) => void;
+  #pool: WorkerPool | null = null;
+  #catalogs: CatalogSet | null = null;
+  #registry: RegistryLayouts | null = null;
+  #http: HttpServer | null = null;
+  #topics: readonly TopicDescription[] = [];
+  #missing: readonly string[] = [];
+  #clusterId = '';
+  #draining = false;
+  #stopping: Promise<void> | null = null;
+  #nextTable = 0;
+
+  constructor(config: Config, { ports, logger, untilCaughtUp }: ServiceOptions) {
+    const { instanceId, groupProtocol, groupId } = config.kafka;
+    this.#claim = instanceId === 'auto' && groupProtocol === 'classic' ? claimInstanceId(groupId) : null;
+    this.#instanceId = this.#claim?.id ?? (instanceId === 'auto' || instanceId === 'none' ? null : instanceId);
+    this.#config = config;
+    this.#ports = ports;
+    this.#log = logger;
+    this.#untilCaughtUp = untilCaughtUp ?? false;
+    this.#source = createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
+    this.#dependencies = new Dependencies(ports.clock);
+    this.#throughput = new Throughput(ports.clock);
+    this.#startedAt = ports.clock.now();
+    this.#prometheus = createPrometheus(() => this.snapshot());
+    this.#ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  async run(): Promise<{ readonly exit: number }> {
+    try {
+      await this.#start();
+      if (this.#untilCaughtUp) void this.#catchUp().catch((error: unknown) => this.#fail(asTabletopicError(error)));
+    } catch (thrown) {
+      if (!this.#abort.signal.aborted) this.#fail(asTabletopicError(thrown));
+    }
+    const exit = await this.#ended;
+    await this.#close();
+    return { exit };
+  }
+
+  drain(reason: string): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#log.info({ reason }, 'draining: what was read is committed, then the service ends');
+    const bound = this.#ports.clock.sleep(this.#config.drainTimeout, this.#abort.signal).then(
+      () => this.#log.warn('the drain took too long; what is not committed is read again next time'),
+      () => undefined,
+    );
+    void Promise.race([Promise.all(this.#tables.all().map((table) => table.drain())), bound]).then(() => this.#end(this.#exit()));
+  }
+
+  async stop(): Promise<void> {
+    this.#end(ExitCode.failed);
+    await this.#close();
+  }
+
+  snapshot(): ServiceStatus {
+    return withReadiness(
+      serviceFacts({
+        now: this.#ports.clock.now(),
+        startedAt: this.#startedAt,
+        draining: this.#draining,
+        throughput: this.#throughput,
+        memoryBytes: this.#config.memory,
+        dependencies: this.#dependencies.all(),
+        tables: this.#tables.all(),
+        missingTopics: this.#missing,
+      }),
+    );
+  }
+
+  async #start(): Promise<void> {
+    const { http, workers, memory } = this.#config;
+    if (http) {
+      this.#http = await startHttp({ ...http, status: () => this.snapshot(), metrics: this.#prometheus });
+      this.#log.info({ url: this.#http.url }, 'status page, health and metrics');
+    }
+    this.#pool = createPool({
+      workers,
+      heldBytes: (memory * HELD_SHARE) / Math.max(1, workers),
+      onMessage: (worker, message) => {
+        if (message.type === 'released') this.#source.release(message.bytes);
+        else this.#tables.fromWorker(worker, message);
+      },
+      onFailure: (error) => this.#fail(error),
+    });
+    this.#source.setBudget(memory * FETCH_SHARE);
+    const { signal } = this.#abort;
+    ({ clusterId: this.#clusterId } = await this.#source.connect(signal));
+    this.#dependencies.up('kafka');
+    if (this.#config.schemaRegistry) this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) => this.#dependencies.set('registry', error));
+    this.#catalogs = new CatalogSet(this.#config, this.#ports);
+    await this.#catalogs.connect((name, connect) =>
+      withRetry({ ports: this.#ports, logger: this.#log, signal, what: `connect to catalog ${name}`, onState: (error) => this.#dependencies.set(`catalog ${name}`, error) }, connect),
+    );
+    const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
+    const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
+    await this.#plan(await this.#source.describeTopics(names, patterns));
+    if (this.#tables.all().length === 0 && patterns.length === 0) throw this.#missingError();
+    await this.#source.subscribe(names, patterns, this.#handlers());
+  }
+
+  /** Tables for the topics that exist now; those that are there already go on as they are. */
+  async #plan(topics: readonly TopicDescription[]): Promise<void> {
+    this.#topics = topics;
+    const { plans, missing, collisions } = planTables(this.#config.tables, topics);
+    if (collisions.length > 0) throw collisions[0]!;
+    this.#missing = missing;
+    for (const topic of missing) this.#log.error({ topic, code: 'KAFKA_TOPIC_MISSING' }, `topic ${topic} does not exist; it is read as soon as it does`);
+    const added = plans.filter((plan) => !this.#tables.has(plan)).map((plan) => this.#open(plan));
+    // A table that waits for its catalog does not hold up the others, nor the group.
+    for (const table of added) void table.start();
+    await Promise.resolve();
+  }
+
+  #open(plan: TablePlan): TableIngest {
+    const name = nameOf(plan);
+    const table = new TableIngest({
+      id: this.#nextTable++,
+      plan,
+      name,
+      ...tableParts({
+        plan,
+        catalogs: this.#catalogs!,
+        registry: this.#registry,
+        ports: this.#ports,
+        logger: this.#log,
+        hooks: { attempt: (outcome) => this.#prometheus.commitAttempt(name, outcome) },
+        topics: () => this.#topics,
+        clusterId: this.#clusterId,
+      }),
+      source: this.#source,
+      pool: this.#pool!,
+      topics: () => this.#topics,
+      clusterId: this.#clusterId,
+      isolation: this.#config.kafka.isolation,
+      maxBatchBytes: this.#config.memory / 2,
+      ports: this.#ports,
+      logger: this.#log,
+      hooks: {
+        records: (topic, records, bytes) => {
+          this.#throughput.add(records, bytes);
+          this.#prometheus.recordsRead(topic, records, bytes);
+        },
+        committed: (content) => {
+          this.#prometheus.committed(name, content.rows, content.files, content.bytes, content.seconds);
+          for (const [code, count] of content.deadLetters) this.#prometheus.deadLetters(name, code, count);
+        },
+        dropped: () => this.#prometheus.checkpointDropped(name),
+        problem: (error) => this.#dependencies.problem(error, plan.rule.catalog),
+        stopped: (error) => this.#tableStopped(error),
+      },
+    });
+    this.#tables.add(table);
+    return table;
+  }
+
+  #handlers(): SourceHandlers {
+    return {
+      onAssigned: (partitions) => {
+        this.#log.info({ partitions: partitions.map(({ topic, partition }) => `${topic}-${partition}`) }, 'assigned');
+        this.#prometheus.rebalanced();
+        this.#tables.assign(partitions);
+        return Promise.resolve();
+      },
+      onRevoked: (partitions) => {
+        this.#log.info({ partitions: partitions.map(({ topic, partition }) => `${topic}-${partition}`) }, 'revoked');
+        return this.#tables.revoke(partitions);
+      },
+      onLost: (partitions) => this.#tables.lost(partitions),
+      onFetched: (records) => {
+        if (!this.#tables.fetched(records)) this.#source.release(records.byteLength);
+      },
+      onIdle: (lane, _offset, highWatermark, lastStableOffset, fetchedAt) => this.#tables.idle(lane, highWatermark, lastStableOffset, fetchedAt),
+      onLaneError: (lane, error) => this.#tables.laneError(lane, error),
+      onTopics: (topics) => void this.#plan(topics).catch((error: unknown) => this.#fail(asTabletopicError(error))),
+      onHealth: ({ error }) => {
+        this.#dependencies.set('kafka', error ?? null);
+        if (error?.policy === 'stop-service') this.#fail(error);
+      },
+    };
+  }
+
+  /** Ends when every table holds all offsets up to the ends seen now, or has stopped. */
+  async #catchUp(): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#abort;
+    const targets = await this.#ends();
+    for (const table of this.#tables.all()) table.setTargets(targets);
+    let looked = clock.monotonic();
+    for (;;) {
+      const open = this.#tables.all().filter((table) => !table.stopped && !table.holds(targets));
+      if (open.length === 0) break;
+      if (clock.monotonic() - looked >= LOOK_AT_OTHERS) {
+        looked = clock.monotonic();
+        await Promise.all(open.map((table) => table.refresh()));
+      }
+      await clock.sleep(LOOK, signal);
+    }
+    if (this.#missing.length > 0) this.#reportMissing();
+    this.drain('caught up');
+  }
+
+  async #ends(): Promise<Map<string, number[]>> {
+    const topics = this.#topics.filter(({ name }) => this.#tables.all().some((table) => table.plan.topics.includes(name)));
+    const ends = new Map<string, number[]>();
+    for (const { name, partitions } of topics) {
+      const offsets = await this.#source.listOffsets(partitions.map(({ partition }) => ({ topic: name, partition, at: 'latest' as const })));
+      ends.set(name, offsets);
+    }
+    return ends;
+  }
+
+  #tableStopped(error: TabletopicError): void {
+    if (error.policy === 'stop-service' && error.code !== 'CONFIG_INVALID') this.#fail(error);
+    else if (!this.#untilCaughtUp && this.#tables.all().every((table) => table.stopped)) this.#end(this.#exit());
+  }
+
+  #exit(): number {
+    const stopped = this.#tables.all().filter((table) => table.state === 'stopped');
+    if (stopped.length > 0) return stopped[0]!.problem?.exit ?? ExitCode.dataProblem;
+    return this.#untilCaughtUp && this.#missing.length > 0 ? ExitCode.dataProblem : ExitCode.done;
+  }
+
+  #reportMissing(): void {
+    const error = this.#missingError();
+    this.#log.error({ code: error.code, hint: error.hint, ...error.where }, error.message);
+  }
+
+  #missingError(): TabletopicError {
+    return new TabletopicError('KAFKA_TOPIC_MISSING', `no such topic: ${this.#missing.join(', ')}`, { where: { brokers: this.#config.kafka.brokers.join(',') } });
+  }
+
+  #fail(error: TabletopicError): void {
+    this.#log.fatal({ err: error, code: error.code, hint: error.hint, ...error.where }, error.message);
+    this.#end(error.exit);
+  }
+
+  #close(): Promise<void> {
+    this.#stopping ??= (async () => {
+      this.#abort.abort(new TabletopicError('INTERNAL', 'the service ends'));
+      await Promise.all(this.#tables.all().map((table) => table.close()));
+      // A static member keeps its partitions over a restart (KIP-345): it does not leave.
+      await this.#source.close({ leave: this.#instanceId === null || this.#untilCaughtUp });
+      this.#claim?.release();
+      await this.#pool?.close();
+      await this.#catalogs?.close();
+      await this.#http?.close();
+    })();
+    return this.#stopping;
+  }
+}

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Environment } from '../real/stack.ts';
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+
+/** The command in a process of its own, as users run it. */
+export class ServiceProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  /** The last lines of the log. */
+  log = '';
+  stdout = '';
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.log = (this.log + text).slice(-40_000)));
+    this.exited = once(this.child, 'close').then(([code]) => code as number | null);
+  }
+
+  /** Waits for the end; the log is in the error when it is another code. */
+  async ends(code = 0): Promise<string> {
+    const got = await this.exited;
+    if (got !== code) throw new Error(`exit code ${got} instead of ${code}\n${this.log}`);
+    return this.stdout;
+  }
+
+  /** Resolves when the log has the text. */
+  async says(text: string): Promise<void> {
+    while (!this.log.includes(text)) {
+      const ended = await Promise.race([this.exited.then(() => true), once(this.child.stderr!, 'data').then(() => false)]);
+      if (ended && !this.log.includes(text)) throw new Error(`ended without saying '${text}'\n${this.log}`);
+    }
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<number | null> {
+    this.child.kill(signal);
+    return this.exited;
+  }
+}
+
+/** A folder for configuration files of a test, and where the servers of the environment are. */
+export class ServiceFiles {
+  readonly dir: string = mkdtempSync(join(tmpdir(), 'tabletopic-service-'));
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** A configuration of the real servers; `more` is merged over it at the top level. */
+  write(name: string, tables: readonly object[], more: Readonly<Record<string, unknown>> = {}): string {
+    const { kafka, catalog, s3, addresses } = this.#environment;
+    const file = join(this.dir, `${name}.yaml`);
+    const config = {
+      kafka: { brokers: kafka.brokers, groupId: name },
+      ...(addresses.registry ? { schemaRegistry: { url: addresses.registry.url } } : {}),
+      catalogs: { lake: { type: 'rest', uri: catalog.uri, warehouse: catalog.warehouse } },
+      storage: { s3: { endpoint: s3.endpoint, region: s3.region, pathStyle: true, accessKeyId: s3.accessKey, secretAccessKey: s3.secretKey } },
+      http: { port: 0 },
+      ...more,
+      defaults: { catalog: 'lake', commitInterval: '2s', ...(more['defaults'] as object | undefined) },
+      tables,
+    };
+    writeFileSync(file, stringify(config));
+    return file;
+  }
+
+  run(config: string, ...args: readonly string[]): ServiceProcess {
+    return new ServiceProcess(['run', '-c', config, ...args]);
+  }
+
+  async json<T>(command: string, config: string, ...args: readonly string[]): Promise<T> {
+    return JSON.parse(await new ServiceProcess([command, '-c', config, '--json', ...args]).ends()) as T;
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
