@@ -17,7 +17,7 @@ export interface BrokerOptions {
   /** Address to listen on and to announce to clients. Default 127.0.0.1. */
   readonly host?: string;
   readonly ports: Ports;
-  /** Oldest batches of a partition beyond it are dropped. Default 64 MiB: everything is kept in memory. */
+  /** Oldest batches of a partition beyond it are dropped. Default 32 MiB: everything is kept in memory. */
   readonly retentionBytes?: number;
   /** Topics come into being when they are asked for (`auto.create.topics.enable`). Default true. */
   readonly autoCreateTopics?: boolean;
@@ -44,7 +44,7 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-const DEFAULT_RETENTION_BYTES = 64 << 20;
+const DEFAULT_RETENTION_BYTES = 32 << 20;
 /** Nobody is there to answer: no error of the broker. */
 const CONNECTION_LOST: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']);
 
