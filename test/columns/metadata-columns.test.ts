@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ColumnBatch } from '../../src/columns/batch.ts';
 import { KafkaColumns, kafkaFieldIds, kafkaFields } from '../../src/columns/metadata-columns.ts';
 import type { MetadataColumns } from '../../src/columns/metadata-columns.ts';
-import type { NestedField, Schema } from '../../src/schema/types.ts';
+import type { NestedField, Schema, StructType } from '../../src/schema/types.ts';
 import { RecordPositions } from '../../src/source/record-batch.ts';
 import { plainRows } from './rows.ts';
 import type { Plain } from './rows.ts';
@@ -106,7 +106,7 @@ describe('fields', () => {
 
 test('a field that someone added to the struct stays null; a table without the column is left alone', () => {
   const [kafka] = kafkaFields('struct', 1);
-  const { fields } = kafka!.type as { fields: NestedField[] };
+  const { fields } = kafka!.type as StructType;
   const schema: Schema = { type: 'struct', 'schema-id': 0, fields: [{ ...kafka!, type: { type: 'struct', fields: [fields[2]!, { id: 50, name: 'note', required: false, type: 'string' }] } }] };
   const batch = new ColumnBatch(schema);
   const positions = positionsOf([{ offset: 5, timestamp: 1, key: null, headers: [] }], 0);

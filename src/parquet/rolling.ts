@@ -1,0 +1,137 @@
+import { ColumnBatch } from '../columns/batch.ts';
+import { gather } from '../columns/gather.ts';
+import { Partitioner } from '../columns/partition.ts';
+import type { PartitionFieldSpec, PartitionGroup } from '../columns/partition.ts';
+import type { PartitionValue } from '../columns/partition-value.ts';
+import type { Schema } from '../schema/types.ts';
+import type { ByteSink, FileMetrics, ParquetOptions, ParquetWriter } from './parquet.ts';
+import { createParquetWriter } from './writer.ts';
+
+/** Tuple of a file's partition by partition field id. */
+export type PartitionTuple = ReadonlyMap<number, PartitionValue>;
+
+/** Where files begin and end; ids are the caller's. */
+export interface FileTarget {
+  /** A new file: takes its bytes. */
+  open(tuple: PartitionTuple): { readonly id: number; readonly sink: ByteSink };
+  /** All bytes of the file have been handed over. */
+  closed(id: number, metrics: FileMetrics, tuple: PartitionTuple): void;
+}
+
+export interface RollingOptions {
+  readonly schema: Schema;
+  readonly partition: readonly PartitionFieldSpec[];
+  readonly parquet: ParquetOptions;
+  /** Bytes after which a file is closed. */
+  readonly targetFileSize: number;
+  /** Most bytes that open files hold in memory together. May be changed: see `bufferBudget`. */
+  readonly bufferBudget: number;
+}
+
+interface OpenFile {
+  readonly id: number;
+  readonly tuple: PartitionTuple;
+  readonly writer: ParquetWriter;
+  held: number;
+}
+
+/**
+ * Spreads the rows of one layout over files: one open file a partition tuple, closed at its target size.
+ *
+ * Invariant 8: after each write the open files hold at most `bufferBudget` bytes; the file that was written to least
+ * recently is closed first.
+ */
+export class RollingWriter {
+  readonly #options: RollingOptions;
+  readonly #target: FileTarget;
+  readonly #partitioner: Partitioner | null;
+  /** By tuple key, the coldest first: an entry moves to the end when it is written to. */
+  readonly #open = new Map<number, OpenFile>();
+  readonly #rows: ColumnBatch;
+  #held = 0;
+  /** Bytes that open files may hold; lowered or raised by the owner of the memory budget between writes. */
+  bufferBudget: number;
+
+  /** Throws `SCHEMA_UNSUPPORTED` for a partition spec or schema that cannot be written. */
+  constructor(options: RollingOptions, target: FileTarget) {
+    this.#options = options;
+    this.#target = target;
+    this.bufferBudget = options.bufferBudget;
+    this.#partitioner = options.partition.length > 0 ? new Partitioner(options.schema, options.partition) : null;
+    this.#rows = new ColumnBatch(options.schema);
+  }
+
+  /** Memory held by open files, bytes. */
+  get bufferedBytes(): number {
+    return this.#held;
+  }
+
+  get openFiles(): number {
+    return this.#open.size;
+  }
+
+  /** Rows in open files. */
+  get rows(): number {
+    let rows = 0;
+    for (const { writer } of this.#open.values()) rows += writer.rows;
+    return rows;
+  }
+
+  /** Takes all rows of the batch; the caller may clear and reuse it. */
+  write(batch: ColumnBatch): void {
+    if (batch.rows === 0) return;
+    if (this.#partitioner === null) this.#append(0, NO_TUPLE, batch);
+    else for (const group of this.#partitioner.split(batch)) this.#append(group.key, group.values, this.#only(batch, group));
+    for (const [key, file] of this.#open) {
+      if (this.#held <= this.bufferBudget) break;
+      this.#close(key, file);
+    }
+  }
+
+  /** Closes all open files. */
+  finish(): void {
+    for (const [key, file] of this.#open) this.#close(key, file);
+  }
+
+  /** Drops all open files, unfinished; returns their ids. */
+  abort(): number[] {
+    const ids = [...this.#open.values()].map(({ id }) => id);
+    this.#open.clear();
+    this.#held = 0;
+    return ids;
+  }
+
+  #only(batch: ColumnBatch, { rows }: PartitionGroup): ColumnBatch {
+    if (rows.length === batch.rows) return batch;
+    this.#rows.clear();
+    gather(batch, rows, this.#rows);
+    return this.#rows;
+  }
+
+  #append(key: number, tuple: PartitionTuple, batch: ColumnBatch): void {
+    let file = this.#open.get(key);
+    if (file) this.#open.delete(key);
+    else {
+      const { id, sink } = this.#target.open(tuple);
+      file = { id, tuple, writer: createParquetWriter(this.#options.schema, this.#options.parquet, sink), held: 0 };
+    }
+    this.#open.set(key, file);
+    file.writer.write(batch);
+    this.#held += file.writer.bufferedBytes - file.held;
+    file.held = file.writer.bufferedBytes;
+    if (file.writer.size >= this.#options.targetFileSize) this.#close(key, file);
+    // Within one batch there may be as many tuples as rows: the budget holds between them too.
+    else if (this.#held > this.bufferBudget) for (const [cold, other] of this.#open) {
+      if (this.#held <= this.bufferBudget || cold === key) break;
+      this.#close(cold, other);
+    }
+  }
+
+  #close(key: number, file: OpenFile): void {
+    this.#open.delete(key);
+    this.#held -= file.held;
+    this.#target.closed(file.id, file.writer.finish(), file.tuple);
+  }
+}
+
+const NO_TUPLE: PartitionTuple = new Map();

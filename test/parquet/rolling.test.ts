@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { RollingWriter } from '../../src/parquet/rolling.ts';
+import type { PartitionTuple, RollingOptions } from '../../src/parquet/rolling.ts';
+import type { FileMetrics } from '../../src/parquet/parquet.ts';
+import type { NestedField } from '../../src/schema/types.ts';
+import { batchOf } from '../columns/rows.ts';
+import type { Plain } from '../columns/rows.ts';
+import { decode, options as parquet, schemaOf } from './files.ts';
+
+const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({ id, name, type, required });
+const schema = schemaOf(field(1, 'k', 'int'), field(2, 's', 'string'));
+const byK = [{ fieldId: 1000, sourceId: 1, transform: 'identity' }];
+
+interface Closed { readonly id: number; readonly metrics: FileMetrics; readonly tuple: PartitionTuple; readonly bytes: Uint8Array }
+
+function writing(changed: Partial<RollingOptions>): { writer: RollingWriter; closed: Closed[] } {
+  const parts: Uint8Array[][] = [];
+  const closed: Closed[] = [];
+  const writer = new RollingWriter({ schema, partition: [], parquet, targetFileSize: 1 << 30, bufferBudget: 1 << 30, ...changed }, {
+    open: () => {
+      const own: Uint8Array[] = [];
+      return { id: parts.push(own) - 1, sink: { write: (bytes) => own.push(bytes) } };
+    },
+    closed: (id, metrics, tuple) => closed.push({ id, metrics, tuple, bytes: Buffer.concat(parts[id]!) }),
+  });
+  return { writer, closed };
+}
+
+const rowsOf = (from: number, count: number, k: (i: number) => number | null): Record<string, Plain>[] =>
+  Array.from({ length: count }, (_, j) => ({ k: k(from + j), s: `row ${from + j} ${((from + j) * 2654435761) % 1e9}` }));
+
+test('without a partition spec there is one file, closed at its target size', async () => {
+  const { writer, closed } = writing({ targetFileSize: 50_000 });
+  const all = [];
+  for (let i = 0; i < 20; i++) {
+    const rows = rowsOf(i * 1000, 1000, (n) => n);
+    all.push(...rows);
+    writer.write(batchOf(schema, rows));
+    expect(writer.openFiles).toBeLessThanOrEqual(1);
+  }
+  expect(closed.length).toBeGreaterThan(2);
+  writer.finish();
+  expect(writer.openFiles).toBe(0);
+  expect(writer.bufferedBytes).toBe(0);
+  const found = [];
+  for (const file of closed) found.push(...await decode(file.bytes, schema));
+  expect(found).toEqual(all);
+  expect(closed.every((file) => file.tuple.size === 0 && file.metrics.fileSize === file.bytes.length)).toBe(true);
+});
+
+describe('with a partition spec', () => {
+  test('each file holds the rows of its tuple, in order', async () => {
+    const { writer, closed } = writing({ partition: byK });
+    const all = rowsOf(0, 3000, (n) => (n % 5 === 4 ? null : n % 5));
+    for (let i = 0; i < 3000; i += 1000) writer.write(batchOf(schema, all.slice(i, i + 1000)));
+    expect(writer.openFiles).toBe(5);
+    expect(writer.rows).toBe(3000);
+    writer.finish();
+    expect(closed.length).toBe(5);
+    for (const { tuple, bytes, metrics } of closed) {
+      const k = tuple.get(1000);
+      const rows = all.filter((row) => row['k'] === k);
+      expect(await decode(bytes, schema)).toEqual(rows);
+      expect(metrics.recordCount).toBe(rows.length);
+    }
+  });
+
+  test('the budget holds with a thousand tuples; the coldest file goes first', async () => {
+    const bufferBudget = 1_500_000;
+    const { writer, closed } = writing({ partition: byK, bufferBudget });
+    const all: Record<string, Plain>[] = [];
+    for (let i = 0; i < 10; i++) {
+      // Tuple -1 is in each batch, so that it stays warm; the others come once.
+      const rows = rowsOf(i * 100, 100, (n) => (n % 100 === 99 ? -1 : n));
+      all.push(...rows);
+      writer.write(batchOf(schema, rows));
+      expect(writer.bufferedBytes).toBeLessThanOrEqual(bufferBudget);
+    }
+    expect(closed.length).toBeGreaterThan(100);
+    expect(closed.some((file) => file.tuple.get(1000) === -1)).toBe(false);
+    expect(closed.map((file) => file.tuple.get(1000))).toEqual([...closed.keys()].map((n) => n + Math.floor(n / 99)));
+    writer.finish();
+    const found = [];
+    for (const file of closed) found.push(...await decode(file.bytes, schema));
+    expect(found.map((row) => row['s']).sort()).toEqual(all.map((row) => row['s']).sort());
+  });
+
+  test('abort drops what is open and names it', () => {
+    const { writer, closed } = writing({ partition: byK });
+    writer.write(batchOf(schema, rowsOf(0, 3, (n) => n)));
+    expect(writer.abort()).toEqual([0, 1, 2]);
+    expect(writer.bufferedBytes).toBe(0);
+    writer.finish();
+    expect(closed).toEqual([]);
+  });
+});
