@@ -79,7 +79,7 @@ test('waits for records, no longer than it takes', async () => {
   ]);
 });
 
-test('waits for as many bytes as asked for, and for the stable end', async () => {
+test('waits for as many bytes as asked for', async () => {
   const waiting = ask({ minBytes: 300 });
   append(0);
   await ports.advance(100);
