@@ -122,7 +122,7 @@ export class S3OutputFile implements OutputFile {
   }
 
   #check(): void {
-    if (this.#failure) throw this.#failure;
     if (this.#closed) throw new TabletopicError('INTERNAL', `${this.location} was closed or given up`);
+    if (this.#failure) throw this.#failure;
   }
 }

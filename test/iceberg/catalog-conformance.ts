@@ -10,6 +10,8 @@ export interface Fixture {
   /** A manifest list in the store that snapshots may name, for catalogs that look. */
   readonly manifestList: (table: LoadedTable) => Promise<string>;
   readonly dottedNamespaces: boolean;
+  /** Whether a table needs its namespace first; Java's JdbcCatalog by default does not ask. */
+  readonly strictNamespaces: boolean;
   stop(): Promise<void>;
 }
 
@@ -85,7 +87,8 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
       await expect(fixture.second.createTable(ident, request)).rejects.toMatchObject({ code: 'TABLE_EXISTS' });
     });
 
-    it('refuses a table in a namespace that does not exist', async () => {
+    it('refuses a table in a namespace that does not exist, where the catalog asks for one', async () => {
+      if (!fixture.strictNamespaces) return;
       await expect(fixture.first.createTable({ namespace: [fresh()], name: 't' }, request)).rejects.toMatchObject({ code: 'CATALOG_REFUSED' });
     });
 

@@ -17,6 +17,7 @@ catalogConformance('in-memory', () => {
     second: new MemoryCatalog(systemPorts, { state }),
     manifestList: anyList,
     dottedNamespaces: true,
+    strictNamespaces: true,
     stop: () => Promise.resolve(),
   });
 });
@@ -35,6 +36,7 @@ catalogConformance('SQLite', async () => {
     second,
     manifestList: anyList,
     dottedNamespaces: false,
+    strictNamespaces: true,
     stop: async () => {
       await Promise.all([first.close(), second.close()]);
       await rm(dir, { recursive: true });
