@@ -37,7 +37,7 @@ export interface AttemptContext {
  * The commit of checkpoints (none: only offsets) on a state. `offsets` is the vector after all of them, one after
  * another; the caller has judged each against the running vector.
  *
- * Invariant 2: it asserts the table's UUID, the branch head and the default spec. Sequence rule (TRACES A2): the
+ * Invariant 2: it asserts the table's UUID, the branch head and the default spec, and beside that the schema. Sequence rule (TRACES A2): the
  * snapshot carries the loaded last sequence number + 1, so that the catalog refuses it after any other snapshot, even
  * where a rollback has put the head back.
  */
@@ -92,6 +92,8 @@ export async function buildAttempt(known: Known, checkpoints: readonly Prepared[
         { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
         { type: 'assert-ref-snapshot-id', ref: branch, 'snapshot-id': metadata.refs?.[branch]?.['snapshot-id'] ?? null },
         { type: 'assert-default-spec-id', 'default-spec-id': metadata['default-spec-id'] },
+        // The files' field ids were looked up in this schema (invariant 5).
+        ...(checkpoints.length > 0 ? [{ type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] } as const] : []),
       ],
       updates: [
         { action: 'add-snapshot', snapshot: plan.snapshot },

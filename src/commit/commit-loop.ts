@@ -69,7 +69,7 @@ export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOp
   let derived = true;
   for (;;) {
     signal.throwIfAborted();
-    let known = await session.current();
+    let known = await session.reload();
     let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
     if (verdict.kind === 'partial') {
       known = await session.reload('all');

@@ -1,7 +1,6 @@
-import { asTabletopicError } from '../errors.ts';
+import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { encodeDeadLetterList, isEmptyList, noDeadLetters } from './dead-letter-list.ts';
 import type { Logger } from 'pino';
-import type { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { DeadLetterList } from './dead-letter-list.ts';
 import type { DeadLetterProjection, ProjectionResult } from './projection.ts';
@@ -48,24 +47,23 @@ export class ProjectionLoop {
 
   kick(): void {
     if (this.#closing.signal.aborted) return;
-    if (this.#running !== null) {
-      this.#again = true;
-      return;
-    }
-    this.#running = this.#run().finally(() => {
-      this.#running = null;
-      if (!this.#again) return;
-      this.#again = false;
-      this.kick();
-    });
+    this.#again = this.#running !== null;
+    this.#running ??= this.#runs();
   }
 
-  /** Ends the timer and waits for the run under way. */
+  /** Ends the timer; what was asked for is still tried once, so that a drained service leaves nothing behind. */
   async close(): Promise<void> {
-    this.#again = false;
     this.#closing.abort();
     await this.#running;
     await this.#timer;
+  }
+
+  async #runs(): Promise<void> {
+    do {
+      this.#again = false;
+      await this.#run();
+    } while (this.#again);
+    this.#running = null;
   }
 
   async #run(): Promise<void> {
@@ -76,7 +74,8 @@ export class ProjectionLoop {
       if (result.added + result.removed > 0) logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
       onProjected(result);
     } catch (thrown) {
-      if (this.#closing.signal.aborted) return;
+      // Closed while it waited between two attempts.
+      if (this.#closing.signal.aborted && !(thrown instanceof TabletopicError)) return;
       const error = asTabletopicError(thrown);
       logger.warn({ code: error.code, hint: error.hint, ...error.where }, `the dead-letter table is behind: ${error.message}`);
       onFailed(error);

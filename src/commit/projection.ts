@@ -51,12 +51,14 @@ export class DeadLetterProjection {
     this.#options = options;
   }
 
-  /** Rejects where a file that is needed cannot be read (`DEAD_LETTERS_UNREADABLE`): the projection waits, not the table. */
+  /**
+   * Rejects where a file that is needed cannot be read (`DEAD_LETTERS_UNREADABLE`): the projection waits, not the table.
+   * `signal` ends it before another attempt, not within one.
+   */
   async run(signal: AbortSignal): Promise<ProjectionResult> {
     const { catalog, main, target, ports } = this.#options;
     const backoff = new Backoff(ports, 100, 5_000);
     for (;;) {
-      signal.throwIfAborted();
       const table = await catalog.loadTable(target, 'all');
       const source = await loadKnown({ catalog, ident: main, branch: 'main' });
       if (source === null) throw new TabletopicError('TABLE_NOT_FOUND', `${identText(main)} does not exist`, { where: { table: identText(main) } });
