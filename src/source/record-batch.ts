@@ -40,6 +40,9 @@ export class RecordPositions {
   /** Start of the first header (after the count varint), and how many there are. */
   headersStart: Int32Array = new Int32Array(0);
   headersCount: Int32Array = new Int32Array(0);
+  /** What decoders read: the value (or key) without its schema id. Filled by the wire format before each decode; -1: null. */
+  payloadStart: Int32Array = new Int32Array(0);
+  payloadLength: Int32Array = new Int32Array(0);
   /** 0 CreateTime, 1 LogAppendTime. */
   timestampType: 0 | 1 = 0;
   leaderEpoch = -1;
@@ -55,5 +58,7 @@ export class RecordPositions {
     this.valueLength = new Int32Array(size);
     this.headersStart = new Int32Array(size);
     this.headersCount = new Int32Array(size);
+    this.payloadStart = new Int32Array(size);
+    this.payloadLength = new Int32Array(size);
   }
 }

@@ -18,7 +18,17 @@ let pos = 0;
  * @param logAppendTime the time of every record, or NaN where each carries its own.
  * @throws RecordDamage
  */
-export function parseRecords(out: RecordPositions, from: number, end: number, count: number, baseOffset: number, lastOffsetDelta: number, baseTimestamp: number, logAppendTime: number, fromOffset: number): void {
+export function parseRecords(
+  out: RecordPositions,
+  from: number,
+  end: number,
+  count: number,
+  baseOffset: number,
+  lastOffsetDelta: number,
+  baseTimestamp: number,
+  logAppendTime: number,
+  fromOffset: number,
+): void {
   // A record takes at least 7 bytes, so a count that lies cannot reserve much memory.
   if (count * 7 > end - from) throw new RecordDamage(`${count} records do not fit in ${end - from} bytes`);
   out.reserve(count);
@@ -34,7 +44,8 @@ export function parseRecords(out: RecordPositions, from: number, end: number, co
     pos++; // attributes: none are defined
     const timestampDelta = varlong(bytes, recordEnd);
     const offsetDelta = varint(bytes, recordEnd);
-    if (offsetDelta <= lastDelta || offsetDelta > lastOffsetDelta) throw new RecordDamage(`record ${i} has offset delta ${offsetDelta}`);
+    if (offsetDelta <= lastDelta || offsetDelta > lastOffsetDelta)
+      throw new RecordDamage(`record ${i} has offset delta ${offsetDelta}`);
     lastDelta = offsetDelta;
     const key = varint(bytes, recordEnd);
     keyStart[kept] = pos;

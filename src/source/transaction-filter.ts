@@ -1,5 +1,8 @@
 /** An aborted transaction as a fetch response lists it (Fetch v4 and later). */
-export interface AbortedTransaction { readonly producerId: bigint; readonly firstOffset: number }
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
 
 /**
  * Which transactional batches of one partition are aborted (read_committed, KIP-98).

@@ -45,7 +45,7 @@ function read(partition: string): { values: string[]; counts: Record<string, num
     while (reader.next()) {
       const { bytes, count, valueStart, valueLength } = reader.positions;
       for (let i = 0; i < count; i++) {
-        values.push(Buffer.from(bytes.subarray(valueStart[i]!, valueStart[i]! + valueLength[i]!)).toString());
+        values.push(Buffer.from(bytes.subarray(valueStart[i], valueStart[i]! + valueLength[i]!)).toString());
       }
     }
     for (const kind of ['records', 'aborted', 'control', 'absent'] as const) counts[kind] += reader.counts[kind];
