@@ -1,0 +1,31 @@
+import { convertAvro } from '../schema/avro.ts';
+import type { AvroOptions } from '../schema/avro.ts';
+import type { Schema } from '../schema/types.ts';
+import { bindAvro } from './avro-bind.ts';
+import type { AvroBinding } from './avro-bind.ts';
+import { avroCode } from './avro-codegen.ts';
+import { CompiledAvro } from './avro-compiled.ts';
+import { InterpretedAvro } from './avro-interpreted.ts';
+import type { BoundSchema, Decoder } from './decoder.ts';
+
+/**
+ * Joins a bound Avro schema with a layout. `bound.struct` must be what `convertAvro` made of the same text with the
+ * same options, with ids.
+ */
+export function avroBinding(bound: BoundSchema, layout: Schema, options: AvroOptions, part: 'value' | 'key' = 'value'): AvroBinding {
+  const { plan } = convertAvro(bound.text, bound.references, options);
+  return bindAvro(plan, bound.struct, layout, part);
+}
+
+/** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
+export function makeAvroDecoder(bound: BoundSchema, layout: Schema, options: AvroOptions, part: 'value' | 'key' = 'value'): Decoder {
+  const binding = avroBinding(bound, layout, options, part);
+  const code = avroCode(binding);
+  if (!code) return new InterpretedAvro(binding);
+  try {
+    return new CompiledAvro(binding, code);
+  } catch (error) {
+    if (error instanceof EvalError) return new InterpretedAvro(binding);
+    throw error;
+  }
+}

@@ -1,0 +1,233 @@
+import { IdSource, freshType } from './assign-ids.ts';
+import { NameScope, columnDoc, isServiceColumn, sourceName } from './names.ts';
+import { commonType } from './promote.ts';
+import type { IcebergType, NestedField, PrimitiveType, Schema, StructType } from './types.ts';
+
+export { assignIds } from './assign-ids.ts';
+
+/** Version of the mapping from source types to Iceberg types. It is pinned per table; see `mappingProblem`. */
+export const MAPPING_VERSION = 1;
+
+/** Why a table pinned to this mapping version cannot be fed by this program, or null. No pin: the first version. */
+export function mappingProblem(pinned: string | undefined): string | null {
+  if (pinned === undefined || pinned === String(MAPPING_VERSION)) return null;
+  return `the table is pinned to type mapping ${pinned}, and this version of tabletopic has mapping ${MAPPING_VERSION}`;
+}
+
+/** Property `tabletopic.fields`: for each field id every name that its source had, oldest first. What renames are known by. */
+export type FieldHistory = Readonly<Record<string, { readonly names: readonly string[] }>>;
+
+export interface Change {
+  readonly kind: 'add' | 'widen' | 'optional' | 'rename';
+  /** Dotted path in the table, `element`, `key` and `value` for lists and maps. */
+  readonly path: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface Incompatible { readonly path: string; readonly from: string; readonly to: string }
+
+export interface Evolution {
+  /** The very object given where nothing changes. The schema id is left for the caller. */
+  readonly schema: Schema;
+  readonly lastColumnId: number;
+  readonly history: FieldHistory;
+  /** The writer's struct with the table's field ids at every level; id 0 for what is incompatible. */
+  readonly bound: StructType;
+  readonly changes: readonly Change[];
+  readonly incompatible: readonly Incompatible[];
+}
+
+/**
+ * What a table's schema must become to hold the rows of a writer schema (DESIGN §6). Pure.
+ *
+ * Fields are matched by the name in the source, then by the names that a field had, then by Avro aliases (`aliases`,
+ * by dotted path in the writer's struct). Columns of the service are never touched. Nothing is cast: a type that
+ * Iceberg cannot promote is listed in `incompatible` and left as it is.
+ */
+export function evolve(
+  table: Schema,
+  lastColumnId: number,
+  writer: StructType,
+  history: FieldHistory = {},
+  aliases: Readonly<Record<string, readonly string[]>> = {},
+): Evolution {
+  const evolver = new Evolver(table, lastColumnId, history, aliases);
+  const { type, bound } = evolver.struct(table, writer, '', '', true);
+  return {
+    schema: type === table ? table : { ...table, ...type },
+    lastColumnId: evolver.ids.last,
+    history: evolver.history,
+    bound,
+    changes: evolver.changes,
+    incompatible: evolver.incompatible,
+  };
+}
+
+/** Iceberg types are shown as in its documentation. */
+export function typeText(type: IcebergType): string {
+  if (typeof type === 'string') return type;
+  switch (type.type) {
+    case 'struct': return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`;
+    case 'list': return `list<${typeText(type.element)}>`;
+    case 'map': return `map<${typeText(type.key)}, ${typeText(type.value)}>`;
+  }
+}
+
+interface Bound<T extends IcebergType> { readonly type: T; readonly bound: T }
+
+class Evolver {
+  readonly changes: Change[] = [];
+  readonly incompatible: Incompatible[] = [];
+  readonly ids: IdSource;
+  history: Record<string, { readonly names: readonly string[] }>;
+  readonly #aliases: Readonly<Record<string, readonly string[]>>;
+  readonly #names = new NameScope();
+
+  constructor(table: Schema, lastColumnId: number, history: FieldHistory, aliases: Readonly<Record<string, readonly string[]>>) {
+    this.ids = new IdSource(lastColumnId);
+    this.history = history;
+    this.#aliases = aliases;
+    claimAll(this.#names, table, '');
+  }
+
+  struct(table: StructType, writer: StructType, path: string, writerPath: string, top: boolean): Bound<StructType> {
+    const matches = this.#match(table, writer, writerPath, top);
+    const after = new Map<NestedField, NestedField>();
+    const added: NestedField[] = [];
+    const bound = writer.fields.map((field): NestedField => {
+      const match = matches.get(field);
+      const at = `${writerPath}${field.name}`;
+      if (!match) {
+        const fresh = this.#added(field, path);
+        added.push(fresh);
+        return { ...field, id: fresh.id, type: idsOf(field.type, fresh.type) };
+      }
+      const inner = this.#type(match.type, field.type, `${path}${match.name}`, at);
+      const renamed = this.#renamed(match, field, path);
+      const required = match.required && field.required;
+      if (match.required && !required) this.changes.push({ kind: 'optional', path: `${path}${match.name}` });
+      if (inner && inner.type === match.type && required === match.required && !renamed) after.set(match, match);
+      else after.set(match, { ...match, ...renamed, required, type: inner?.type ?? match.type });
+      return inner ? { ...field, id: match.id, type: inner.bound } : { ...field, id: 0 };
+    });
+    const kept = table.fields.map((field) => after.get(field) ?? this.#unwritten(field, path, top));
+    const same = added.length === 0 && kept.every((field, i) => field === table.fields[i]);
+    return { type: same ? table : { type: 'struct', fields: [...kept, ...added] }, bound: { type: 'struct', fields: bound } };
+  }
+
+  #match(table: StructType, writer: StructType, writerPath: string, top: boolean): Map<NestedField, NestedField> {
+    const free = new Set(table.fields.filter((field) => !(top && isServiceColumn(field.name))));
+    const matches = new Map<NestedField, NestedField>();
+    const pass = (fits: (column: NestedField, field: NestedField) => boolean): void => {
+      for (const field of writer.fields) {
+        if (matches.has(field)) continue;
+        for (const column of free) {
+          if (!fits(column, field)) continue;
+          matches.set(field, column);
+          free.delete(column);
+          break;
+        }
+      }
+    };
+    pass((column, field) => sourceName(column) === sourceName(field));
+    pass((column, field) => this.history[column.id]?.names.includes(sourceName(field)) ?? false);
+    pass((column, field) => this.#aliases[`${writerPath}${field.name}`]?.includes(sourceName(column)) ?? false);
+    return matches;
+  }
+
+  #added(field: NestedField, path: string): NestedField {
+    const source = sourceName(field);
+    const name = this.#names.claim(path, source);
+    const id = this.ids.next();
+    const doc = name === field.name ? field.doc : columnDoc(source, name, field.name === source ? field.doc : undefined);
+    const { doc: _, ...rest } = field;
+    const column: NestedField = { ...rest, id, name, required: false, type: freshType(field.type, this.ids), ...(doc === undefined ? {} : { doc }) };
+    claimAll(this.#names, column.type, `${path}${name}.`);
+    this.changes.push({ kind: 'add', path: `${path}${name}`, to: typeText(field.type) });
+    return column;
+  }
+
+  /** A newer name takes over by alias; a name that the column had before only finds it. */
+  #renamed(match: NestedField, field: NestedField, path: string): { name: string } | null {
+    const [before, now] = [sourceName(match), sourceName(field)];
+    if (before === now || this.history[match.id]?.names.includes(now)) return null;
+    const name = this.#names.claim(path, now);
+    const names = this.history[match.id]?.names ?? [before];
+    this.history = { ...this.history, [match.id]: { names: [...names, now] } };
+    this.changes.push({ kind: 'rename', path: `${path}${match.name}`, from: match.name, to: name });
+    return { name };
+  }
+
+  /** A column that the writer does not have: it stays, optional. */
+  #unwritten(field: NestedField, path: string, top: boolean): NestedField {
+    if (!field.required || (top && isServiceColumn(field.name))) return field;
+    this.changes.push({ kind: 'optional', path: `${path}${field.name}` });
+    return { ...field, required: false };
+  }
+
+  #type(table: IcebergType, writer: IcebergType, path: string, writerPath: string): Bound<IcebergType> | null {
+    if (typeof table === 'string' || typeof writer === 'string' || table.type !== writer.type) return this.#primitive(table, writer, path);
+    if (table.type === 'struct') return this.struct(table, writer as StructType, `${path}.`, `${writerPath}.`, false);
+    if (table.type === 'list' && writer.type === 'list') {
+      const element = this.#inside(table.element, writer.element, table['element-required'], writer['element-required'], `${path}.element`, `${writerPath}.element`);
+      const bound = { ...writer, 'element-id': element ? table['element-id'] : 0, element: element?.bound ?? writer.element };
+      if (!element || element.same) return { type: table, bound };
+      return { type: { ...table, element: element.type, 'element-required': element.required }, bound };
+    }
+    if (table.type === 'map' && writer.type === 'map') {
+      // Iceberg forbids any change inside a map's key.
+      const key = typeText(table.key) === typeText(writer.key) ? table.key : null;
+      if (!key) this.incompatible.push({ path: `${path}.key`, from: typeText(table.key), to: typeText(writer.key) });
+      const value = key && this.#inside(table.value, writer.value, table['value-required'], writer['value-required'], `${path}.value`, `${writerPath}.value`);
+      if (!key || !value) return null;
+      const bound = { ...writer, 'key-id': table['key-id'], key: idsOf(writer.key, key), 'value-id': table['value-id'], value: value.bound };
+      if (value.same) return { type: table, bound };
+      return { type: { ...table, value: value.type, 'value-required': value.required }, bound };
+    }
+    return null;
+  }
+
+  #inside(table: IcebergType, writer: IcebergType, tableRequired: boolean, writerRequired: boolean, path: string, writerPath: string): (Bound<IcebergType> & { required: boolean; same: boolean }) | null {
+    const inner = this.#type(table, writer, path, writerPath);
+    if (!inner) return null;
+    const required = tableRequired && writerRequired;
+    if (tableRequired && !required) this.changes.push({ kind: 'optional', path });
+    return { ...inner, required, same: inner.type === table && required === tableRequired };
+  }
+
+  #primitive(table: IcebergType, writer: IcebergType, path: string): Bound<IcebergType> | null {
+    const common = typeof table === 'string' && typeof writer === 'string' ? commonType(table, writer) : null;
+    if (common === null) {
+      this.incompatible.push({ path, from: typeText(table), to: typeText(writer) });
+      return null;
+    }
+    if (common !== table) this.changes.push({ kind: 'widen', path, from: typeText(table), to: common });
+    return { type: common, bound: writer as PrimitiveType };
+  }
+}
+
+/** The writer's type with the ids of a type of the same shape. */
+function idsOf(writer: IcebergType, numbered: IcebergType): IcebergType {
+  if (typeof writer === 'string' || typeof numbered === 'string') return writer;
+  if (writer.type === 'struct' && numbered.type === 'struct') {
+    return { type: 'struct', fields: writer.fields.map((field, i) => ({ ...field, id: numbered.fields[i]!.id, type: idsOf(field.type, numbered.fields[i]!.type) })) };
+  }
+  if (writer.type === 'list' && numbered.type === 'list') return { ...writer, 'element-id': numbered['element-id'], element: idsOf(writer.element, numbered.element) };
+  if (writer.type === 'map' && numbered.type === 'map') {
+    return { ...writer, 'key-id': numbered['key-id'], key: idsOf(writer.key, numbered.key), 'value-id': numbered['value-id'], value: idsOf(writer.value, numbered.value) };
+  }
+  return writer;
+}
+
+/** Takes every name of a type, so that no new field gets one of them. */
+function claimAll(names: NameScope, type: IcebergType, prefix: string): void {
+  if (typeof type === 'string') return;
+  if (type.type === 'struct') {
+    for (const field of type.fields) {
+      names.claim(prefix, field.name);
+      claimAll(names, field.type, `${prefix}${field.name}.`);
+    }
+  } else if (type.type === 'list') claimAll(names, type.element, `${prefix}element.`);
+  else claimAll(names, type.value, `${prefix}value.`);
+}
