@@ -33,7 +33,9 @@ export interface BatchToEncode {
 
 /** One record batch in format v2 (KIP-98). */
 export function encodeBatch(batch: BatchToEncode): Buffer {
-  const { records, baseOffset, compression = 'none' } = batch;
+  const { records, baseOffset } = batch;
+  // wasm-utils cannot compress nothing once its memory has grown; there is nothing to gain either.
+  const compression = records.length === 0 ? 'none' : (batch.compression ?? 'none');
   const baseTimestamp = records[0]?.timestamp ?? -1;
   const plain = Buffer.concat(records.map((record) => encodeRecord(record, baseOffset, baseTimestamp)));
   const body = compress(plain, compression);
