@@ -44,8 +44,9 @@ async function readGroup(file: AsyncBuffer, metadata: FileMetaData, paths: reado
   });
   const [topics, partitions, offsets] = paths.map((path) => values.get(path)!) as [unknown[], unknown[], unknown[]];
   return Array.from({ length: rows }, (_, i) => {
-    const offset = offsets[i] ?? null;
-    return offset === null ? null : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
+    const offset = offsets[i];
+    // Before assembly, what stands for a null is not always null.
+    return typeof offset !== 'bigint' && typeof offset !== 'number' ? null : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
   });
 }
 
