@@ -1,0 +1,56 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { encodeAccounted } from '../../src/commit/accounted.ts';
+import { decodeListFile, encodeListFile } from '../../src/commit/dead-letter-list.ts';
+import { deadLetterSchema } from '../../src/commit/dead-letter-schema.ts';
+import { statementText } from '../../src/commit/dead-letter-table.ts';
+import { encodeStatement } from '../../src/commit/statement.ts';
+import type { DeadLetterList } from '../../src/commit/dead-letter-list.ts';
+
+/** What is written into tables follows the published schemas. */
+const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: false });
+const read = (name: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), 'utf8')) as Record<string, unknown>;
+for (const name of ['offsets', 'accounted', 'dead-letters']) ajv.addSchema(read(name));
+
+function problems(schema: string, value: unknown): unknown {
+  const validate = ajv.getSchema(schema)!;
+  return validate(value) === true ? [] : validate.errors;
+}
+
+const list: DeadLetterList = {
+  inline: [{ checkpointId: 'c', file: 's3://b/c.parquet', count: 2, ranges: [['t', 0, 5, 9]] }],
+  older: { file: 's3://b/list.json', checkpoints: 70, count: 90 },
+};
+const many = (value: number): number[] => Array.from({ length: 100 }, (_, i) => i * value);
+
+test.each([
+  ['few partitions', { t: { id: 'i', cluster: 'c', first: [0], next: [4], epoch: [-1], gaps: [[0, 1, 2, 'retention'] as const] } }],
+  ['many partitions', { t: { id: 'i', cluster: 'c', first: many(1), next: many(7), epoch: many(0), gaps: [] } }],
+])('the offsets statement of %s', (_, offsets) => {
+  const text = encodeStatement({ offsets, deadLetters: list }, 12n);
+  expect(problems('offsets.schema.json', JSON.parse(text))).toEqual([]);
+  const broken = JSON.parse(text) as { topics: { t: { next?: unknown } } };
+  delete broken.topics.t.next;
+  expect(problems('offsets.schema.json', broken)).not.toEqual([]);
+});
+
+test('accounted', () => {
+  const ranges = many(10).map((start, partition) => ({ topic: partition < 30 ? 'a' : 'b', partition, start, end: start + 3, accounted: { rows: 1, deadLetters: 1, aborted: 1, control: 0, absent: 0 } }));
+  expect(problems('accounted.schema.json', JSON.parse(encodeAccounted(ranges)))).toEqual([]);
+});
+
+test('dead letters: the table’s statement and list files', () => {
+  expect(problems('dead-letters.schema.json', JSON.parse(statementText(list, 3n)))).toEqual([]);
+  expect(problems('dead-letters.schema.json', JSON.parse(statementText({ inline: [], older: null })))).toEqual([]);
+  const bytes = encodeListFile({ entries: list.inline, older: list.older });
+  expect(problems('dead-letters.schema.json#/$defs/file', JSON.parse(Buffer.from(bytes).toString()))).toEqual([]);
+  expect(decodeListFile(bytes)).toEqual({ entries: list.inline, older: list.older });
+});
+
+test('dead letters: the columns', () => {
+  const { row } = read('dead-letters')['$defs'] as { row: { properties: Record<string, { const: string }> } };
+  expect(Object.fromEntries(Object.entries(row.properties).map(([name, type]) => [name, type.const]))).toEqual(
+    Object.fromEntries(deadLetterSchema.fields.map((field) => [field.name, typeof field.type === 'string' ? field.type : 'list<struct<key: string, value: binary>>'])),
+  );
+});
