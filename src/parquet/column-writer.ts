@@ -257,7 +257,7 @@ export class ColumnWriter {
       SCRATCH.byte(width);
       encodeHybrid(SCRATCH, this.#indexes, 0, this.#present, width);
     } else SCRATCH.append(this.#plain.used());
-    const encoding = indexed ? Encoding.rleDictionary : Encoding.plain;
+    const encoding = indexed ? Encoding.plainDictionary : Encoding.plain;
     const encoded = dataPage(SCRATCH.used(), this.#entries, encoding, this.#compressor);
     const { min, max, nans } = this.#bounds.take();
     this.#pages.push({ ...encoded, encoding, entries: this.#entries, rows: this.#rows, nulls: this.#entries - this.#present, nans, min, max });

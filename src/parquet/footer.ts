@@ -64,7 +64,7 @@ export function writtenChunk(chunk: ColumnChunk, offset: number): WrittenChunk {
     min = lower(leaf, min, page.min);
     max = upper(leaf, max, page.max);
   }
-  const encodings = new Set([Encoding.rle, ...pages.map((page) => page.encoding), ...(dictionary ? [Encoding.plain] : [])]);
+  const encodings = new Set<number>([Encoding.rle, ...pages.map((page) => page.encoding)]);
   return {
     leaf, encodings: [...encodings].sort((a, b) => a - b), dictionaryPages: dictionary ? 1 : 0,
     entries, nulls, nans, min, max, size: at - offset, rawSize, offset, dataOffset, pages,
@@ -188,7 +188,7 @@ function encodingStatistics(thrift: ThriftWriter, chunk: WrittenChunk): void {
   const counts = new Map<number, number>();
   for (const page of chunk.pages) counts.set(page.encoding, (counts.get(page.encoding) ?? 0) + 1);
   const stats = [...counts].map(([encoding, count]) => ({ type: PageType.data as number, encoding, count }));
-  if (chunk.dictionaryPages > 0) stats.unshift({ type: PageType.dictionary, encoding: Encoding.plain, count: 1 });
+  if (chunk.dictionaryPages > 0) stats.unshift({ type: PageType.dictionary, encoding: Encoding.plainDictionary, count: 1 });
   thrift.structs(13, stats, (stat) => {
     thrift.i32(1, stat.type);
     thrift.i32(2, stat.encoding);

@@ -2,7 +2,8 @@
 export const PhysicalType = { boolean: 0, int32: 1, int64: 2, float: 4, double: 5, byteArray: 6, fixed: 7 } as const;
 export const Repetition = { required: 0, optional: 1, repeated: 2 } as const;
 export const ConvertedType = { utf8: 0, map: 1, list: 3, decimal: 5, date: 6, timestampMicros: 10 } as const;
-export const Encoding = { plain: 0, rle: 3, rleDictionary: 8 } as const;
+/** `plainDictionary` is the name that v1 pages have for what v2 pages call RLE_DICTIONARY; every reader knows it. */
+export const Encoding = { plain: 0, plainDictionary: 2, rle: 3 } as const;
 export const PageType = { data: 0, dictionary: 2 } as const;
 export const Codec = { none: 0, snappy: 1, gzip: 2, zstd: 6 } as const;
 export const BoundaryOrder = { unordered: 0, ascending: 1, descending: 2 } as const;

@@ -42,7 +42,7 @@ export function dataPage(raw: Uint8Array, entries: number, encoding: number, com
 export function dictionaryPage(raw: Uint8Array, size: number, compressor: Compressor): EncodedPage {
   return page(raw, PageType.dictionary, compressor, () => HEADER.struct(7, () => {
     HEADER.i32(1, size);
-    HEADER.i32(2, Encoding.plain);
+    HEADER.i32(2, Encoding.plainDictionary);
   }));
 }
 

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { NestedField, PrimitiveType } from '../../src/schema/types.ts';
 import type { ParquetOptions } from '../../src/parquet/parquet.ts';
+import { CREATED_BY } from '../../src/parquet/format.ts';
+import { createParquetWriter } from '../../src/parquet/writer.ts';
+import { batchOf } from '../columns/rows.ts';
 import type { Plain } from '../columns/rows.ts';
-import { decode, encode, metadataOf, schemaOf } from './files.ts';
+import { decode, encode, metadataOf, options, schemaOf } from './files.ts';
 
 const types: [PrimitiveType, Plain[]][] = [
   ['boolean', [true, false, true]],
@@ -81,7 +85,7 @@ test('a dictionary that fills up in the middle of a chunk gives way to plain pag
   const rows = Array.from({ length: 60_000 }, (_, i) => ({ s: i < 30_000 ? `v${i % 10}` : `long value ${i}` }));
   const { bytes } = encode(schema, rows, { dictionarySize: 4096 });
   const { encodings } = metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!;
-  expect(encodings).toEqual(['PLAIN', 'RLE', 'RLE_DICTIONARY']);
+  expect(encodings).toEqual(['PLAIN', 'PLAIN_DICTIONARY', 'RLE']);
   expect(await decode(bytes, schema)).toEqual(rows);
 });
 
@@ -131,4 +135,32 @@ test('the footer says what Iceberg readers look for', () => {
   const pairs = Object.fromEntries(metadata.key_value_metadata!.map((pair) => [pair.key, pair.value]));
   expect(JSON.parse(pairs['iceberg.schema']!)).toEqual(schema);
   expect(pairs['tabletopic.checkpoint']).toBe('c1');
+});
+
+test('an open file holds a bounded buffer, whatever went through it', () => {
+  const schema = schemaOf(field(1, 'n', 'long', true), field(2, 's', 'string'), field(3, 'low', 'string'));
+  const handedOver: number[] = [];
+  const limits = { ...options, rowGroupSize: 100_000, pageSize: 20_000, dictionarySize: 20_000 };
+  const writer = createParquetWriter(schema, limits, { write: (bytes) => handedOver.push(bytes.length) });
+  let seed = 1;
+  const next = (): number => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0);
+  let most = 0;
+  for (let i = 0; i < 60; i++) {
+    writer.write(batchOf(schema, Array.from({ length: 500 }, (_, k) => ({ n: BigInt(next()), s: `${next()}${next()}${next()}`, low: `kind ${k % 9}` }))));
+    most = Math.max(most, writer.bufferedBytes);
+    expect(writer.size).toBeGreaterThanOrEqual(handedOver.reduce((sum, n) => sum + n, 0));
+  }
+  const estimate = writer.size;
+  const { fileSize } = writer.finish();
+  expect(fileSize).toBe(handedOver.reduce((sum, n) => sum + n, 0));
+  expect(fileSize).toBeGreaterThan(4 * 100_000);
+  expect(Math.abs(estimate / fileSize - 1)).toBeLessThan(0.2);
+  // A row group, and for each column a page and a dictionary with their tables.
+  expect(most).toBeLessThan(100_000 + 3 * 10 * 20_000);
+  expect(writer.bufferedBytes).toBe(0);
+});
+
+test('the writer names the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  expect(CREATED_BY).toBe(`tabletopic version ${version}`);
 });
