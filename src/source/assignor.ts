@@ -23,7 +23,10 @@ interface Share {
  * Maintained invariant: a partition that one member claims to own is not given to another in the same round. It is
  * withheld; its owner revokes it, joins again, and the next round gives it away. So it never has two owners.
  */
-export function assignCooperatively(members: readonly JoinedMember[], partitionCounts: ReadonlyMap<string, number>): Map<string, TopicPartition[]> {
+export function assignCooperatively(
+  members: readonly JoinedMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Map<string, TopicPartition[]> {
   const shares = [...members]
     .sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
     .map((member): Share => ({ member, topics: new Set(member.topics), partitions: [] }));
@@ -47,7 +50,8 @@ function trustedOwners(shares: readonly Share[]): Map<string, Share> {
       if (!share.topics.has(p.topic)) continue;
       const key = partitionKey(p);
       const rival = claims.get(key);
-      if (rival === undefined || rival.share.member.generation < share.member.generation) claims.set(key, { share, contested: false });
+      if (rival === undefined || rival.share.member.generation < share.member.generation)
+        claims.set(key, { share, contested: false });
       else if (rival.share.member.generation === share.member.generation) claims.set(key, { share, contested: true });
     }
   }
@@ -56,7 +60,10 @@ function trustedOwners(shares: readonly Share[]): Map<string, Share> {
   return owners;
 }
 
-function* allPartitions(shares: readonly Share[], partitionCounts: ReadonlyMap<string, number>): Generator<TopicPartition> {
+function* allPartitions(
+  shares: readonly Share[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Generator<TopicPartition> {
   const topics = new Set(shares.flatMap((s) => s.member.topics));
   for (const topic of [...topics].sort()) {
     for (let partition = 0; partition < (partitionCounts.get(topic) ?? 0); partition++) yield { topic, partition };
@@ -65,7 +72,8 @@ function* allPartitions(shares: readonly Share[], partitionCounts: ReadonlyMap<s
 
 function leastLoaded(shares: readonly Share[], { topic }: TopicPartition): Share | undefined {
   let least: Share | undefined;
-  for (const s of shares) if (s.topics.has(topic) && (least === undefined || s.partitions.length < least.partitions.length)) least = s;
+  for (const s of shares)
+    if (s.topics.has(topic) && (least === undefined || s.partitions.length < least.partitions.length)) least = s;
   return least;
 }
 

@@ -40,7 +40,8 @@ export class ChunkCursor {
   offset(): number {
     const high = this.int32();
     const value = high * 0x1_0000_0000 + (this.int32() >>> 0);
-    if (!Number.isSafeInteger(value)) throw new RangeError(`offset ${value} is outside of what can be represented exactly`);
+    if (!Number.isSafeInteger(value))
+      throw new RangeError(`offset ${value} is outside of what can be represented exactly`);
     return value;
   }
 
@@ -67,7 +68,8 @@ export class ChunkCursor {
   }
 
   copy(length: number): ArrayBuffer {
-    const target = Buffer.from(new ArrayBuffer(length));
+    const buffer = new ArrayBuffer(length);
+    const target = Buffer.from(buffer);
     let filled = 0;
     while (filled < length) {
       if (this.#at >= this.#chunk.length) this.#nextChunk();
@@ -75,11 +77,11 @@ export class ChunkCursor {
       filled += copied;
       this.#at += copied;
     }
-    return target.buffer as ArrayBuffer;
+    return buffer;
   }
 
   skip(length: number): void {
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       if (this.#at >= this.#chunk.length) this.#nextChunk();
       const step = Math.min(left, this.#chunk.length - this.#at);
       this.#at += step;

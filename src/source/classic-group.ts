@@ -1,7 +1,13 @@
 import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka';
 import type { TabletopicError } from '../errors.ts';
 import { assignCooperatively } from './assignor.ts';
-import { assignorName, decodeAssignment, decodeMember, encodeAssignment, encodeSubscription } from './classic-protocol.ts';
+import {
+  assignorName,
+  decodeAssignment,
+  decodeMember,
+  encodeAssignment,
+  encodeSubscription,
+} from './classic-protocol.ts';
 import { judgeGroupError } from './group-errors.ts';
 import { KafkaCode, partial } from './kafka-errors.ts';
 import type { GroupOffset, Membership, MembershipOptions, MemberIdentity } from './membership.ts';
@@ -14,7 +20,10 @@ type JoinResponse = Awaited<ReturnType<typeof joinGroupV9.api.async>>;
 const leaveBound = 2000;
 
 /** What stands in the way of waiting for the next heartbeat. */
-type Interruption = { readonly kind: 'rejoin' } | { readonly kind: 'lost'; readonly reason: string } | { readonly kind: 'fatal'; readonly error: TabletopicError };
+type Interruption =
+  | { readonly kind: 'rejoin' }
+  | { readonly kind: 'lost'; readonly reason: string }
+  | { readonly kind: 'fatal'; readonly error: TabletopicError };
 
 /**
  * The classic group protocol with cooperative rebalances (KIP-429) and static membership (KIP-345): JoinGroup 9,
@@ -48,7 +57,9 @@ export class ClassicGroup implements Membership {
     if (this.#member.generation < 0) return;
     const own = this.#options.topics().join('\u0000') !== this.#joinedTopics;
     const counts = this.#assignedCounts;
-    const led = counts !== null && [...counts].some(([topic, count]) => (this.#options.metadata.topic(topic)?.partitions.length ?? 0) !== count);
+    const led =
+      counts !== null &&
+      [...counts].some(([topic, count]) => (this.#options.metadata.topic(topic)?.partitions.length ?? 0) !== count);
     if (own || led) this.#interrupt({ kind: 'rejoin' });
   }
 
@@ -64,7 +75,11 @@ export class ClassicGroup implements Membership {
       const member = { memberId, groupInstanceId: coordinator.instanceId, reason: 'closed' };
       // On the heartbeat connection: a JoinGroup may still block the other one.
       const left = coordinator.call('heartbeat', (c) => leaveGroupV5.api.async(c, coordinator.groupId, [member]));
-      await within(ports.clock, leaveBound, left.catch((err: unknown) => logger.warn({ err }, 'cannot leave the group; its session will end')));
+      await within(
+        ports.clock,
+        leaveBound,
+        left.catch((err: unknown) => logger.warn({ err }, 'cannot leave the group; its session will end')),
+      );
     }
     await this.#running;
   }
@@ -105,12 +120,19 @@ export class ClassicGroup implements Membership {
     void this.#heartbeats(generation, signal);
     const assignment = await this.#sync(joined);
     this.#backoff.reset();
-    this.#options.logger.info({ group: this.#options.coordinator.groupId, generation, partitions: assignment.length }, 'joined the group');
-    const stillMember = (): boolean => this.#member.generation === generation && this.#interruption?.kind !== 'lost' && this.#interruption?.kind !== 'fatal';
+    this.#options.logger.info(
+      { group: this.#options.coordinator.groupId, generation, partitions: assignment.length },
+      'joined the group',
+    );
+    const stillMember = (): boolean =>
+      this.#member.generation === generation &&
+      this.#interruption?.kind !== 'lost' &&
+      this.#interruption?.kind !== 'fatal';
     const revoked = await this.#ownership.moveTo(assignment, stillMember);
     // The acknowledgement: whoever waits for what was revoked gets it in the next round.
     if (revoked) this.#interrupt({ kind: 'rejoin' });
-    while (this.#interruption === null && !signal.aborted) await this.#wake.wait(this.#options.ports.clock, 60_000, signal);
+    while (this.#interruption === null && !signal.aborted)
+      await this.#wake.wait(this.#options.ports.clock, 60_000, signal);
   }
 
   async #join(topics: readonly string[]): Promise<JoinResponse> {
@@ -120,7 +142,19 @@ export class ClassicGroup implements Membership {
       const { memberId } = this.#member;
       const protocols = [{ name: assignorName, metadata }];
       const join = coordinator.call('join', (c) =>
-        partialJoin(joinGroupV9.api.async(c, coordinator.groupId, config.sessionTimeout, config.rebalanceTimeout, memberId, coordinator.instanceId, 'consumer', protocols, null)),
+        partialJoin(
+          joinGroupV9.api.async(
+            c,
+            coordinator.groupId,
+            config.sessionTimeout,
+            config.rebalanceTimeout,
+            memberId,
+            coordinator.instanceId,
+            'consumer',
+            protocols,
+            null,
+          ),
+        ),
       );
       const response = await abortable(join, this.#closing.signal);
       if (response.errorCode !== KafkaCode.MEMBER_ID_REQUIRED) return response;
@@ -135,7 +169,16 @@ export class ClassicGroup implements Membership {
     const assignments = leads ? await this.#assign(joined) : [];
     if (!leads) this.#assignedCounts = null;
     const sync = coordinator.call('join', (c) =>
-      syncGroupV5.api.async(c, coordinator.groupId, joined.generationId, joined.memberId, coordinator.instanceId, joined.protocolType, joined.protocolName, assignments),
+      syncGroupV5.api.async(
+        c,
+        coordinator.groupId,
+        joined.generationId,
+        joined.memberId,
+        coordinator.instanceId,
+        joined.protocolType,
+        joined.protocolName,
+        assignments,
+      ),
     );
     return decodeAssignment((await abortable(sync, this.#closing.signal)).assignment);
   }
@@ -166,7 +209,12 @@ export class ClassicGroup implements Membership {
       if (!(failed ? await backoff.wait(signal) : await this.#sleep(interval, signal)) || !current()) return;
       const { memberId } = this.#member;
       try {
-        await abortable(coordinator.call('heartbeat', (c) => heartbeatV4.api.async(c, coordinator.groupId, generation, memberId, coordinator.instanceId)), signal);
+        await abortable(
+          coordinator.call('heartbeat', (c) =>
+            heartbeatV4.api.async(c, coordinator.groupId, generation, memberId, coordinator.instanceId),
+          ),
+          signal,
+        );
         failed = false;
         backoff.reset();
       } catch (error) {
@@ -211,11 +259,7 @@ export class ClassicGroup implements Membership {
 
 /** MEMBER_ID_REQUIRED is an error whose response is needed; other errors pass through. */
 async function partialJoin(call: Promise<JoinResponse>): Promise<JoinResponse> {
-  try {
-    return await call;
-  } catch (error) {
-    const response = await partial<JoinResponse>(Promise.reject(error));
-    if (response.errorCode === KafkaCode.MEMBER_ID_REQUIRED) return response;
-    throw error;
-  }
+  const response = await partial(call);
+  // A refusal is a rejection of the call, which is given on as it was.
+  return response.errorCode === KafkaCode.MEMBER_ID_REQUIRED ? response : await call;
 }

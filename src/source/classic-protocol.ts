@@ -1,4 +1,9 @@
-import { decodeConsumerProtocolAssignment, decodeConsumerProtocolSubscription, encodeConsumerProtocolAssignment, encodeConsumerProtocolSubscription } from '@platformatic/kafka';
+import {
+  decodeConsumerProtocolAssignment,
+  decodeConsumerProtocolSubscription,
+  encodeConsumerProtocolAssignment,
+  encodeConsumerProtocolSubscription,
+} from '@platformatic/kafka';
 import type { JoinedMember } from './assignor.ts';
 import { groupByTopic } from './membership.ts';
 import type { TopicPartition } from './source.ts';
@@ -8,11 +13,22 @@ import type { TopicPartition } from './source.ts';
 /** As Java's CooperativeStickyAssignor calls itself, so that both kinds of members may share a group. */
 export const assignorName = 'cooperative-sticky';
 
-export function encodeSubscription(topics: readonly string[], owned: readonly TopicPartition[], generation: number): Buffer {
+export function encodeSubscription(
+  topics: readonly string[],
+  owned: readonly TopicPartition[],
+  generation: number,
+): Buffer {
   // The generation stands twice: as a field since version 2, and where Java's assignor kept it before.
   const userData = Buffer.alloc(4);
   userData.writeInt32BE(generation);
-  return encodeConsumerProtocolSubscription({ version: 3, topics: [...topics], ownedPartitions: groupByTopic(owned), generationId: generation, userData, rackId: null });
+  return encodeConsumerProtocolSubscription({
+    version: 3,
+    topics: [...topics],
+    ownedPartitions: groupByTopic(owned),
+    generationId: generation,
+    userData,
+    rackId: null,
+  });
 }
 
 export function decodeMember(memberId: string, metadata: Buffer): JoinedMember {

@@ -8,7 +8,10 @@ import { saslOptions } from './sasl.ts';
 import { tlsOptions, tlsServerName } from './tls.ts';
 import { within } from './waiting.ts';
 
-export interface BrokerAddress { readonly host: string; readonly port: number }
+export interface BrokerAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 const connectTimeout = 10_000;
 
@@ -41,7 +44,7 @@ export class Connections {
       if (old !== undefined && (old.host !== host || old.port !== port)) this.#dropNode(nodeId);
       this.#brokers.set(nodeId, { host, port });
     }
-    for (const nodeId of [...this.#brokers.keys()]) if (!known.has(nodeId)) this.#brokers.delete(nodeId);
+    for (const nodeId of this.#brokers.keys()) if (!known.has(nodeId)) this.#brokers.delete(nodeId);
   }
 
   /** A broker that an answer named before the metadata did. */
@@ -53,9 +56,14 @@ export class Connections {
    * The connection to a broker for a purpose, made when there is none. `requestTimeout` bounds each request on it, ms.
    * Throws `KAFKA_UNAVAILABLE` or `KAFKA_AUTH`.
    */
-  async get(nodeId: number, purpose: string, requestTimeout: number = this.#config.requestTimeout): Promise<Connection> {
+  async get(
+    nodeId: number,
+    purpose: string,
+    requestTimeout: number = this.#config.requestTimeout,
+  ): Promise<Connection> {
     const address = this.#brokers.get(nodeId);
-    if (address === undefined) throw new TabletopicError('KAFKA_UNAVAILABLE', `broker ${nodeId} is not part of the cluster’s metadata`);
+    if (address === undefined)
+      throw new TabletopicError('KAFKA_UNAVAILABLE', `broker ${nodeId} is not part of the cluster’s metadata`);
     return await this.#keyed(`${nodeId}/${purpose}`, address, requestTimeout);
   }
 
@@ -86,7 +94,7 @@ export class Connections {
         if (c === connection && this.#byKey.get(key) === pending) this.#byKey.delete(key);
       }, ignore);
     }
-    this.#end(connection);
+    void this.#end(connection);
   }
 
   async close(): Promise<void> {
@@ -97,12 +105,15 @@ export class Connections {
   }
 
   #dropNode(nodeId: number): void {
-    for (const [key, pending] of this.#byKey) if (key.startsWith(`${nodeId}/`)) void pending.then((c) => this.drop(c), ignore);
+    for (const [key, pending] of this.#byKey)
+      if (key.startsWith(`${nodeId}/`)) void pending.then((c) => this.drop(c), ignore);
   }
 
   #candidates(): BrokerAddress[] {
     const bootstrap = this.#config.brokers.map(parseAddress);
-    const known = [...this.#brokers.values()].filter((k) => !bootstrap.some((b) => b.host === k.host && b.port === k.port));
+    const known = [...this.#brokers.values()].filter(
+      (k) => !bootstrap.some((b) => b.host === k.host && b.port === k.port),
+    );
     const all = [...bootstrap, ...known];
     const first = Math.floor(this.#ports.random.next() * all.length);
     return [...all.slice(first), ...all.slice(0, first)];
@@ -114,7 +125,7 @@ export class Connections {
     if (existing !== undefined) return await existing;
     const pending = this.#open(address, requestTimeout, (connection) => {
       if (this.#byKey.get(key) === pending) this.#byKey.delete(key);
-      this.#end(connection);
+      void this.#end(connection);
     });
     this.#byKey.set(key, pending);
     try {
@@ -125,7 +136,11 @@ export class Connections {
     }
   }
 
-  async #open(address: BrokerAddress, requestTimeout: number, onClose: (connection: Connection) => void): Promise<Connection> {
+  async #open(
+    address: BrokerAddress,
+    requestTimeout: number,
+    onClose: (connection: Connection) => void,
+  ): Promise<Connection> {
     const { host, port } = address;
     const { tls } = this.#config;
     this.#options ??= this.#prepare();
@@ -144,7 +159,7 @@ export class Connections {
       if (this.#closed) throw new TabletopicError('KAFKA_UNAVAILABLE', 'the Kafka client is closed');
       await connection.connect(host, port);
     } catch (error) {
-      this.#end(connection);
+      void this.#end(connection);
       throw kafkaError(error, `broker ${host}:${port}`);
     }
     this.#logger.debug({ broker: `${host}:${port}` }, 'connected to broker');
@@ -172,7 +187,8 @@ export class Connections {
 /** `host:port` or `[address]:port`; the port defaults to 9092. */
 export function parseAddress(text: string): BrokerAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text.trim());
-  if (match === null) throw new TabletopicError('CONFIG_INVALID', `kafka.brokers: ${JSON.stringify(text)} is not host:port`);
+  if (match === null)
+    throw new TabletopicError('CONFIG_INVALID', `kafka.brokers: ${JSON.stringify(text)} is not host:port`);
   return { host: match[1] ?? match[2]!, port: Number(match[3] ?? 9092) };
 }
 

@@ -1,5 +1,5 @@
-import { consumerGroupHeartbeatV1 } from '@platformatic/kafka';
-import type { TabletopicError } from '../errors.ts';
+import { apiVersionsV3, consumerGroupHeartbeatV1 } from '@platformatic/kafka';
+import { TabletopicError } from '../errors.ts';
 import { judgeGroupError } from './group-errors.ts';
 import { type GroupOffset, groupByTopic, type Membership, type MembershipOptions, without } from './membership.ts';
 import { Ownership } from './ownership.ts';
@@ -34,6 +34,7 @@ export class ConsumerGroup implements Membership {
   #interval = 1000;
   /** The next heartbeat says everything: something changed, or the coordinator may have missed the last one. */
   #complete = true;
+  #supported = false;
   #joinedTopics = '';
   #target: Target | null = null;
   readonly #topicIds = new Map<string, string>();
@@ -71,7 +72,9 @@ export class ConsumerGroup implements Membership {
     // A static member that will come back says so: its partitions wait for it until its session ends.
     const epoch = leave ? leaveEpoch : coordinator.instanceId === null ? null : leaveForNowEpoch;
     if (!member || epoch === null) return;
-    const left = this.#send(epoch, [], null).catch((err: unknown) => logger.warn({ err }, 'cannot leave the group; its session will end'));
+    const left = this.#send(epoch, [], null).catch((err: unknown) =>
+      logger.warn({ err }, 'cannot leave the group; its session will end'),
+    );
     await within(ports.clock, leaveBound, left);
   }
 
@@ -80,6 +83,7 @@ export class ConsumerGroup implements Membership {
     const { ports } = this.#options;
     while (!signal.aborted) {
       try {
+        await this.#checkSupport(signal);
         await this.#heartbeat(signal);
         this.#backoff.reset();
       } catch (error) {
@@ -91,26 +95,70 @@ export class ConsumerGroup implements Membership {
     }
   }
 
+  /** A broker closes the connection on a request that it does not know, without a word: so ask first. */
+  async #checkSupport(signal: AbortSignal): Promise<void> {
+    if (this.#supported) return;
+    const { coordinator } = this.#options;
+    const { key, version } = consumerGroupHeartbeatV1.api;
+    const { apiKeys } = await abortable(
+      coordinator.call('heartbeat', (c) => apiVersionsV3.api.async(c, 'tabletopic', '1')),
+      signal,
+    );
+    if (!apiKeys.some((a) => a.apiKey === key && a.minVersion <= version && a.maxVersion >= version)) {
+      throw new TabletopicError(
+        'CONFIG_INVALID',
+        `group ${coordinator.groupId}: the broker does not speak the group protocol of KIP-848`,
+        {
+          hint: 'Set `kafka.groupProtocol: classic`, or use brokers of Kafka 4.0 or later.',
+        },
+      );
+    }
+    this.#supported = true;
+  }
+
   async #heartbeat(signal: AbortSignal): Promise<void> {
     const topics = this.#options.topics();
     const joining = this.#epoch === joinEpoch;
     const complete = this.#complete || joining;
     this.#complete = false;
     const owned = joining ? [] : this.#ownership.owned;
-    const response = await abortable(this.#send(this.#epoch, complete ? topics : null, complete ? owned : null), signal);
+    const response = await abortable(
+      this.#send(this.#epoch, complete ? topics : null, complete ? owned : null),
+      signal,
+    );
     if (complete) this.#joinedTopics = topics.join('\u0000');
-    if (response.memberEpoch !== this.#epoch) this.#options.logger.debug({ epoch: response.memberEpoch }, 'member epoch');
+    if (response.memberEpoch !== this.#epoch)
+      this.#options.logger.debug({ epoch: response.memberEpoch }, 'member epoch');
     this.#epoch = response.memberEpoch;
     this.#interval = response.heartbeatIntervalMs;
     if (response.assignment !== null) this.#target = await this.#resolve(response.assignment.topicPartitions, signal);
   }
 
-  async #send(epoch: number, topics: readonly string[] | null, owned: readonly TopicPartition[] | null): Promise<Response> {
+  async #send(
+    epoch: number,
+    topics: readonly string[] | null,
+    owned: readonly TopicPartition[] | null,
+  ): Promise<Response> {
     const { coordinator, config } = this.#options;
     const rebalanceTimeout = topics === null ? -1 : config.rebalanceTimeout;
-    const said = owned === null ? null : groupByTopic(owned).map(({ topic, partitions }) => ({ topicId: this.#topicIds.get(topic)!, partitions }));
+    const said =
+      owned === null
+        ? null
+        : groupByTopic(owned).map(({ topic, partitions }) => ({ topicId: this.#topicIds.get(topic)!, partitions }));
     return await coordinator.call('heartbeat', (c) =>
-      consumerGroupHeartbeatV1.api.async(c, coordinator.groupId, this.#memberId, epoch, coordinator.instanceId, null, rebalanceTimeout, topics === null ? null : [...topics], null, null, said),
+      consumerGroupHeartbeatV1.api.async(
+        c,
+        coordinator.groupId,
+        this.#memberId,
+        epoch,
+        coordinator.instanceId,
+        null,
+        rebalanceTimeout,
+        topics === null ? null : [...topics],
+        null,
+        null,
+        said,
+      ),
     );
   }
 
@@ -139,11 +187,13 @@ export class ConsumerGroup implements Membership {
     for (const { topic, topicId } of target) this.#topicIds.set(topic, topicId);
     const { owned } = this.#ownership;
     if (without(owned, target).length === 0 && without(target, owned).length === 0) return;
-    this.#moving = this.#ownership.moveTo(target, () => this.#epoch > joinEpoch).then(() => {
-      this.#moving = null;
-      this.#complete = true;
-      this.#wake.notify();
-    });
+    this.#moving = this.#ownership
+      .moveTo(target, () => this.#epoch > joinEpoch)
+      .then(() => {
+        this.#moving = null;
+        this.#complete = true;
+        this.#wake.notify();
+      });
   }
 
   /** True when the member must not go on. */
@@ -152,13 +202,12 @@ export class ConsumerGroup implements Membership {
     const verdict = judgeGroupError(error, coordinator.groupId, coordinator.instanceId);
     this.#complete = true;
     switch (verdict.kind) {
-      case 'rejoin':
-        return false;
       case 'lost':
         await this.#giveUp(verdict.reason);
         return false;
+      case 'rejoin':
       case 'retry':
-        logger.warn({ err: verdict.error }, 'group heartbeat failed; tried again');
+        logger.warn({ err: error }, 'group heartbeat failed; tried again');
         await this.#backoff.wait(this.#closing.signal);
         return false;
       case 'fatal':

@@ -1,5 +1,6 @@
-import { type Connection, findCoordinatorV4, offsetCommitV9 } from '@platformatic/kafka';
+import { type Connection, findCoordinatorV4, offsetCommitV8, offsetCommitV9 } from '@platformatic/kafka';
 import type pino from 'pino';
+import type { KafkaConfig } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
 import type { Connections } from './connection.ts';
 import { KafkaCode, kafkaError, partial, protocolCode } from './kafka-errors.ts';
@@ -20,14 +21,17 @@ export class Coordinator {
   readonly #connections: Connections;
   readonly #logger: pino.Logger;
   readonly #joinTimeout: number;
+  readonly #offsetCommit: typeof offsetCommitV9.api;
   #node: number | null = null;
   #finding: Promise<number> | null = null;
 
-  /** `joinTimeout`: bound on requests that may block for a rebalance, ms; above the rebalance timeout. */
-  constructor(groupId: string, instanceId: string | null, joinTimeout: number, connections: Connections, logger: pino.Logger) {
-    this.groupId = groupId;
-    this.instanceId = instanceId;
-    this.#joinTimeout = joinTimeout;
+  constructor(config: KafkaConfig, connections: Connections, logger: pino.Logger) {
+    this.groupId = config.groupId;
+    this.instanceId = config.instanceId;
+    // The broker may hold a JoinGroup for the whole rebalance timeout.
+    this.#joinTimeout = config.rebalanceTimeout + 10_000;
+    // Versions 8 and 9 are laid out alike; 9 (Kafka 3.6) reads the generation as a member epoch (KIP-848).
+    this.#offsetCommit = config.groupProtocol === 'consumer' ? offsetCommitV9.api : offsetCommitV8.api;
     this.#connections = connections;
     this.#logger = logger;
   }
@@ -65,7 +69,9 @@ export class Coordinator {
     }));
     // Only a member is fenced by its instance; outside of the group the field must be null.
     const instanceId = member.generation >= 0 ? this.instanceId : null;
-    await this.call('heartbeat', (c) => offsetCommitV9.api.async(c, this.groupId, member.generation, member.memberId, instanceId, topics));
+    await this.call('heartbeat', (c) =>
+      this.#offsetCommit.async(c, this.groupId, member.generation, member.memberId, instanceId, topics),
+    );
   }
 
   async #find(): Promise<number> {
@@ -86,10 +92,16 @@ export class Coordinator {
       throw kafkaError(error, 'the search for the group’s coordinator');
     }
     if (answer === undefined || answer.errorCode === KafkaCode.GROUP_AUTHORIZATION_FAILED) {
-      throw new TabletopicError('KAFKA_AUTH', `group ${this.groupId}: this user may not use it (ACL READ on the group)`);
+      throw new TabletopicError(
+        'KAFKA_AUTH',
+        `group ${this.groupId}: this user may not use it (ACL READ on the group)`,
+      );
     }
     if (answer.errorCode !== 0) {
-      throw new TabletopicError('KAFKA_UNAVAILABLE', `group ${this.groupId} has no coordinator yet (error ${answer.errorCode})`);
+      throw new TabletopicError(
+        'KAFKA_UNAVAILABLE',
+        `group ${this.groupId} has no coordinator yet (error ${answer.errorCode})`,
+      );
     }
     this.#connections.learn(answer);
     this.#node = answer.nodeId;

@@ -43,8 +43,11 @@ export interface FetchResponse {
 
 const noAborted: readonly never[] = [];
 
-export const fetchV12: API<[FetchRequest], FetchResponse> = createAPI(1, 12, createFetchRequest, (_id, _key, _version, reader: Reader) =>
-  parseFetchResponse(new ChunkCursor(reader.buffer.buffers)),
+export const fetchV12: API<[FetchRequest], FetchResponse> = createAPI(
+  1,
+  12,
+  createFetchRequest,
+  (_id, _key, _version, reader: Reader) => parseFetchResponse(new ChunkCursor(reader.buffer.buffers)),
 );
 
 export function createFetchRequest(request: FetchRequest): Writer {

@@ -39,34 +39,59 @@ export function judge(asked: Asked, answer: FetchedPartition, context: AnswerCon
     const { epoch, endOffset } = answer.diverging;
     return {
       kind: 'error',
-      error: new TabletopicError('KAFKA_LOG_TRUNCATED', `topic ${topic}/${partition}: records up to offset ${asked.offset} were read, but in the leader’s log epoch ${epoch} ends at ${endOffset}`, {
-        where: { ...where, divergesAt: endOffset },
-      }),
+      error: new TabletopicError(
+        'KAFKA_LOG_TRUNCATED',
+        `topic ${topic}/${partition}: records up to offset ${asked.offset} were read, but in the leader’s log epoch ${epoch} ends at ${endOffset}`,
+        {
+          where: { ...where, divergesAt: endOffset },
+        },
+      ),
     };
   }
   const scan = scanBatches(answer.records);
   if (scan.magic !== 2) {
     return {
       kind: 'error',
-      error: new TabletopicError('KAFKA_CORRUPT_BATCH', `topic ${topic}/${partition}: message format v${scan.magic} at or after offset ${asked.offset} is not supported`, {
-        hint: 'Records from before Kafka 0.11 must be written anew, or skipped by `startFrom`.',
-        where,
-      }),
+      error: new TabletopicError(
+        'KAFKA_CORRUPT_BATCH',
+        `topic ${topic}/${partition}: message format v${scan.magic} at or after offset ${asked.offset} is not supported`,
+        {
+          hint: 'Records from before Kafka 0.11 must be written anew, or skipped by `startFrom`.',
+          where,
+        },
+      ),
     };
   }
   if (scan.nextOffset > asked.offset) {
-    return { kind: 'records', leaderEpoch: scan.leaderEpoch, records: fetched(asked, answer, context, answer.records, scan.byteLength, scan.nextOffset, scan.leaderEpoch) };
+    return {
+      kind: 'records',
+      leaderEpoch: scan.leaderEpoch,
+      records: fetched(asked, answer, context, answer.records, scan.byteLength, scan.nextOffset, scan.leaderEpoch),
+    };
   }
   if (scan.cutOff > 0) return { kind: 'later', alone: false, atLeastBytes: scan.cutOff };
   const end = answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark;
   if (asked.offset >= end) return { kind: 'idle' };
   // The broker took its end offset before it read: alone, an empty answer says that no batch is left below that offset
   // (compaction or aborted segments may leave such a tail; an open transaction holds the last stable offset back).
-  if (context.certain) return { kind: 'records', leaderEpoch: -1, records: fetched(asked, answer, context, new ArrayBuffer(0), 0, end, -1) };
+  if (context.certain)
+    return {
+      kind: 'records',
+      leaderEpoch: -1,
+      records: fetched(asked, answer, context, new ArrayBuffer(0), 0, end, -1),
+    };
   return { kind: 'later', alone: asked.first || context.nothing, atLeastBytes: 0 };
 }
 
-function fetched(asked: Asked, answer: FetchedPartition, context: AnswerContext, buffer: ArrayBuffer, byteLength: number, nextOffset: number, leaderEpoch: number): FetchedRecords {
+function fetched(
+  asked: Asked,
+  answer: FetchedPartition,
+  context: AnswerContext,
+  buffer: ArrayBuffer,
+  byteLength: number,
+  nextOffset: number,
+  leaderEpoch: number,
+): FetchedRecords {
   const { highWatermark, lastStableOffset, logStartOffset, aborted } = answer;
   return {
     lane: asked.state.lane,
@@ -91,9 +116,21 @@ function judgeError(code: number, where: { topic: string; partition: number; req
     case KafkaCode.OFFSET_OUT_OF_RANGE:
       return { kind: 'out-of-range' };
     case KafkaCode.TOPIC_AUTHORIZATION_FAILED:
-      return { kind: 'error', error: new TabletopicError('KAFKA_AUTH', `${name}: this user may not read it (ACL READ on the topic)`, { where }) };
+      return {
+        kind: 'error',
+        error: new TabletopicError('KAFKA_AUTH', `${name}: this user may not read it (ACL READ on the topic)`, {
+          where,
+        }),
+      };
     case KafkaCode.CORRUPT_MESSAGE:
-      return { kind: 'error', error: new TabletopicError('KAFKA_CORRUPT_BATCH', `${name}: the broker finds the batch at offset ${where.requested} damaged`, { where }) };
+      return {
+        kind: 'error',
+        error: new TabletopicError(
+          'KAFKA_CORRUPT_BATCH',
+          `${name}: the broker finds the batch at offset ${where.requested} damaged`,
+          { where },
+        ),
+      };
     default:
       // Leaders that moved, epochs that are ahead or behind, topics that this broker does not know (yet), and errors of
       // the broker itself: newer metadata says what to do next.

@@ -33,8 +33,18 @@ export function wantedBytes(lanes: readonly LaneState[], limits: FetchLimits): n
   return Math.max(Math.min(sum, limits.maxBytes), largest);
 }
 
-export function buildRequest(lanes: readonly LaneState[], granted: number, limits: FetchLimits, epochOf: (state: LaneState) => number): { request: FetchRequest; asked: Asked[] } {
-  const asked = lanes.map((state, i) => ({ state, generation: state.generation, offset: state.position, first: i === 0 }));
+export function buildRequest(
+  lanes: readonly LaneState[],
+  granted: number,
+  limits: FetchLimits,
+  epochOf: (state: LaneState) => number,
+): { request: FetchRequest; asked: Asked[] } {
+  const asked = lanes.map((state, i) => ({
+    state,
+    generation: state.generation,
+    offset: state.position,
+    first: i === 0,
+  }));
   const partitions = lanes.map((state) => ({
     topic: state.lane.topic,
     partition: state.lane.partition,
@@ -45,6 +55,11 @@ export function buildRequest(lanes: readonly LaneState[], granted: number, limit
   }));
   const single = lanes.length === 1 && lanes[0]!.alone;
   // Alone, the others wait meanwhile, and the question is what is there now: no long poll.
-  const request = { maxWait: single ? 0 : limits.maxWait, maxBytes: granted, readCommitted: limits.readCommitted, partitions };
+  const request = {
+    maxWait: single ? 0 : limits.maxWait,
+    maxBytes: granted,
+    readCommitted: limits.readCommitted,
+    partitions,
+  };
   return { request, asked };
 }

@@ -12,7 +12,11 @@ import { Backoff } from './waiting.ts';
 /** After an empty answer a fetcher asks for little, so that idle ones do not hold the budget of busy ones. */
 const idleReservation = 1024 * 1024;
 
-export interface FetcherKey { readonly node: number; readonly worker: number; readonly slot: number }
+export interface FetcherKey {
+  readonly node: number;
+  readonly worker: number;
+  readonly slot: number;
+}
 
 export interface FetcherEnvironment {
   readonly connections: Connections;
@@ -62,7 +66,10 @@ export class Fetcher {
     while (!signal.aborted) {
       const wanted = wantedBytes(chooseLanes(this.#env.ready(this.key)), limits);
       if (wanted === 0) return;
-      const reservation = await budget.reserve(this.#lastBytes === 0 ? Math.min(wanted, idleReservation) : wanted, signal);
+      const reservation = await budget.reserve(
+        this.#lastBytes === 0 ? Math.min(wanted, idleReservation) : wanted,
+        signal,
+      );
       if (reservation === 0) return;
       let held = 0;
       let failure: unknown = null;
@@ -91,7 +98,8 @@ export class Fetcher {
     const { node, worker, slot } = this.key;
     const lanes = chooseLanes(this.#env.ready(this.key));
     if (lanes.length === 0) return 0;
-    const epochOf = (s: LaneState): number => metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
+    const epochOf = (s: LaneState): number =>
+      metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
     for (const state of lanes) state.busy = true;
     let answer: { asked: Asked[]; response: FetchResponse };
     try {

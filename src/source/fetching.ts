@@ -1,5 +1,5 @@
 import type pino from 'pino';
-import { asTabletopicError, TabletopicError } from '../errors.ts';
+import { asTabletopicError, type TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import { ByteBudget } from './budget.ts';
 import type { Connections } from './connection.ts';
@@ -7,6 +7,7 @@ import type { FetchedPartition, FetchResponse } from './fetch-codec.ts';
 import { judge, type Outcome } from './fetch-outcome.ts';
 import type { Asked, FetchLimits } from './fetch-request.ts';
 import { Fetcher, type FetcherKey } from './fetcher.ts';
+import { rangeFailure, topicFailure } from './lane-failures.ts';
 import { Lanes, type LaneState } from './lanes.ts';
 import type { ClusterMetadata, MetadataAnswer } from './metadata.ts';
 import type { OffsetReader } from './offsets.ts';
@@ -14,9 +15,6 @@ import type { Lane, SourceHandlers } from './source.ts';
 
 /** Least time between two `onIdle` of a lane, ms. */
 const idleSpacing = 1000;
-/** Metadata refreshes that may miss a topic before its lanes stop: a new topic needs a moment to be known everywhere. */
-const missingBound = 5;
-
 type LaneHandlers = Pick<SourceHandlers, 'onFetched' | 'onIdle' | 'onLaneError'>;
 
 export interface FetchingOptions {
@@ -104,7 +102,8 @@ export class Fetching {
   #ready(key: FetcherKey): LaneState[] {
     const ready: LaneState[] = [];
     for (const s of this.lanes) {
-      if (s.lane.worker === key.worker && s.slot === key.slot && this.#mayAsk(s) && this.#leader(s) === key.node) ready.push(s);
+      if (s.lane.worker === key.worker && s.slot === key.slot && this.#mayAsk(s) && this.#leader(s) === key.node)
+        ready.push(s);
     }
     return ready;
   }
@@ -151,15 +150,22 @@ export class Fetching {
         state.servedAt = this.#served;
         state.atLeastBytes = 0;
         if (outcome.leaderEpoch >= 0) state.fetchedEpoch = outcome.leaderEpoch;
-        this.#call(state, () => handlers.onFetched(outcome.records));
-        return outcome.records.byteLength;
+        return this.#call(state, () => handlers.onFetched(outcome.records)) ? outcome.records.byteLength : 0;
       }
       case 'idle': {
         const now = ports.clock.monotonic();
         if (now - state.idleAt < idleSpacing) return 0;
         state.idleAt = now;
         const { highWatermark, lastStableOffset } = answer!;
-        this.#call(state, () => handlers.onIdle(state.lane, offset, highWatermark, lastStableOffset >= 0 ? lastStableOffset : highWatermark, ports.clock.now()));
+        this.#call(state, () =>
+          handlers.onIdle(
+            state.lane,
+            offset,
+            highWatermark,
+            lastStableOffset >= 0 ? lastStableOffset : highWatermark,
+            ports.clock.now(),
+          ),
+        );
         return 0;
       }
       case 'later':
@@ -178,25 +184,14 @@ export class Fetching {
     }
   }
 
-  /** The broker says only that the offset is not there: ask where the log begins and ends (KIP-320 has the cases). */
   #checkRange(state: LaneState, generation: number, requested: number): void {
-    const { topic, partition } = state.lane;
     const { offsets, metadata } = this.#options;
     state.busy = true;
     const check = async (): Promise<void> => {
-      let failure: TabletopicError | null;
-      try {
-        const ends = [{ topic, partition, at: 'earliest' as const }, { topic, partition, at: 'latest' as const }];
-        const [logStart, logEnd] = await offsets.list(ends, false);
-        failure = outOfRange(state.lane, requested, logStart!, logEnd!);
-      } catch (error) {
-        failure = asTabletopicError(error);
-        if (failure.policy === 'retry') failure = null;
-      }
+      const failure = await rangeFailure(offsets, state.lane, requested);
       state.busy = false;
       if (generation !== state.generation || !this.lanes.holds(state)) return this.kick();
       if (failure !== null) return this.#fail(state, failure);
-      // In between by now: a replica that lags behind answered.
       state.waitsAfterVersion = metadata.version;
       metadata.refreshSoon();
     };
@@ -205,21 +200,12 @@ export class Fetching {
   }
 
   #onRefresh(answer: MetadataAnswer): void {
+    const { metadata } = this.#options;
     for (const state of this.lanes) {
       if (state.failed) continue;
-      const { topic, partition } = state.lane;
-      const known = this.#options.metadata.topic(topic);
-      if (answer.refused.has(topic)) {
-        this.#fail(state, new TabletopicError('KAFKA_AUTH', `topic ${topic}: this user may not read it (ACLs DESCRIBE and READ)`, { where: { topic, partition } }));
-      } else if (known === undefined || known.partitions.length <= partition) {
-        if (++state.missing < missingBound) this.#options.metadata.refreshSoon();
-        else this.#fail(state, new TabletopicError('KAFKA_TOPIC_MISSING', `topic ${topic}: ${known === undefined ? 'it does not exist' : `it has no partition ${partition}`}`, { where: { topic, partition } }));
-      } else if (state.topicId !== null && state.topicId !== known.id) {
-        this.#fail(state, new TabletopicError('KAFKA_TOPIC_CHANGED', `topic ${topic} was made anew: its id was ${state.topicId} and is ${known.id}`, { where: { topic, partition } }));
-      } else {
-        state.topicId = known.id;
-        state.missing = 0;
-      }
+      const failure = topicFailure(state, metadata, answer);
+      if (failure === 'again') metadata.refreshSoon();
+      else if (failure !== null) this.#fail(state, failure);
     }
     this.kick();
   }
@@ -230,27 +216,14 @@ export class Fetching {
     this.#handlers?.onLaneError(state.lane, error);
   }
 
-  /** A handler that throws stops its lane, not the fetcher. */
-  #call(state: LaneState, handler: () => void): void {
+  /** A handler that throws stops its lane, not the fetcher. False when it threw. */
+  #call(state: LaneState, handler: () => void): boolean {
     try {
       handler();
+      return true;
     } catch (error) {
       this.#fail(state, asTabletopicError(error));
+      return false;
     }
   }
-}
-
-function outOfRange(lane: Lane, requested: number, logStart: number, logEnd: number): TabletopicError | null {
-  const { topic, partition } = lane;
-  if (requested < logStart) {
-    return new TabletopicError('KAFKA_OFFSETS_DELETED', `topic ${topic}/${partition}: offsets ${requested} to ${logStart - 1} were deleted before they were read`, {
-      where: { topic, partition, requested, logStart },
-    });
-  }
-  if (requested > logEnd) {
-    return new TabletopicError('KAFKA_LOG_TRUNCATED', `topic ${topic}/${partition}: offset ${requested} was reached, but the log ends at ${logEnd}`, {
-      where: { topic, partition, requested, logEnd },
-    });
-  }
-  return null;
 }

@@ -52,6 +52,8 @@ class KafkaSource implements Source {
   #handlers: SourceHandlers | null = null;
   #seen = '';
   #health: { connected: boolean; error?: TabletopicError } = { connected: false };
+  /** The group refused this member for good. */
+  #fatal = false;
   #refreshing: Promise<void> | null = null;
 
   constructor(config: KafkaConfig, ports: Ports, logger: pino.Logger) {
@@ -70,11 +72,17 @@ class KafkaSource implements Source {
       maxWait: config.fetchMaxWait,
       readCommitted: config.isolation === 'read_committed',
     };
-    this.#fetching = new Fetching({ connections: this.#connections, metadata: this.#metadata, offsets: this.#offsets, limits, ports, logger, signal });
+    this.#fetching = new Fetching({
+      connections: this.#connections,
+      metadata: this.#metadata,
+      offsets: this.#offsets,
+      limits,
+      ports,
+      logger,
+      signal,
+    });
     this.#metadata.onRefresh(() => this.#onRefresh());
-    // The broker may hold a JoinGroup for the whole rebalance timeout.
-    const joinTimeout = config.rebalanceTimeout + 10_000;
-    this.#coordinator = new Coordinator(config.groupId, config.instanceId, joinTimeout, this.#connections, logger);
+    this.#coordinator = new Coordinator(config, this.#connections, logger);
   }
 
   async connect(signal?: AbortSignal): Promise<{ readonly clusterId: string }> {
@@ -147,11 +155,13 @@ class KafkaSource implements Source {
         onLost: (p: readonly TopicPartition[]) => handlers.onLost(p),
         onFatal: (error: TabletopicError) => {
           this.#logger.error({ err: error }, 'the group refuses this member');
+          this.#fatal = true;
           this.#setHealth({ connected: false, error });
         },
       },
     };
-    this.#membership = this.#config.groupProtocol === 'consumer' ? new ConsumerGroup(options) : new ClassicGroup(options);
+    this.#membership =
+      this.#config.groupProtocol === 'consumer' ? new ConsumerGroup(options) : new ClassicGroup(options);
     this.#membership.start();
   }
 
@@ -184,7 +194,13 @@ class KafkaSource implements Source {
     this.#fetching.budget.release(bytes);
   }
 
-  async commitOffsets(offsets: readonly (TopicPartition & { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string })[]): Promise<void> {
+  async commitOffsets(
+    offsets: readonly (TopicPartition & {
+      readonly offset: number;
+      readonly leaderEpoch: number;
+      readonly metadata: string;
+    })[],
+  ): Promise<void> {
     if (offsets.length === 0) return;
     const backoff = new Backoff(this.#ports);
     for (let attempt = 1; ; attempt++) {
@@ -197,7 +213,10 @@ class KafkaSource implements Source {
         const again = attempt < commitAttempts && unsettledCodes.has(protocolCode(error));
         if (!again || !(await backoff.wait(this.#closing.signal))) {
           // The table holds the offsets; the group's are a mirror for lag tools, and the next commit overwrites them.
-          this.#logger.warn({ err: kafkaError(error, `group ${this.#config.groupId}`) }, 'cannot mirror offsets to the group');
+          this.#logger.warn(
+            { err: kafkaError(error, `group ${this.#config.groupId}`) },
+            'cannot mirror offsets to the group',
+          );
           return;
         }
       }
@@ -233,9 +252,9 @@ class KafkaSource implements Source {
   }
 
   #onHealth(error: TabletopicError | null): void {
-    if (error !== null) this.#setHealth({ connected: false, error });
     // A member that the group refuses for good stays so, though brokers answer.
-    else if (this.#health.error?.code !== 'KAFKA_FENCED') this.#setHealth({ connected: true });
+    if (this.#fatal) return;
+    this.#setHealth(error === null ? { connected: true } : { connected: false, error });
   }
 
   #setHealth(state: { connected: boolean; error?: TabletopicError }): void {

@@ -59,7 +59,8 @@ export class Lanes {
     if (this.#byId.has(lane.id)) throw new RangeError(`lane ${lane.id} is there already`);
     const taken = new Set<number>();
     for (const s of this.#byId.values()) {
-      if (s.lane.topic === lane.topic && s.lane.partition === lane.partition && s.lane.worker === lane.worker) taken.add(s.slot);
+      if (s.lane.topic === lane.topic && s.lane.partition === lane.partition && s.lane.worker === lane.worker)
+        taken.add(s.slot);
     }
     let slot = 0;
     while (taken.has(slot)) slot++;

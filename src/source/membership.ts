@@ -10,8 +10,8 @@ import type { TopicPartition } from './source.ts';
  * Contract of group membership, for both protocols.
  *
  * Maintained invariants: a partition is owned from the call of `onAssign` to the end of `onRevoke` or `onLost`; a
- * revocation is acknowledged only after `onRevoke` has resolved or its bound has passed, and heartbeats go on meanwhile;
- * the calls never overlap. A group cannot fence a member that was paused for longer than its session (the table does).
+ * revocation is acknowledged only after `onRevoke` has resolved or its bound (`revokeTimeout`, for each of the calls)
+ * has passed, and heartbeats go on meanwhile; the calls do not overlap, unless one outlasts its bound. A group cannot fence a member that was paused for longer than its session (the table does).
  */
 export interface Membership {
   /** Joins and stays until `close`. */
@@ -24,7 +24,11 @@ export interface Membership {
   close(options: { readonly leave: boolean }): Promise<void>;
 }
 
-export type GroupOffset = TopicPartition & { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string };
+export type GroupOffset = TopicPartition & {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+};
 
 export interface MembershipHandlers {
   onAssign(partitions: readonly TopicPartition[]): Promise<void>;

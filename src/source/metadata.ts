@@ -1,6 +1,6 @@
 import { type Connection, metadataV12 } from '@platformatic/kafka';
 import type pino from 'pino';
-import { TabletopicError } from '../errors.ts';
+import type { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { Connections } from './connection.ts';
 import { KafkaCode, kafkaError, partial } from './kafka-errors.ts';
@@ -110,7 +110,7 @@ export class ClusterMetadata {
         this.#version++;
         failures.reset();
         this.onHealth(null);
-        for (const listener of this.#listeners) listener(answer);
+        this.#tell(answer);
       } catch (error) {
         if (signal.aborted) return;
         const failure = kafkaError(error, 'Kafka');
@@ -118,6 +118,16 @@ export class ClusterMetadata {
         this.onHealth(failure);
         this.#requested = true;
         if (!(await failures.wait(signal))) return;
+      }
+    }
+  }
+
+  #tell(answer: MetadataAnswer): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(answer);
+      } catch (err) {
+        this.#logger.error({ err }, 'what follows from new metadata failed');
       }
     }
   }
@@ -146,7 +156,8 @@ export class ClusterMetadata {
     if (all) for (const name of this.#topics.keys()) if (!topics.has(name)) this.#topics.delete(name);
     for (const name of missing) this.#topics.delete(name);
     for (const [name, state] of topics) this.#topics.set(name, state);
-    if (refused.size > 0) this.#logger.warn({ topics: [...refused] }, 'topics that this user may not describe (ACL DESCRIBE or READ)');
+    if (refused.size > 0)
+      this.#logger.warn({ topics: [...refused] }, 'topics that this user may not describe (ACL DESCRIBE or READ)');
     return { topics, missing, refused };
   }
 

@@ -1,4 +1,4 @@
-import { listOffsetsV9, offsetForLeaderEpochV4 } from '@platformatic/kafka';
+import { listOffsetsV6, offsetForLeaderEpochV4 } from '@platformatic/kafka';
 import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import type { Connections } from './connection.ts';
@@ -44,7 +44,10 @@ export class OffsetReader {
     });
     const beyond = queries.filter((q) => found.get(q) === -1);
     if (beyond.length > 0) {
-      const ends = await this.list(beyond.map((q) => ({ ...q, at: 'latest' })), readCommitted);
+      const ends = await this.list(
+        beyond.map((q) => ({ ...q, at: 'latest' })),
+        readCommitted,
+      );
       beyond.forEach((q, i) => found.set(q, ends[i]!));
     }
     return queries.map((q) => found.get(q)!);
@@ -61,7 +64,9 @@ export class OffsetReader {
       if (leader === undefined) return open;
       const ask = [{ partitionIndex: partition.partition, currentLeaderEpoch: -1, leaderEpoch }];
       const connection = await this.#connections.get(leader, 'offsets');
-      const response = await partial(offsetForLeaderEpochV4.api.async(connection, -1, [{ name: partition.topic, partitions: ask }]));
+      const response = await partial(
+        offsetForLeaderEpochV4.api.async(connection, -1, [{ name: partition.topic, partitions: ask }]),
+      );
       const answer = response.topics[0]?.partitions[0];
       if (answer === undefined || this.#again(answer.errorCode, partition)) return open;
       end = toNumber(answer.endOffset);
@@ -70,13 +75,22 @@ export class OffsetReader {
     return end;
   }
 
-  async #listFrom(leader: number, queries: readonly Query[], readCommitted: boolean, found: Map<Query, number>): Promise<void> {
+  async #listFrom(
+    leader: number,
+    queries: readonly Query[],
+    readCommitted: boolean,
+    found: Map<Query, number>,
+  ): Promise<void> {
     const connection = await this.#connections.get(leader, 'offsets');
     const topics = [...Map.groupBy(queries, (q) => q.topic)].map(([name, group]) => ({
       name,
-      partitions: group.map((q) => ({ partitionIndex: q.partition, currentLeaderEpoch: -1, timestamp: timestampOf(q.at) })),
+      partitions: group.map((q) => ({
+        partitionIndex: q.partition,
+        currentLeaderEpoch: -1,
+        timestamp: timestampOf(q.at),
+      })),
     }));
-    const response = await partial(listOffsetsV9.api.async(connection, -1, readCommitted ? 1 : 0, topics));
+    const response = await partial(listOffsetsV6.api.async(connection, -1, readCommitted ? 1 : 0, topics));
     for (const topic of response.topics) {
       for (const answer of topic.partitions) {
         const query = queries.find((q) => q.topic === topic.name && q.partition === answer.partitionIndex);
@@ -89,7 +103,9 @@ export class OffsetReader {
   #again(errorCode: number, { topic, partition }: TopicPartition): boolean {
     if (errorCode === 0) return false;
     if (errorCode === KafkaCode.TOPIC_AUTHORIZATION_FAILED) {
-      throw new TabletopicError('KAFKA_AUTH', `topic ${topic}: this user may not read it`, { where: { topic, partition } });
+      throw new TabletopicError('KAFKA_AUTH', `topic ${topic}: this user may not read it`, {
+        where: { topic, partition },
+      });
     }
     return true;
   }
@@ -101,7 +117,10 @@ export class OffsetReader {
   }
 
   /** Calls `ask` with the open queries until none is left, reading metadata anew between the attempts. */
-  async #retry<Q extends TopicPartition>(queries: readonly Q[], ask: (open: readonly Q[]) => Promise<readonly Q[]>): Promise<void> {
+  async #retry<Q extends TopicPartition>(
+    queries: readonly Q[],
+    ask: (open: readonly Q[]) => Promise<readonly Q[]>,
+  ): Promise<void> {
     const deadline = this.#ports.clock.monotonic() + patience;
     const backoff = new Backoff(this.#ports, 50, 2000);
     let open: readonly Q[] = queries;
@@ -112,12 +131,19 @@ export class OffsetReader {
       try {
         if (!fresh) {
           const answer = await this.#metadata.request([...new Set(open.map((q) => q.topic))]);
-          const gone = open.find((q) => answer.missing.has(q.topic) || (answer.topics.get(q.topic)?.partitions.length ?? Infinity) <= q.partition);
+          const gone = open.find(
+            (q) =>
+              answer.missing.has(q.topic) || (answer.topics.get(q.topic)?.partitions.length ?? Infinity) <= q.partition,
+          );
           const refused = open.find((q) => answer.refused.has(q.topic));
           if (refused !== undefined) this.#again(KafkaCode.TOPIC_AUTHORIZATION_FAILED, refused);
           // A topic made just now may not have reached the broker that answered.
           if (gone !== undefined && ++missed >= 4) {
-            throw new TabletopicError('KAFKA_TOPIC_MISSING', `partition ${gone.topic}/${gone.partition} does not exist`, { where: { topic: gone.topic, partition: gone.partition } });
+            throw new TabletopicError(
+              'KAFKA_TOPIC_MISSING',
+              `partition ${gone.topic}/${gone.partition} does not exist`,
+              { where: { topic: gone.topic, partition: gone.partition } },
+            );
           }
         }
         open = await ask(open);
@@ -130,7 +156,16 @@ export class OffsetReader {
       fresh = false;
       const late = this.#ports.clock.monotonic() > deadline;
       if (late || !(await backoff.wait(this.#signal))) {
-        throw failure ?? new TabletopicError('KAFKA_UNAVAILABLE', `no leader answers for ${open.map((q) => `${q.topic}/${q.partition}`).slice(0, 5).join(', ')}`);
+        throw (
+          failure ??
+          new TabletopicError(
+            'KAFKA_UNAVAILABLE',
+            `no leader answers for ${open
+              .map((q) => `${q.topic}/${q.partition}`)
+              .slice(0, 5)
+              .join(', ')}`,
+          )
+        );
       }
     }
   }
@@ -143,7 +178,8 @@ function timestampOf(at: OffsetQuery): bigint {
 
 function toNumber(value: bigint): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new TabletopicError('INTERNAL', `offset ${value} is outside of what can be represented exactly`);
+  if (!Number.isSafeInteger(number))
+    throw new TabletopicError('INTERNAL', `offset ${value} is outside of what can be represented exactly`);
   return number;
 }
 

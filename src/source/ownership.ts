@@ -13,7 +13,13 @@ export class Ownership {
   readonly #signal: AbortSignal;
   #owned: readonly TopicPartition[] = [];
 
-  constructor(handlers: MembershipHandlers, revokeTimeout: number, ports: Ports, logger: pino.Logger, signal: AbortSignal) {
+  constructor(
+    handlers: MembershipHandlers,
+    revokeTimeout: number,
+    ports: Ports,
+    logger: pino.Logger,
+    signal: AbortSignal,
+  ) {
     this.#handlers = handlers;
     this.#revokeTimeout = revokeTimeout;
     this.#ports = ports;
@@ -58,6 +64,7 @@ export class Ownership {
     // The bound is the invariant's: a member that waits for ever would be thrown out of the group with all it owns.
     const guarded = call.catch((err: unknown) => this.#logger.error({ err }, `${name} failed`));
     const done = await within(this.#ports.clock, this.#revokeTimeout, guarded, this.#signal);
-    if (!done && !this.#signal.aborted) this.#logger.warn({ timeout: this.#revokeTimeout }, `${name} did not end in time; going on without it`);
+    if (!done && !this.#signal.aborted)
+      this.#logger.warn({ timeout: this.#revokeTimeout }, `${name} did not end in time; going on without it`);
   }
 }

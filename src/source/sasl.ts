@@ -68,16 +68,23 @@ export class TokenProvider {
       });
       text = await response.text();
     } catch (cause) {
-      throw new TabletopicError('KAFKA_UNAVAILABLE', `OAuth token endpoint ${tokenEndpoint} does not answer`, { cause });
+      throw new TabletopicError('KAFKA_UNAVAILABLE', `OAuth token endpoint ${tokenEndpoint} does not answer`, {
+        cause,
+      });
     }
     if (!response.ok) {
       const refused = response.status >= 400 && response.status < 500 && response.status !== 429;
-      throw new TabletopicError(refused ? 'KAFKA_AUTH' : 'KAFKA_UNAVAILABLE', `OAuth token endpoint ${tokenEndpoint} answered ${response.status}: ${text.slice(0, 200)}`, {
-        hint: 'Check `kafka.sasl.tokenEndpoint`, `clientId`, `clientSecret` and `scope`.',
-      });
+      throw new TabletopicError(
+        refused ? 'KAFKA_AUTH' : 'KAFKA_UNAVAILABLE',
+        `OAuth token endpoint ${tokenEndpoint} answered ${response.status}: ${text.slice(0, 200)}`,
+        {
+          hint: 'Check `kafka.sasl.tokenEndpoint`, `clientId`, `clientSecret` and `scope`.',
+        },
+      );
     }
     const grant = parseGrant(text);
-    if (grant === null) throw new TabletopicError('KAFKA_AUTH', `OAuth token endpoint ${tokenEndpoint} answered without an access_token`);
+    if (grant === null)
+      throw new TabletopicError('KAFKA_AUTH', `OAuth token endpoint ${tokenEndpoint} answered without an access_token`);
     this.#token = grant.token;
     // Before the end, so that a connection made now does not present a token that expires under way.
     this.#refreshAt = asked + grant.lifetime * 0.8;

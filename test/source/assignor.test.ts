@@ -4,7 +4,12 @@ import { assignCooperatively, type JoinedMember } from '../../src/source/assigno
 
 type Owned = { topic: string; partition: number };
 
-const member = (memberId: string, topics: string[], owned: Owned[] = [], generation = -1): JoinedMember => ({ memberId, topics, owned, generation });
+const member = (memberId: string, topics: string[], owned: Owned[] = [], generation = -1): JoinedMember => ({
+  memberId,
+  topics,
+  owned,
+  generation,
+});
 const partitions = (topic: string, ...numbers: number[]): Owned[] => numbers.map((partition) => ({ topic, partition }));
 const key = (p: Owned): string => `${p.topic}/${p.partition}`;
 
@@ -43,25 +48,38 @@ test('a member that joins gets its share only after the others have given it up'
 
 test('a claim of an older generation does not count, but is waited for', () => {
   const counts = new Map([['t', 2]]);
-  const assigned = assignCooperatively([member('a', ['t'], partitions('t', 0, 1), 3), member('b', ['t'], partitions('t', 0), 7)], counts);
+  const assigned = assignCooperatively(
+    [member('a', ['t'], partitions('t', 0, 1), 3), member('b', ['t'], partitions('t', 0), 7)],
+    counts,
+  );
   // b's claim on 0 is newer; a still believes to own it, so nobody gets it in this round.
   expect(assigned.get('a')).toEqual(partitions('t', 1));
   expect(assigned.get('b')).toEqual([]);
 });
 
 test('a partition goes only to a member that subscribes to its topic', () => {
-  const assigned = assignCooperatively([member('a', ['t', 'u']), member('b', ['u'])], new Map([['t', 3], ['u', 3]]));
+  const assigned = assignCooperatively(
+    [member('a', ['t', 'u']), member('b', ['u'])],
+    new Map([
+      ['t', 3],
+      ['u', 3],
+    ]),
+  );
   expect(assigned.get('b')!.every((p) => p.topic === 'u')).toBe(true);
   expect(assigned.get('a')!.length).toBe(3);
 });
 
 test('equal subscriptions: every partition has one owner, loads differ by one at most, and what is balanced stays', () => {
-  const setup = fc.record({ members: fc.integer({ min: 1, max: 7 }), counts: fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 4 }) });
+  const setup = fc.record({
+    members: fc.integer({ min: 1, max: 7 }),
+    counts: fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 4 }),
+  });
   fc.assert(
     fc.property(setup, fc.integer({ min: 1, max: 7 }), ({ members, counts }, later) => {
       const topics = counts.map((_, i) => `t${i}`);
       const byTopic = new Map(counts.map((c, i) => [`t${i}`, c]));
-      const join = (n: number, from: JoinedMember[]): JoinedMember[] => Array.from({ length: n }, (_, i) => from[i] ?? member(`m${i}`, topics));
+      const join = (n: number, from: JoinedMember[]): JoinedMember[] =>
+        Array.from({ length: n }, (_, i) => from[i] ?? member(`m${i}`, topics));
       const before = settle(join(members, []), byTopic).members;
       const after = settle(join(later, before), byTopic).members;
       for (const group of [before, after]) {
@@ -84,7 +102,9 @@ test('equal subscriptions: every partition has one owner, loads differ by one at
 
 test('a thousand partitions among twenty members take no noticeable time', () => {
   const started = performance.now();
-  const members = Array.from({ length: 20 }, (_, i) => member(`m${i}`, ['t'], i === 0 ? partitions('t', ...Array(1000).keys()) : [], 1));
+  const members = Array.from({ length: 20 }, (_, i) =>
+    member(`m${i}`, ['t'], i === 0 ? partitions('t', ...Array(1000).keys()) : [], 1),
+  );
   const assigned = assignCooperatively(members, new Map([['t', 1000]]));
   expect(assigned.get('m0')).toHaveLength(50);
   expect(performance.now() - started).toBeLessThan(1000);

@@ -32,7 +32,9 @@ test('first come, first served', async () => {
   budget.setLimit(MiB);
   await budget.reserve(MiB, never);
   const order: number[] = [];
-  const later = [1, 2, 3].map((n) => budget.reserve(MiB, never).then((granted) => order.push(n) && budget.settle(granted, 0)));
+  const later = [1, 2, 3].map((n) =>
+    budget.reserve(MiB, never).then((granted) => order.push(n) && budget.settle(granted, 0)),
+  );
   budget.settle(MiB, 0);
   await Promise.all(later);
   expect(order).toEqual([1, 2, 3]);

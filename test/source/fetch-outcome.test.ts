@@ -1,19 +1,9 @@
 import { expect, test } from 'vitest';
+import { scanBatches } from '../../src/source/batch-scan.ts';
 import type { FetchedPartition } from '../../src/source/fetch-codec.ts';
 import { judge } from '../../src/source/fetch-outcome.ts';
 import { LaneState } from '../../src/source/lanes.ts';
-import { scanBatches } from '../../src/source/batch-scan.ts';
-
-/** A batch header as KIP-98 lays it out, and a body of any bytes. */
-export function batch(base: number, lastDelta: number, epoch: number, bodySize = 40, magic = 2): Buffer {
-  const b = Buffer.alloc(61 + bodySize, 0xee);
-  b.writeBigInt64BE(BigInt(base), 0);
-  b.writeInt32BE(b.length - 12, 8);
-  b.writeInt32BE(epoch, 12);
-  b.writeInt8(magic, 16);
-  b.writeInt32BE(lastDelta, 23);
-  return b;
-}
+import { batch } from './batch-bytes.ts';
 
 function buffer(...parts: Buffer[]): ArrayBuffer {
   const all = Buffer.concat(parts);
@@ -28,7 +18,18 @@ const alone = { fetchedAt: 5, certain: true, nothing: true };
 const among = { fetchedAt: 5, certain: false, nothing: false };
 
 function answer(set: Partial<FetchedPartition>): FetchedPartition {
-  return { topic: 't', partition: 3, errorCode: 0, highWatermark: 100, lastStableOffset: 90, logStartOffset: 0, aborted: [], diverging: null, records: new ArrayBuffer(0), ...set };
+  return {
+    topic: 't',
+    partition: 3,
+    errorCode: 0,
+    highWatermark: 100,
+    lastStableOffset: 90,
+    logStartOffset: 0,
+    aborted: [],
+    diverging: null,
+    records: new ArrayBuffer(0),
+    ...set,
+  };
 }
 
 test('whole batches are counted, a batch that is cut off is left out', () => {
@@ -44,18 +45,29 @@ test('whole batches are counted, a batch that is cut off is left out', () => {
 
 test('records are handed on with where the next fetch starts', () => {
   const outcome = judge(asked(12), answer({ records: buffer(batch(10, 4, 6)) }), among);
-  expect(outcome).toMatchObject({ kind: 'records', leaderEpoch: 6, records: { fetchOffset: 12, nextOffset: 15, generation: 2, byteLength: 101, lastStableOffset: 90, fetchedAt: 5 } });
+  expect(outcome).toMatchObject({
+    kind: 'records',
+    leaderEpoch: 6,
+    records: { fetchOffset: 12, nextOffset: 15, generation: 2, byteLength: 101, lastStableOffset: 90, fetchedAt: 5 },
+  });
 });
 
 test('a batch that did not fit is asked for in its full size', () => {
-  expect(judge(asked(10), answer({ records: buffer(batch(10, 4, 6, 5000).subarray(0, 300)) }), among)).toEqual({ kind: 'later', alone: false, atLeastBytes: 5061 });
+  expect(judge(asked(10), answer({ records: buffer(batch(10, 4, 6, 5000).subarray(0, 300)) }), among)).toEqual({
+    kind: 'later',
+    alone: false,
+    atLeastBytes: 5061,
+  });
 });
 
 test('offsets count as absent only when the partition was asked for alone and is not held back', () => {
   expect(judge(asked(10), answer({}), among)).toMatchObject({ kind: 'later', alone: false });
   expect(judge(asked(10, true), answer({}), among)).toMatchObject({ kind: 'later', alone: true });
   expect(judge(asked(10), answer({}), { ...among, nothing: true })).toMatchObject({ kind: 'later', alone: true });
-  expect(judge(asked(10), answer({}), alone)).toMatchObject({ kind: 'records', records: { byteLength: 0, nextOffset: 90, leaderEpoch: -1 } });
+  expect(judge(asked(10), answer({}), alone)).toMatchObject({
+    kind: 'records',
+    records: { byteLength: 0, nextOffset: 90, leaderEpoch: -1 },
+  });
   // An open transaction holds the last stable offset at the position: that is the end, not absence.
   expect(judge(asked(90), answer({}), alone)).toEqual({ kind: 'idle' });
 });
@@ -66,9 +78,19 @@ test('under read_uncommitted the high watermark is the end', () => {
 });
 
 test('a history that parts from ours, old message formats and refusals stop the lane', () => {
-  expect(judge(asked(50), answer({ diverging: { epoch: 4, endOffset: 41 } }), among)).toMatchObject({ kind: 'error', error: { code: 'KAFKA_LOG_TRUNCATED', where: { requested: 50, divergesAt: 41 } } });
-  expect(judge(asked(10), answer({ records: buffer(batch(10, 0, 0, 40, 1)) }), among)).toMatchObject({ kind: 'error', error: { code: 'KAFKA_CORRUPT_BATCH' } });
-  expect(judge(asked(10), answer({ errorCode: 29 }), among)).toMatchObject({ kind: 'error', error: { code: 'KAFKA_AUTH' } });
+  expect(judge(asked(50), answer({ diverging: { epoch: 4, endOffset: 41 } }), among)).toMatchObject({
+    kind: 'error',
+    error: { code: 'KAFKA_LOG_TRUNCATED', where: { requested: 50, divergesAt: 41 } },
+  });
+  expect(judge(asked(10), answer({ records: buffer(batch(10, 0, 0, 40, 1)) }), among)).toMatchObject({
+    kind: 'error',
+    error: { code: 'KAFKA_CORRUPT_BATCH' },
+  });
+  expect(judge(asked(10), answer({ errorCode: 29 }), among)).toMatchObject({
+    kind: 'error',
+    error: { code: 'KAFKA_AUTH' },
+  });
   expect(judge(asked(10), answer({ errorCode: 1 }), among)).toEqual({ kind: 'out-of-range' });
-  for (const errorCode of [3, 6, 74, 75, 56, -1]) expect(judge(asked(10), answer({ errorCode }), among)).toEqual({ kind: 'refresh' });
+  for (const errorCode of [3, 6, 74, 75, 56, -1])
+    expect(judge(asked(10), answer({ errorCode }), among)).toEqual({ kind: 'refresh' });
 });

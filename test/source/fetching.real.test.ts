@@ -11,13 +11,18 @@ afterEach(async () => {
   await Promise.all(members.splice(0).map((m) => m.close()));
 });
 
-async function reader(topic: string, overrides: Parameters<typeof kafkaConfig>[1] = {}, set: Partial<Pick<Member, 'reads'>> = {}): Promise<Member> {
+async function reader(
+  topic: string,
+  overrides: Parameters<typeof kafkaConfig>[1] = {},
+  set: Partial<Pick<Member, 'reads'>> = {},
+): Promise<Member> {
   const member = await Member.join(kafkaConfig(brokers, overrides), [topic], [], set);
   members.push(member);
   return member;
 }
 
-const numbered = (count: number, width = 100): string[] => Array.from({ length: count }, (_, i) => `${i}`.padEnd(width, 'x'));
+const numbered = (count: number, width = 100): string[] =>
+  Array.from({ length: count }, (_, i) => `${i}`.padEnd(width, 'x'));
 
 test('four partitions arrive contiguous and complete, whatever their compression', async () => {
   const topic = uniqueTopic('codecs');
@@ -27,7 +32,10 @@ test('four partitions arrive contiguous and complete, whatever their compression
     for (let round = 0; round < 5; round++) await produce(brokers, topic, i, numbered(300), codec);
   }
   // The broker recompresses these two: kafkajs has no codec for them.
-  const recompressed = [[2, 'zstd', 4], [3, 'lz4', 3]] as const;
+  const recompressed = [
+    [2, 'zstd', 4],
+    [3, 'lz4', 3],
+  ] as const;
   for (const [partition, codec] of recompressed) {
     const other = uniqueTopic(codec);
     await stack.topic.create(other, 4, { 'compression.type': codec });
@@ -73,12 +81,25 @@ test('offsets are listed by time, at the ends and by epoch', async () => {
   for (const message of stamped) await producer.send({ topic, messages: [message] });
   await producer.disconnect();
   const member = await reader(topic, {}, { reads: false });
-  const at = (partition: number, where: 'earliest' | 'latest' | { timestamp: number }) => ({ topic, partition, at: where });
-  const found = await member.source.listOffsets([at(0, 'earliest'), at(0, 'latest'), at(0, { timestamp: 1500 }), at(0, { timestamp: 9000 }), at(1, 'latest'), at(1, { timestamp: 1 })]);
+  const at = (partition: number, where: 'earliest' | 'latest' | { timestamp: number }) => ({
+    topic,
+    partition,
+    at: where,
+  });
+  const found = await member.source.listOffsets([
+    at(0, 'earliest'),
+    at(0, 'latest'),
+    at(0, { timestamp: 1500 }),
+    at(0, { timestamp: 9000 }),
+    at(1, 'latest'),
+    at(1, { timestamp: 1 }),
+  ]);
   expect(found).toEqual([0, 3, 1, 3, 0, 0]);
   expect(await member.source.endOffsetForEpoch({ topic, partition: 0 }, 0)).toBe(3);
   expect(await member.source.endOffsetForEpoch({ topic, partition: 0 }, 99)).toBe(-1);
-  await expect(member.source.listOffsets([{ topic: uniqueTopic('nowhere'), partition: 0, at: 'latest' }])).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING' });
+  await expect(
+    member.source.listOffsets([{ topic: uniqueTopic('nowhere'), partition: 0, at: 'latest' }]),
+  ).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING' });
 });
 
 test('offsets that were deleted, or that the log never had, stop the lane and are named', async () => {
@@ -134,14 +155,26 @@ test('lanes of one partition advance on their own; seek, pause and budget hold',
   await new Promise((resolve) => setTimeout(resolve, 700));
   expect(of(a).length).toBe(before);
   member.source.resume(a!);
-  await until('it goes on from the start', () => of(a).filter((f) => f.generation === 1).at(-1)?.nextOffset === 400);
-  await until('idleness is told', () => member.idle.some((i) => i.lane === a && i.offset === 400 && i.highWatermark === 400));
+  await until(
+    'it goes on from the start',
+    () =>
+      of(a)
+        .filter((f) => f.generation === 1)
+        .at(-1)?.nextOffset === 400,
+  );
+  await until('idleness is told', () =>
+    member.idle.some((i) => i.lane === a && i.offset === 400 && i.highWatermark === 400),
+  );
 });
 
 test('read_committed stops at an open transaction, names aborted ones, and goes on when it ends', async () => {
   const topic = uniqueTopic('transactions');
   await stack.topic.create(topic, 1);
-  const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true });
+  const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer({
+    transactionalId: topic,
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
   await producer.connect();
   const send = async (end: 'commit' | 'abort') => {
     const transaction = await producer.transaction();
@@ -155,7 +188,9 @@ test('read_committed stops at an open transaction, names aborted ones, and goes 
   const member = await reader(topic);
   const key = `${topic}/0`;
   // 10 records + marker, 10 aborted records + marker; then the open transaction.
-  await until('it stands at the open transaction', () => member.idle.some((i) => i.offset === 22 && i.lastStableOffset === 22 && i.highWatermark === 23));
+  await until('it stands at the open transaction', () =>
+    member.idle.some((i) => i.offset === 22 && i.lastStableOffset === 22 && i.highWatermark === 23),
+  );
   expect(member.fetched.get(key)!.flatMap((f) => f.aborted.map((x) => x.firstOffset))).toContain(11);
   expect(await member.source.listOffsets([{ topic, partition: 0, at: 'latest' }])).toEqual([22]);
   await open.commit();
@@ -171,10 +206,13 @@ test('a topic that is missing, and one that was made anew, stop their lanes', as
   await until('it is read', () => member.reached(`${topic}/0`) === 5);
   const missing = { id: 700, topic: uniqueTopic('nowhere'), partition: 0, worker: 0 };
   member.source.addLane(missing, 0);
-  await until('the missing topic is told', () => member.laneErrors.some((e) => e.lane === missing && e.error.code === 'KAFKA_TOPIC_MISSING'));
+  await until('the missing topic is told', () =>
+    member.laneErrors.some((e) => e.lane === missing && e.error.code === 'KAFKA_TOPIC_MISSING'),
+  );
   const before = member.topics[0]!.id;
   await stack.topic.delete(topic);
   await stack.topic.create(topic, 1);
   await until('the change is told', () => member.laneErrors.some((e) => e.error.code === 'KAFKA_TOPIC_CHANGED'));
   await until('the new id is told', () => member.topics[0]?.id !== before && member.topics.length === 1);
+  expect(member.laneErrors.map((e) => e.error.policy)).toEqual(['stop-table', 'stop-table']);
 });

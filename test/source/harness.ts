@@ -6,7 +6,14 @@ import type { KafkaConfig } from '../../src/config/config.ts';
 import type { TabletopicError } from '../../src/errors.ts';
 import { systemPorts } from '../../src/ports.ts';
 import { createKafkaSource } from '../../src/source/kafka-source.ts';
-import type { FetchedRecords, Lane, Source, SourceHandlers, TopicDescription, TopicPartition } from '../../src/source/source.ts';
+import type {
+  FetchedRecords,
+  Lane,
+  Source,
+  SourceHandlers,
+  TopicDescription,
+  TopicPartition,
+} from '../../src/source/source.ts';
 
 export function kafkaConfig(brokers: readonly string[], overrides: Partial<KafkaConfig> = {}): KafkaConfig {
   return {
@@ -30,7 +37,11 @@ export function kafkaConfig(brokers: readonly string[], overrides: Partial<Kafka
   };
 }
 
-export type Event = { readonly at: number; readonly what: 'assigned' | 'revoking' | 'revoked' | 'lost'; readonly partitions: readonly string[] };
+export type Event = {
+  readonly at: number;
+  readonly what: 'assigned' | 'revoking' | 'revoked' | 'lost';
+  readonly partitions: readonly string[];
+};
 
 let lanes = 0;
 
@@ -55,7 +66,11 @@ export class Member implements SourceHandlers {
 
   constructor(config: KafkaConfig) {
     this.config = config;
-    this.source = createKafkaSource(config, systemPorts, pino({ level: 'debug' }, { write: (line) => this.#log(line) }));
+    this.source = createKafkaSource(
+      config,
+      systemPorts,
+      pino({ level: 'debug' }, { write: (line) => this.#log(line) }),
+    );
   }
 
   #log(line: string): void {
@@ -68,7 +83,12 @@ export class Member implements SourceHandlers {
     return this.#messages.filter((m) => m === message).length;
   }
 
-  static async join(config: KafkaConfig, names: readonly string[], patterns: readonly RegExp[] = [], set: Partial<Pick<Member, 'revokeDelay' | 'reads'>> = {}): Promise<Member> {
+  static async join(
+    config: KafkaConfig,
+    names: readonly string[],
+    patterns: readonly RegExp[] = [],
+    set: Partial<Pick<Member, 'revokeDelay' | 'reads'>> = {},
+  ): Promise<Member> {
     const member = new Member(config);
     Object.assign(member, set);
     await member.source.connect();
@@ -171,7 +191,13 @@ export function uniqueTopic(base: string): string {
 }
 
 /** Records through kafkajs, a client that is not ours. */
-export async function produce(brokers: readonly string[], topic: string, partition: number, values: readonly (string | Buffer)[], compression: CompressionTypes = CompressionTypes.None): Promise<void> {
+export async function produce(
+  brokers: readonly string[],
+  topic: string,
+  partition: number,
+  values: readonly (string | Buffer)[],
+  compression: CompressionTypes = CompressionTypes.None,
+): Promise<void> {
   const producer = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
   try {
@@ -182,13 +208,20 @@ export async function produce(brokers: readonly string[], topic: string, partiti
 }
 
 /** Walks record batches without our own code: offsets of first and last record, and the compression of each batch. */
-export function batches(records: readonly FetchedRecords[]): { first: number; last: number; codec: number; count: number }[] {
+export function batches(
+  records: readonly FetchedRecords[],
+): { first: number; last: number; codec: number; count: number }[] {
   const found = [];
   for (const r of records) {
     const bytes = Buffer.from(r.buffer, r.byteOffset, r.byteLength);
     for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) {
       const first = Number(bytes.readBigInt64BE(at));
-      found.push({ first, last: first + bytes.readInt32BE(at + 23), codec: bytes.readInt16BE(at + 21) & 7, count: bytes.readInt32BE(at + 57) });
+      found.push({
+        first,
+        last: first + bytes.readInt32BE(at + 23),
+        codec: bytes.readInt16BE(at + 21) & 7,
+        count: bytes.readInt32BE(at + 57),
+      });
     }
   }
   return found;

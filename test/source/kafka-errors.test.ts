@@ -1,4 +1,11 @@
-import { AuthenticationError, NetworkError, ProtocolError, ResponseError, TimeoutError, UserError } from '@platformatic/kafka';
+import {
+  AuthenticationError,
+  NetworkError,
+  ProtocolError,
+  ResponseError,
+  TimeoutError,
+  UserError,
+} from '@platformatic/kafka';
 import { expect, test } from 'vitest';
 import { TabletopicError } from '../../src/errors.ts';
 import { judgeGroupError } from '../../src/source/group-errors.ts';
@@ -13,13 +20,35 @@ test.each([
   ['a name that is not found', connecting(socket('ENOTFOUND')), 'KAFKA_UNAVAILABLE'],
   ['a timeout', new TimeoutError('Request timed out'), 'KAFKA_UNAVAILABLE'],
   ['a broker that is starting', answer(15), 'KAFKA_UNAVAILABLE'],
-  ['refused credentials', connecting(new AuthenticationError('SASL authentication failed.', { cause: answer(58) })), 'KAFKA_AUTH'],
-  ['a mechanism that is not offered', connecting(new AuthenticationError('Cannot find a suitable SASL mechanism.', { cause: answer(33) })), 'KAFKA_AUTH'],
-  ['a connection that broke during the handshake', connecting(new AuthenticationError('Cannot find a suitable SASL mechanism.', { cause: new NetworkError('Connection closed') })), 'KAFKA_UNAVAILABLE'],
+  [
+    'refused credentials',
+    connecting(new AuthenticationError('SASL authentication failed.', { cause: answer(58) })),
+    'KAFKA_AUTH',
+  ],
+  [
+    'a mechanism that is not offered',
+    connecting(new AuthenticationError('Cannot find a suitable SASL mechanism.', { cause: answer(33) })),
+    'KAFKA_AUTH',
+  ],
+  [
+    'a connection that broke during the handshake',
+    connecting(
+      new AuthenticationError('Cannot find a suitable SASL mechanism.', {
+        cause: new NetworkError('Connection closed'),
+      }),
+    ),
+    'KAFKA_UNAVAILABLE',
+  ],
   ['an ACL', answer(29), 'KAFKA_AUTH'],
   ['a certificate of an unknown CA', connecting(socket('SELF_SIGNED_CERT_IN_CHAIN')), 'KAFKA_AUTH'],
   ['a broker that speaks TLS only', new UserError('Broker requires TLS.'), 'KAFKA_AUTH'],
-  ['a token endpoint that is down', connecting(new AuthenticationError('provider threw', { cause: new TabletopicError('KAFKA_UNAVAILABLE', 'endpoint') })), 'KAFKA_UNAVAILABLE'],
+  [
+    'a token endpoint that is down',
+    connecting(
+      new AuthenticationError('provider threw', { cause: new TabletopicError('KAFKA_UNAVAILABLE', 'endpoint') }),
+    ),
+    'KAFKA_UNAVAILABLE',
+  ],
 ])('%s', (_name, error, code) => {
   const mapped = kafkaError(error, 'broker b:1');
   expect(mapped.code).toBe(code);
@@ -27,7 +56,9 @@ test.each([
 });
 
 test('the message names the broker and the innermost reason', () => {
-  expect(kafkaError(connecting(socket('ECONNREFUSED')), 'broker b:1').message).toBe('broker b:1 does not answer: connect ECONNREFUSED');
+  expect(kafkaError(connecting(socket('ECONNREFUSED')), 'broker b:1').message).toBe(
+    'broker b:1 does not answer: connect ECONNREFUSED',
+  );
 });
 
 test('of an answer with errors in parts the good parts are used', async () => {

@@ -1,6 +1,10 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join as joinPath } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, describe, expect, test } from 'vitest';
+import { dirOf } from '../real/parts.ts';
 import { sharedStack } from '../real/shared.ts';
+import { java } from '../real/tools.ts';
 import { kafkaConfig, Member, produce, uniqueTopic, until } from './harness.ts';
 
 const stack = sharedStack();
@@ -11,17 +15,24 @@ afterEach(async () => {
   await Promise.all(members.splice(0).map((m) => m.close(true)));
 });
 
-async function join(config: ReturnType<typeof kafkaConfig>, names: readonly string[], patterns: readonly RegExp[] = [], set: Partial<Pick<Member, 'revokeDelay' | 'reads'>> = {}): Promise<Member> {
+async function join(
+  config: ReturnType<typeof kafkaConfig>,
+  names: readonly string[],
+  patterns: readonly RegExp[] = [],
+  set: Partial<Pick<Member, 'revokeDelay' | 'reads'>> = {},
+): Promise<Member> {
   const member = await Member.join(config, names, patterns, { reads: false, ...set });
   members.push(member);
   return member;
 }
 
-const sizes = (...of: Member[]): number[] => of.map((m) => m.owned.size).sort();
-const disjoint = (...of: Member[]): boolean => new Set(of.flatMap((m) => [...m.owned])).size === of.reduce((n, m) => n + m.owned.size, 0);
+const sizes = (...of: Member[]): number[] => of.map((m) => m.owned.size).sort((a, b) => a - b);
+const disjoint = (...of: Member[]): boolean =>
+  new Set(of.flatMap((m) => [...m.owned])).size === of.reduce((n, m) => n + m.owned.size, 0);
 
 describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProtocol) => {
-  const configOf = (overrides: Parameters<typeof kafkaConfig>[1] = {}) => kafkaConfig(brokers, { groupProtocol, ...overrides });
+  const configOf = (overrides: Parameters<typeof kafkaConfig>[1] = {}) =>
+    kafkaConfig(brokers, { groupProtocol, ...overrides });
 
   test('two, then three members share the partitions; who leaves hands its own on', async () => {
     const topic = uniqueTopic('share');
@@ -159,5 +170,71 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
       await m.close();
       expect(performance.now() - started).toBeLessThan(3000);
     }
+  });
+});
+
+describe('group protocol classic, together with Java’s consumer', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** Java's CooperativeStickyAssignor in the same group. */
+  function javaMember(groupId: string, topic: string): ChildProcess {
+    const tool = 'org.apache.kafka.tools.consumer.ConsoleConsumer';
+    const properties = [
+      'partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor',
+      'group.protocol=classic',
+      'session.timeout.ms=6000',
+      'metadata.max.age.ms=1000',
+    ].flatMap((p) => ['--command-property', p]);
+    const args = [
+      '-Xmx128m',
+      '-cp',
+      joinPath(dirOf('kafka'), '*'),
+      tool,
+      '--bootstrap-server',
+      brokers[0]!,
+      '--group',
+      groupId,
+      '--topic',
+      topic,
+      ...properties,
+    ];
+    const child = spawn(java(17), args, { stdio: 'ignore' });
+    children.push(child);
+    return child;
+  }
+
+  test('we lead: it gets its share, and gives it back', async () => {
+    const topic = uniqueTopic('java');
+    await stack.topic.create(topic, 4);
+    const config = kafkaConfig(brokers);
+    const a = await join(config, [topic]);
+    await until('we own all', () => a.owned.size === 4);
+    const other = javaMember(config.groupId, topic);
+    await until('Java has its share', () => a.owned.size === 2);
+    other.kill('SIGTERM');
+    await until('we own all again', () => a.owned.size === 4);
+    expect(a.events.some((e) => e.what === 'lost')).toBe(false);
+  });
+
+  test('it leads: we get our share, and all when it is gone', async () => {
+    const topic = uniqueTopic('java');
+    await stack.topic.create(topic, 4);
+    const config = kafkaConfig(brokers);
+    const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    const other = javaMember(config.groupId, topic);
+    await until(
+      'Java has joined',
+      async () => (await admin.describeGroups([config.groupId])).groups[0]?.state === 'Stable',
+    );
+    await admin.disconnect();
+    const a = await join(config, [topic]);
+    await until('we have our share', () => a.owned.size === 2);
+    other.kill('SIGKILL');
+    await until('we own all', () => a.owned.size === 4);
+    expect(a.events.some((e) => e.what === 'lost')).toBe(false);
   });
 });

@@ -46,7 +46,8 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
     await until('it is connected again', () => member.health.at(-1)?.connected === true);
     for (const partition of [0, 1, 2, 3]) await produce(brokers, topic, partition, ['c']);
     await until('the rest is read', () => [0, 1, 2, 3].every((p) => member.reached(`${topic}/${p}`) === 3));
-    for (const list of member.fetched.values()) list.forEach((f, i) => expect(f.fetchOffset).toBe(i === 0 ? 0 : list[i - 1]!.nextOffset));
+    for (const list of member.fetched.values())
+      list.forEach((f, i) => expect(f.fetchOffset).toBe(i === 0 ? 0 : list[i - 1]!.nextOffset));
     await member.source.commitOffsets([{ topic, partition: 0, offset: 3, leaderEpoch: 0, metadata: '' }]);
     expect(member.logged('cannot mirror offsets to the group')).toBe(0);
     expect(member.laneErrors).toEqual([]);
@@ -57,10 +58,14 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
     const topic = uniqueTopic('stopped');
     await stack.topic.create(topic, 2);
     const groupId = `group-${randomUUID()}`;
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'outages-member.ts'), broker!, groupProtocol, groupId, topic], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'outages-member.ts'), broker!, groupProtocol, groupId, topic],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     children.push(child);
     let said = '';
-    child.stdout!.on('data', (data: Buffer) => (said += data.toString()));
+    child.stdout.on('data', (data: Buffer) => (said += data.toString()));
     await until('the process owns all', () => said === 'assigned 2\n');
     child.kill('SIGSTOP');
     const other = await Member.join(kafkaConfig([broker!], { groupProtocol, groupId, sessionTimeout: 2000 }), [topic]);
@@ -69,6 +74,7 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
     child.kill('SIGCONT');
     await until('the process gives up and joins again', () => said === 'assigned 2\nlost 2\nassigned 1\n');
     await until('they share', () => other.owned.size === 1);
+    expect(other.events.some((e) => e.what === 'lost')).toBe(false);
   });
 });
 
