@@ -1,10 +1,27 @@
 import {
-  Binary, Bool, DateDay, Decimal, Field, FixedSizeBinary, Float32, Float64, Int32, Int64, List, Map_, Schema as ArrowSchema, Struct, Table,
-  TimeMicrosecond, TimestampMicrosecond, Utf8, RecordBatch, makeData,
+  Binary,
+  Bool,
+  DateDay,
+  Decimal,
+  Field,
+  FixedSizeBinary,
+  Float32,
+  Float64,
+  Int32,
+  Int64,
+  List,
+  Map_,
+  Schema as ArrowSchema,
+  Struct,
+  Table,
+  TimeMicrosecond,
+  TimestampMicrosecond,
+  Utf8,
+  RecordBatch,
+  makeData,
 } from 'apache-arrow';
 import type { Data, DataType } from 'apache-arrow';
 import { decimalOf } from '../schema/types.ts';
-import type { NestedField } from '../schema/types.ts';
 import type { ColumnBatch, Vector } from './batch.ts';
 
 /**
@@ -17,11 +34,11 @@ export function toArrow(batch: ColumnBatch): Table {
   const schema = new ArrowSchema(fields);
   const children = batch.columns.map((column) => dataOf(column));
   const data = makeData({ type: new Struct(fields), length: batch.rows, nullCount: 0, children });
-  return new Table(schema, [new RecordBatch(schema, data as Data<Struct>)]);
+  return new Table(schema, [new RecordBatch(schema, data)]);
 }
 
 function fieldOf(vector: Vector): Field {
-  const { id, name, required } = vector.field as NestedField;
+  const { id, name, required } = vector.field;
   return new Field(name, typeOf(vector), !required, new Map([['PARQUET:field_id', String(id)]]));
 }
 
@@ -36,18 +53,30 @@ function typeOf(vector: Vector): DataType {
   const decimal = decimalOf(type);
   if (decimal) return new Decimal(decimal.scale, decimal.precision, 128);
   switch (type) {
-    case 'boolean': return new Bool();
-    case 'int': return new Int32();
-    case 'long': return new Int64();
-    case 'float': return new Float32();
-    case 'double': return new Float64();
-    case 'date': return new DateDay();
-    case 'time': return new TimeMicrosecond();
-    case 'timestamp': return new TimestampMicrosecond();
-    case 'timestamptz': return new TimestampMicrosecond('UTC');
-    case 'string': return new Utf8();
-    case 'binary': return new Binary();
-    default: return new FixedSizeBinary(vector.width);
+    case 'boolean':
+      return new Bool();
+    case 'int':
+      return new Int32();
+    case 'long':
+      return new Int64();
+    case 'float':
+      return new Float32();
+    case 'double':
+      return new Float64();
+    case 'date':
+      return new DateDay();
+    case 'time':
+      return new TimeMicrosecond();
+    case 'timestamp':
+      return new TimestampMicrosecond();
+    case 'timestamptz':
+      return new TimestampMicrosecond('UTC');
+    case 'string':
+      return new Utf8();
+    case 'binary':
+      return new Binary();
+    default:
+      return new FixedSizeBinary(vector.width);
   }
 }
 
@@ -58,21 +87,40 @@ function entries(children: Field[]): Field {
 function dataOf(vector: Vector): Data {
   const { length, kind } = vector;
   const type = typeOf(vector);
-  const common = vector.validity ? { type, length, nullBitmap: vector.validity.subarray(0, (length + 7) >> 3) } : { type, length, nullCount: 0 };
+  const common = vector.validity
+    ? { type, length, nullBitmap: vector.validity.subarray(0, (length + 7) >> 3) }
+    : { type, length, nullCount: 0 };
   const make = (parts: object): Data => makeData({ ...common, ...parts } as never) as Data;
   if (decimalOf(vector.field.type)) return make({ data: decimalWords(vector) });
   switch (kind) {
-    case 'bool': return make({ data: vector.bits.subarray(0, (length + 7) >> 3) });
-    case 'i32': return make({ data: vector.i32.subarray(0, length) });
-    case 'i64': return make({ data: new BigInt64Array(vector.i32.buffer as ArrayBuffer, vector.i32.byteOffset, length) });
-    case 'f32': return make({ data: vector.f32.subarray(0, length) });
-    case 'f64': return make({ data: vector.f64.subarray(0, length) });
-    case 'fixed': return make({ data: vector.bytes.subarray(0, length * vector.width) });
-    case 'bytes': return make({ data: vector.bytes.subarray(0, vector.offsets[length]!), valueOffsets: vector.offsets.subarray(0, length + 1) });
-    case 'struct': return make({ children: vector.children.map(dataOf) });
-    case 'list': return make({ valueOffsets: vector.offsets.subarray(0, length + 1), child: dataOf(vector.children[0]!) });
+    case 'bool':
+      return make({ data: vector.bits.subarray(0, (length + 7) >> 3) });
+    case 'i32':
+      return make({ data: vector.i32.subarray(0, length) });
+    case 'i64':
+      return make({ data: new BigInt64Array(vector.i32.buffer as ArrayBuffer, vector.i32.byteOffset, length) });
+    case 'f32':
+      return make({ data: vector.f32.subarray(0, length) });
+    case 'f64':
+      return make({ data: vector.f64.subarray(0, length) });
+    case 'fixed':
+      return make({ data: vector.bytes.subarray(0, length * vector.width) });
+    case 'bytes':
+      return make({
+        data: vector.bytes.subarray(0, vector.offsets[length]),
+        valueOffsets: vector.offsets.subarray(0, length + 1),
+      });
+    case 'struct':
+      return make({ children: vector.children.map(dataOf) });
+    case 'list':
+      return make({ valueOffsets: vector.offsets.subarray(0, length + 1), child: dataOf(vector.children[0]!) });
     case 'map': {
-      const pairs = makeData({ type: new Struct(vector.children.map(fieldOf)), length: vector.offsets[length]!, nullCount: 0, children: vector.children.map(dataOf) });
+      const pairs = makeData({
+        type: new Struct(vector.children.map(fieldOf)),
+        length: vector.offsets[length]!,
+        nullCount: 0,
+        children: vector.children.map(dataOf),
+      });
       return make({ valueOffsets: vector.offsets.subarray(0, length + 1), child: pairs });
     }
   }

@@ -47,13 +47,24 @@ export function storageOf(type: IcebergType): { kind: VectorKind; width: number 
   const fixed = fixedLengthOf(type);
   if (fixed !== null) return { kind: 'fixed', width: fixed };
   switch (type) {
-    case 'boolean': return { kind: 'bool', width: 0 };
-    case 'int': case 'date': return { kind: 'i32', width: 0 };
-    case 'long': case 'time': case 'timestamp': case 'timestamptz': return { kind: 'i64', width: 0 };
-    case 'float': return { kind: 'f32', width: 0 };
-    case 'double': return { kind: 'f64', width: 0 };
-    case 'uuid': return { kind: 'fixed', width: 16 };
-    default: return { kind: 'bytes', width: 0 };
+    case 'boolean':
+      return { kind: 'bool', width: 0 };
+    case 'int':
+    case 'date':
+      return { kind: 'i32', width: 0 };
+    case 'long':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return { kind: 'i64', width: 0 };
+    case 'float':
+      return { kind: 'f32', width: 0 };
+    case 'double':
+      return { kind: 'f64', width: 0 };
+    case 'uuid':
+      return { kind: 'fixed', width: 16 };
+    default:
+      return { kind: 'bytes', width: 0 };
   }
 }
 
@@ -117,14 +128,31 @@ export class Vector {
     const bitBytes = (capacity + 7) >> 3;
     if (this.validity) this.validity = grown(this.validity, new Uint8Array(bitBytes));
     switch (this.kind) {
-      case 'bool': this.bits = grown(this.bits, new Uint8Array(bitBytes)); break;
-      case 'i32': this.i32 = grown(this.i32, new Int32Array(capacity)); break;
-      case 'i64': this.i32 = grown(this.i32, new Int32Array(capacity * 2)); break;
-      case 'f32': this.f32 = grown(this.f32, new Float32Array(capacity)); break;
-      case 'f64': this.f64 = grown(this.f64, new Float64Array(capacity)); break;
-      case 'fixed': this.bytes = grown(this.bytes, new Uint8Array(capacity * this.width + 8)); break;
-      case 'bytes': case 'list': case 'map': this.offsets = grown(this.offsets, new Int32Array(capacity + 1)); break;
-      case 'struct': break;
+      case 'bool':
+        this.bits = grown(this.bits, new Uint8Array(bitBytes));
+        break;
+      case 'i32':
+        this.i32 = grown(this.i32, new Int32Array(capacity));
+        break;
+      case 'i64':
+        this.i32 = grown(this.i32, new Int32Array(capacity * 2));
+        break;
+      case 'f32':
+        this.f32 = grown(this.f32, new Float32Array(capacity));
+        break;
+      case 'f64':
+        this.f64 = grown(this.f64, new Float64Array(capacity));
+        break;
+      case 'fixed':
+        this.bytes = grown(this.bytes, new Uint8Array(capacity * this.width + 8));
+        break;
+      case 'bytes':
+      case 'list':
+      case 'map':
+        this.offsets = grown(this.offsets, new Int32Array(capacity + 1));
+        break;
+      case 'struct':
+        break;
     }
   }
 
@@ -133,14 +161,32 @@ export class Vector {
     if (this.length === this.capacity) this.reserve(1);
     const i = this.length++;
     switch (this.kind) {
-      case 'i32': this.i32[i] = 0; break;
-      case 'i64': this.i32[2 * i] = 0; this.i32[2 * i + 1] = 0; break;
-      case 'f32': this.f32[i] = 0; break;
-      case 'f64': this.f64[i] = 0; break;
-      case 'fixed': this.bytes.fill(0, i * this.width, (i + 1) * this.width); break;
-      case 'bytes': case 'list': case 'map': this.offsets[i + 1] = this.offsets[i]!; break;
-      case 'struct': for (const child of this.children) child.appendNull(); break;
-      case 'bool': break;
+      case 'i32':
+        this.i32[i] = 0;
+        break;
+      case 'i64':
+        this.i32[2 * i] = 0;
+        this.i32[2 * i + 1] = 0;
+        break;
+      case 'f32':
+        this.f32[i] = 0;
+        break;
+      case 'f64':
+        this.f64[i] = 0;
+        break;
+      case 'fixed':
+        this.bytes.fill(0, i * this.width, (i + 1) * this.width);
+        break;
+      case 'bytes':
+      case 'list':
+      case 'map':
+        this.offsets[i + 1] = this.offsets[i]!;
+        break;
+      case 'struct':
+        for (const child of this.children) child.appendNull();
+        break;
+      case 'bool':
+        break;
     }
   }
 
@@ -155,20 +201,37 @@ export class Vector {
     if (this.kind === 'bool') clearBits(this.bits, length, this.length);
     this.length = length;
     if (this.kind === 'struct') for (const child of this.children) child.truncate(length);
-    else if (this.kind === 'list' || this.kind === 'map') for (const child of this.children) child.truncate(this.offsets[length]!);
+    else if (this.kind === 'list' || this.kind === 'map')
+      for (const child of this.children) child.truncate(this.offsets[length]!);
   }
 
   /** Bytes in use, for the memory budget. */
   get usedBytes(): number {
     let sum = this.validity ? this.length >> 3 : 0;
     switch (this.kind) {
-      case 'bool': sum += this.length >> 3; break;
-      case 'i32': case 'f32': sum += this.length * 4; break;
-      case 'i64': case 'f64': sum += this.length * 8; break;
-      case 'fixed': sum += this.length * this.width; break;
-      case 'bytes': sum += this.length * 4 + this.offsets[this.length]!; break;
-      case 'list': case 'map': sum += this.length * 4; break;
-      case 'struct': break;
+      case 'bool':
+        sum += this.length >> 3;
+        break;
+      case 'i32':
+      case 'f32':
+        sum += this.length * 4;
+        break;
+      case 'i64':
+      case 'f64':
+        sum += this.length * 8;
+        break;
+      case 'fixed':
+        sum += this.length * this.width;
+        break;
+      case 'bytes':
+        sum += this.length * 4 + this.offsets[this.length]!;
+        break;
+      case 'list':
+      case 'map':
+        sum += this.length * 4;
+        break;
+      case 'struct':
+        break;
     }
     for (const child of this.children) sum += child.usedBytes;
     return sum;
@@ -218,17 +281,20 @@ export class ColumnBatch {
 function childFields(type: IcebergType): NestedField[] {
   if (typeof type === 'string') return [];
   switch (type.type) {
-    case 'struct': return [...type.fields];
-    case 'list': return [{ id: type['element-id'], name: 'element', required: type['element-required'], type: type.element }];
-    case 'map': return [
-      { id: type['key-id'], name: 'key', required: true, type: type.key },
-      { id: type['value-id'], name: 'value', required: type['value-required'], type: type.value },
-    ];
+    case 'struct':
+      return [...type.fields];
+    case 'list':
+      return [{ id: type['element-id'], name: 'element', required: type['element-required'], type: type.element }];
+    case 'map':
+      return [
+        { id: type['key-id'], name: 'key', required: true, type: type.key },
+        { id: type['value-id'], name: 'value', required: type['value-required'], type: type.value },
+      ];
   }
 }
 
 function grown<T extends Uint8Array | Int32Array | Float32Array | Float64Array>(from: T, to: T): T {
-  to.set(from as never);
+  to.set(from);
   return to;
 }
 

@@ -24,22 +24,22 @@ export class Coding {
 
   ofNumber(key: number, value: (key: number) => PartitionValue): number {
     let code = this.#numbers.get(key);
-    if (code === undefined) this.#numbers.set(key, code = this.values.push(value(key)) - 1);
+    if (code === undefined) this.#numbers.set(key, (code = this.values.push(value(key)) - 1));
     return code;
   }
 
   ofLong(low: number, high: number, value: (low: number, high: number) => PartitionValue): number {
     let lows = this.#longs.get(high);
-    if (lows === undefined) this.#longs.set(high, lows = new Map());
+    if (lows === undefined) this.#longs.set(high, (lows = new Map()));
     let code = lows.get(low);
-    if (code === undefined) lows.set(low, code = this.values.push(value(low, high)) - 1);
+    if (code === undefined) lows.set(low, (code = this.values.push(value(low, high)) - 1));
     return code;
   }
 
   ofBytes(bytes: Uint8Array, start: number, end: number, value: (bytes: Uint8Array) => PartitionValue): number {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', start, end);
     let code = this.#texts.get(key);
-    if (code === undefined) this.#texts.set(key, code = this.values.push(value(bytes.slice(start, end))) - 1);
+    if (code === undefined) this.#texts.set(key, (code = this.values.push(value(bytes.slice(start, end))) - 1));
     return code;
   }
 }
@@ -56,14 +56,18 @@ const asBytes = (bytes: Uint8Array): Uint8Array => bytes;
 export function coderFor(transform: Transform, vector: Vector, coding: Coding): Coder {
   const type = vector.field.type;
   switch (transform.kind) {
-    case 'void': return () => coding.ofNull();
-    case 'identity': return identity(vector, coding);
-    case 'truncate': return truncate(vector, coding, transform.width);
+    case 'void':
+      return () => coding.ofNull();
+    case 'identity':
+      return identity(vector, coding);
+    case 'truncate':
+      return truncate(vector, coding, transform.width);
     case 'bucket': {
       const hash = hashOf(vector);
       return (v, i) => coding.ofNumber((hash(v, i) & 0x7fffffff) % transform.width, asIs);
     }
-    case 'hour': return (v, i) => coding.ofNumber(hoursOf(v.i32[2 * i]!, v.i32[2 * i + 1]!), asIs);
+    case 'hour':
+      return (v, i) => coding.ofNumber(hoursOf(v.i32[2 * i]!, v.i32[2 * i + 1]!), asIs);
     default: {
       const days: Coder = type === 'date' ? (v, i) => v.i32[i]! : (v, i) => daysOf(v.i32[2 * i]!, v.i32[2 * i + 1]!);
       if (transform.kind === 'day') return (v, i) => coding.ofNumber(days(v, i), asIs);
@@ -76,7 +80,8 @@ export function coderFor(transform: Transform, vector: Vector, coding: Coding): 
 function identity(vector: Vector, coding: Coding): Coder {
   const decimal = decimalOf(vector.field.type) !== null;
   switch (vector.kind) {
-    case 'bool': return (v, i) => coding.ofNumber((v.bits[i >> 3]! >> (i & 7)) & 1, asBoolean);
+    case 'bool':
+      return (v, i) => coding.ofNumber((v.bits[i >> 3]! >> (i & 7)) & 1, asBoolean);
     case 'i32': {
       const value = decimal ? (key: number): PartitionValue => unscaled(BigInt(key)) : asIs;
       return (v, i) => coding.ofNumber(v.i32[i]!, value);
@@ -86,8 +91,10 @@ function identity(vector: Vector, coding: Coding): Coder {
       return (v, i) => coding.ofLong(v.i32[2 * i]!, v.i32[2 * i + 1]!, value);
     }
     // By their bits: a map of numbers would take −0 for 0.
-    case 'f32': return (v, i) => coding.ofLong(floatBits(v.f32[i]!, 0), floatBits(v.f32[i]!, 1), float);
-    case 'f64': return (v, i) => coding.ofLong(floatBits(v.f64[i]!, 0), floatBits(v.f64[i]!, 1), float);
+    case 'f32':
+      return (v, i) => coding.ofLong(floatBits(v.f32[i]!, 0), floatBits(v.f32[i]!, 1), float);
+    case 'f64':
+      return (v, i) => coding.ofLong(floatBits(v.f64[i]!, 0), floatBits(v.f64[i]!, 1), float);
     case 'fixed': {
       const value = decimal ? (bytes: Uint8Array): PartitionValue => unscaled(fromBigEndian(bytes)) : asBytes;
       return (v, i) => coding.ofBytes(v.bytes, i * v.width, (i + 1) * v.width, value);
@@ -125,8 +132,11 @@ function truncate(vector: Vector, coding: Coding, width: number): Coder {
       };
     }
     default: {
-      if (vector.field.type === 'binary') return (v, i) => coding.ofBytes(v.bytes, v.offsets[i]!, Math.min(v.offsets[i + 1]!, v.offsets[i]! + width), asBytes);
-      return (v, i) => coding.ofBytes(v.bytes, v.offsets[i]!, codePointsEnd(v.bytes, v.offsets[i]!, v.offsets[i + 1]!, width), asText);
+      if (vector.field.type === 'binary')
+        return (v, i) =>
+          coding.ofBytes(v.bytes, v.offsets[i]!, Math.min(v.offsets[i + 1]!, v.offsets[i]! + width), asBytes);
+      return (v, i) =>
+        coding.ofBytes(v.bytes, v.offsets[i]!, codePointsEnd(v.bytes, v.offsets[i]!, v.offsets[i + 1]!, width), asText);
     }
   }
 }
@@ -139,12 +149,17 @@ function hashOf(vector: Vector): Coder {
     return hashBytes(bytes, 0, bytes.length);
   };
   switch (vector.kind) {
-    case 'i32': return decimal ? (v, i) => ofDecimal(BigInt(v.i32[i]!)) : (v, i) => hashLong(v.i32[i]!, v.i32[i]! >> 31);
-    case 'i64': return decimal ? (v, i) => ofDecimal(long(v.i32[2 * i]!, v.i32[2 * i + 1]!)) : (v, i) => hashLong(v.i32[2 * i]!, v.i32[2 * i + 1]!);
+    case 'i32':
+      return decimal ? (v, i) => ofDecimal(BigInt(v.i32[i]!)) : (v, i) => hashLong(v.i32[i]!, v.i32[i]! >> 31);
+    case 'i64':
+      return decimal
+        ? (v, i) => ofDecimal(long(v.i32[2 * i]!, v.i32[2 * i + 1]!))
+        : (v, i) => hashLong(v.i32[2 * i]!, v.i32[2 * i + 1]!);
     case 'fixed':
       if (decimal) return (v, i) => ofDecimal(fromBigEndian(v.bytes.subarray(i * v.width, (i + 1) * v.width)));
       return (v, i) => hashBytes(v.bytes, i * v.width, (i + 1) * v.width);
-    default: return (v, i) => hashBytes(v.bytes, v.offsets[i]!, v.offsets[i + 1]!);
+    default:
+      return (v, i) => hashBytes(v.bytes, v.offsets[i]!, v.offsets[i + 1]!);
   }
 }
 
@@ -177,7 +192,8 @@ export function unscaled(value: bigint): Uint8Array {
   let size = 1;
   while (BigInt.asIntN(size * 8, value) !== value) size++;
   const bytes = new Uint8Array(size);
-  for (let i = size - 1, rest = BigInt.asUintN(size * 8, value); i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
+  for (let i = size - 1, rest = BigInt.asUintN(size * 8, value); i >= 0; i--, rest >>= 8n)
+    bytes[i] = Number(rest & 0xffn);
   return bytes;
 }
 

@@ -13,25 +13,38 @@ export function gatherVector(from: Vector, indexes: Int32Array, to: Vector): voi
   const base = to.length;
   if (from.validity && to.validity) copyBits(from.validity, indexes, to.validity, base);
   switch (from.kind) {
-    case 'bool': copyBits(from.bits, indexes, to.bits, base); break;
-    case 'i32': for (let k = 0; k < count; k++) to.i32[base + k] = from.i32[indexes[k]!]!; break;
+    case 'bool':
+      copyBits(from.bits, indexes, to.bits, base);
+      break;
+    case 'i32':
+      for (let k = 0; k < count; k++) to.i32[base + k] = from.i32[indexes[k]!]!;
+      break;
     case 'i64':
       for (let k = 0; k < count; k++) {
         to.i32[2 * (base + k)] = from.i32[2 * indexes[k]!]!;
         to.i32[2 * (base + k) + 1] = from.i32[2 * indexes[k]! + 1]!;
       }
       break;
-    case 'f32': for (let k = 0; k < count; k++) to.f32[base + k] = from.f32[indexes[k]!]!; break;
-    case 'f64': for (let k = 0; k < count; k++) to.f64[base + k] = from.f64[indexes[k]!]!; break;
+    case 'f32':
+      for (let k = 0; k < count; k++) to.f32[base + k] = from.f32[indexes[k]!]!;
+      break;
+    case 'f64':
+      for (let k = 0; k < count; k++) to.f64[base + k] = from.f64[indexes[k]!]!;
+      break;
     case 'fixed':
       for (let k = 0; k < count; k++) {
         const start = indexes[k]! * from.width;
         to.bytes.set(from.bytes.subarray(start, start + from.width), (base + k) * from.width);
       }
       break;
-    case 'bytes': gatherBytes(from, indexes, to); break;
-    case 'struct': for (const [c, child] of from.children.entries()) gatherVector(child, indexes, to.children[c]!); break;
-    case 'list': case 'map': {
+    case 'bytes':
+      gatherBytes(from, indexes, to);
+      break;
+    case 'struct':
+      for (const [c, child] of from.children.entries()) gatherVector(child, indexes, to.children[c]!);
+      break;
+    case 'list':
+    case 'map': {
       const inside = elementIndexes(from.offsets, indexes, to.offsets, base);
       for (const [c, child] of from.children.entries()) gatherVector(child, inside, to.children[c]!);
       break;
@@ -60,7 +73,8 @@ function gatherBytes(from: Vector, indexes: Int32Array, to: Vector): void {
     const start = offsets[indexes[k]!]!;
     const length = offsets[indexes[k]! + 1]! - start;
     // Whole words into the slack: for short strings twice as fast as `subarray` and `set`.
-    if (length <= 96) for (let j = 0; j < length; j += 4) target.setInt32(at + j, source.getInt32(start + j, true), true);
+    if (length <= 96)
+      for (let j = 0; j < length; j += 4) target.setInt32(at + j, source.getInt32(start + j, true), true);
     else to.bytes.set(bytes.subarray(start, start + length), at);
     at += length;
     to.offsets[base + k + 1] = at;

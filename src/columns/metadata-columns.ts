@@ -25,7 +25,7 @@ const STRUCT = '_kafka';
 const TIMESTAMP_TYPES = [Buffer.from('CreateTime'), Buffer.from('LogAppendTime')] as const;
 const TWO_32 = 4_294_967_296;
 /** Milliseconds that are still a 64-bit number of microseconds. */
-const MAX_MILLIS = 9_223_372_036_854_775;
+const MAX_MILLIS = 9_223_372_036_854_774;
 
 /**
  * The columns that say where a row comes from. The struct and all flat columns are optional, so that other writers may
@@ -45,19 +45,41 @@ export function kafkaFields(mode: MetadataColumns, firstId = 0): NestedField[] {
     { id: id(), name: name('timestamp'), required: false, type: 'timestamptz' },
     { id: id(), name: name('timestamp_type'), required: false, type: 'string', doc: 'CreateTime or LogAppendTime' },
     { id: id(), name: name('key'), required: false, type: 'binary' },
-    { id: id(), name: name('headers'), required: false, type: { type: 'list', 'element-id': id(), 'element-required': true, element: { type: 'struct', fields: [
-      { id: id(), name: 'key', required: true, type: 'string' },
-      { id: id(), name: 'value', required: false, type: 'binary' },
-    ] } } },
+    {
+      id: id(),
+      name: name('headers'),
+      required: false,
+      type: {
+        type: 'list',
+        'element-id': id(),
+        'element-required': true,
+        element: {
+          type: 'struct',
+          fields: [
+            { id: id(), name: 'key', required: true, type: 'string' },
+            { id: id(), name: 'value', required: false, type: 'binary' },
+          ],
+        },
+      },
+    },
   ];
   if (flat) return fields();
-  return [{ id: id(), name: STRUCT, required: false, type: { type: 'struct', fields: fields() }, doc: 'Where the row comes from' }];
+  return [
+    {
+      id: id(),
+      name: STRUCT,
+      required: false,
+      type: { type: 'struct', fields: fields() },
+      doc: 'Where the row comes from',
+    },
+  ];
 }
 
 /** Ids of partition, offset and timestamp in a table's schema: the columns with full metrics. */
 export function kafkaFieldIds(schema: StructType, mode: MetadataColumns): number[] {
   const names = ['partition', 'offset', 'timestamp'];
-  if (mode === 'flat') return schema.fields.filter(({ name }) => names.some((own) => name === `${STRUCT}_${own}`)).map(({ id }) => id);
+  if (mode === 'flat')
+    return schema.fields.filter(({ name }) => names.some((own) => name === `${STRUCT}_${own}`)).map(({ id }) => id);
   const type = mode === 'struct' ? schema.fields.find(({ name }) => name === STRUCT)?.type : undefined;
   if (type === undefined || typeof type === 'string' || type.type !== 'struct') return [];
   return type.fields.filter(({ name }) => names.includes(name)).map(({ id }) => id);
@@ -72,14 +94,21 @@ export class KafkaColumns {
   #topicBytes: Uint8Array = new Uint8Array(0);
 
   constructor(schema: StructType, mode: MetadataColumns) {
-    this.#struct = mode === 'struct' ? schema.fields.findIndex(({ name, type }) => name === STRUCT && typeof type !== 'string' && type.type === 'struct') : -1;
+    this.#struct =
+      mode === 'struct'
+        ? schema.fields.findIndex(
+            ({ name, type }) => name === STRUCT && typeof type !== 'string' && type.type === 'struct',
+          )
+        : -1;
     if (mode === 'struct') {
       const fields = this.#struct < 0 ? [] : (schema.fields[this.#struct]!.type as StructType).fields;
       this.#columns = fields.map(({ name }, index) => [index, name]);
     } else {
       const prefix = `${STRUCT}_`;
       const known = mode === 'flat' ? kafkaFields('flat').map(({ name }) => name) : [];
-      this.#columns = schema.fields.flatMap(({ name }, index) => (known.includes(name) ? [[index, name.slice(prefix.length)] as const] : []));
+      this.#columns = schema.fields.flatMap(({ name }, index) =>
+        known.includes(name) ? [[index, name.slice(prefix.length)] as const] : [],
+      );
     }
   }
 
@@ -107,17 +136,24 @@ export class KafkaColumns {
     const count = to - from;
     vector.reserve(count);
     switch (field) {
-      case 'topic': return appendText(vector, this.#topicBytes, count);
+      case 'topic':
+        return appendText(vector, this.#topicBytes, count);
       case 'partition':
         vector.i32.fill(partition, vector.length, vector.length + count);
         return appended(vector, count);
-      case 'offset': return appendOffsets(vector, records, from, to);
-      case 'timestamp': return appendTimestamps(vector, records, from, to);
-      case 'timestamp_type': return appendText(vector, TIMESTAMP_TYPES[records.timestampType], count);
-      case 'key': return appendKeys(vector, records, from, to);
-      case 'headers': return appendHeaders(vector, records, from, to);
+      case 'offset':
+        return appendOffsets(vector, records, from, to);
+      case 'timestamp':
+        return appendTimestamps(vector, records, from, to);
+      case 'timestamp_type':
+        return appendText(vector, TIMESTAMP_TYPES[records.timestampType], count);
+      case 'key':
+        return appendKeys(vector, records, from, to);
+      case 'headers':
+        return appendHeaders(vector, records, from, to);
       // A field that someone added to the struct.
-      default: for (let i = 0; i < count; i++) vector.appendNull();
+      default:
+        for (let i = 0; i < count; i++) vector.appendNull();
     }
   }
 }

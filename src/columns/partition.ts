@@ -53,7 +53,10 @@ export class Partitioner {
       const path = pathTo(schema, spec.sourceId);
       // A dropped source is allowed for `void` alone: such a field is null for ever.
       if (path === null && transform.kind !== 'void') {
-        throw new TabletopicError('SCHEMA_UNSUPPORTED', `partition field ${spec.fieldId} has no source column ${spec.sourceId} outside lists and maps`);
+        throw new TabletopicError(
+          'SCHEMA_UNSUPPORTED',
+          `partition field ${spec.fieldId} has no source column ${spec.sourceId} outside lists and maps`,
+        );
       }
       if (path !== null) resultType(transform, typeAt(schema, path));
       return { spec, transform, path: path ?? [], coding: new Coding() };
@@ -92,8 +95,10 @@ export class Partitioner {
     const name = codes.join();
     let tuple = this.#tuples.get(name);
     if (!tuple) {
-      const values = new Map(this.#fields.map(({ spec, coding }, f) => [spec.fieldId, coding.values[codes[f]!]!] as const));
-      this.#tuples.set(name, tuple = { key: this.#nextKey++, values });
+      const values = new Map(
+        this.#fields.map(({ spec, coding }, f) => [spec.fieldId, coding.values[codes[f]!]!] as const),
+      );
+      this.#tuples.set(name, (tuple = { key: this.#nextKey++, values }));
     }
     return tuple;
   }

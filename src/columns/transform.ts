@@ -25,14 +25,18 @@ export function resultType(transform: Transform, source: IcebergType): Primitive
   if (typeof source === 'string') {
     const timestamp = source === 'timestamp' || source === 'timestamptz';
     switch (transform.kind) {
-      case 'identity': case 'void': return source;
+      case 'identity':
+      case 'void':
+        return source;
       case 'bucket':
         if (source !== 'boolean' && source !== 'float' && source !== 'double') return 'int';
         break;
       case 'truncate':
-        if (source === 'int' || source === 'long' || source === 'string' || source === 'binary' || decimalOf(source)) return source;
+        if (source === 'int' || source === 'long' || source === 'string' || source === 'binary' || decimalOf(source))
+          return source;
         break;
-      case 'year': case 'month':
+      case 'year':
+      case 'month':
         if (source === 'date' || timestamp) return 'int';
         break;
       case 'day':
@@ -44,7 +48,10 @@ export function resultType(transform: Transform, source: IcebergType): Primitive
     }
   }
   const shown = typeof source === 'string' ? source : source.type;
-  throw new TabletopicError('SCHEMA_UNSUPPORTED', `the partition transform ${transform.kind} does not apply to a column of type ${shown}`);
+  throw new TabletopicError(
+    'SCHEMA_UNSUPPORTED',
+    `the partition transform ${transform.kind} does not apply to a column of type ${shown}`,
+  );
 }
 
 /** Whether values of the type are byte strings in a partition tuple. */

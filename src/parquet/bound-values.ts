@@ -6,17 +6,21 @@ import type { Leaf } from './schema-elements.ts';
 /** Order of two PLAIN-encoded values of the leaf, as the format's column orders define it: negative, zero, positive. */
 export function compareValues(leaf: Leaf, a: Uint8Array, b: Uint8Array): number {
   switch (leaf.kind) {
-    case 'i32': return view(a).getInt32(0, true) - view(b).getInt32(0, true);
+    case 'i32':
+      return view(a).getInt32(0, true) - view(b).getInt32(0, true);
     case 'i64': {
       const order = view(a).getInt32(4, true) - view(b).getInt32(4, true);
       return order !== 0 ? order : view(a).getUint32(0, true) - view(b).getUint32(0, true);
     }
-    case 'f32': return view(a).getFloat32(0, true) - view(b).getFloat32(0, true);
-    case 'f64': return Math.sign(view(a).getFloat64(0, true) - view(b).getFloat64(0, true)) || 0;
+    case 'f32':
+      return view(a).getFloat32(0, true) - view(b).getFloat32(0, true);
+    case 'f64':
+      return Math.sign(view(a).getFloat64(0, true) - view(b).getFloat64(0, true)) || 0;
     case 'fixed':
       if (decimalOf(leaf.type) && a[0] !== b[0]) return view(a).getInt8(0) - view(b).getInt8(0);
       return Buffer.compare(a, b);
-    default: return Buffer.compare(a, b);
+    default:
+      return Buffer.compare(a, b);
   }
 }
 
@@ -46,7 +50,12 @@ export function statisticsBound(leaf: Leaf, bound: Bound | null, side: 'lower' |
  * Bounds for the manifest in single-value serialization (Iceberg spec, Appendix D). Unless `full`: strings cut to 16
  * code points, binary to 16 bytes (fixed likewise), the upper one incremented, or left out where it cannot be.
  */
-export function manifestBound(leaf: Leaf, bound: Bound | null, side: 'lower' | 'upper', full: boolean): Uint8Array | null {
+export function manifestBound(
+  leaf: Leaf,
+  bound: Bound | null,
+  side: 'lower' | 'upper',
+  full: boolean,
+): Uint8Array | null {
   if (!bound) return null;
   if (decimalOf(leaf.type)) return fewestBytes(leaf.kind === 'fixed' ? bound.bytes : bound.bytes.slice().reverse());
   if (full || (leaf.kind !== 'bytes' && leaf.kind !== 'fixed')) return bound.bytes;
@@ -63,9 +72,10 @@ function cutBound(leaf: Leaf, cut: Uint8Array, side: 'lower' | 'upper'): Bound |
 /** The smallest byte string above all that start with `prefix`, or null for 0xff… */
 function nextBytes(prefix: Uint8Array): Uint8Array | null {
   for (let i = prefix.length - 1; i >= 0; i--) {
-    if (prefix[i]! === 0xff) continue;
+    const byte = prefix[i]!;
+    if (byte === 0xff) continue;
     const next = prefix.slice(0, i + 1);
-    next[i] = next[i]! + 1;
+    next[i] = byte + 1;
     return next;
   }
   return null;

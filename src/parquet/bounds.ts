@@ -25,14 +25,23 @@ export const KEPT = 64;
 /** Bounds for a leaf; `full` keeps whole values. None for uuid: Java's readers compare them signed (DESIGN §6). */
 export function boundsFor(leaf: Leaf, full: boolean): Bounds {
   switch (leaf.kind) {
-    case 'bool': return new BoolBounds();
-    case 'i32': return new Int32Bounds();
-    case 'i64': return new Int64Bounds();
-    case 'f32': return new FloatBounds(4);
-    case 'f64': return new FloatBounds(8);
+    case 'bool':
+      return new BoolBounds();
+    case 'i32':
+      return new Int32Bounds();
+    case 'i64':
+      return new Int64Bounds();
+    case 'f32':
+      return new FloatBounds(4);
+    case 'f64':
+      return new FloatBounds(8);
     default:
       if (leaf.type === 'uuid') return new NoBounds();
-      return new BytesBounds(leaf.kind === 'fixed' ? leaf.width : -1, decimalOf(leaf.type) !== null, full || leaf.kind === 'fixed' ? 0x7fffffff : KEPT);
+      return new BytesBounds(
+        leaf.kind === 'fixed' ? leaf.width : -1,
+        decimalOf(leaf.type) !== null,
+        full || leaf.kind === 'fixed' ? 0x7fffffff : KEPT,
+      );
   }
 }
 
@@ -175,7 +184,11 @@ class FloatBounds implements Bounds {
     this.#nans = 0;
     if (!this.#any) return { min: null, max: null, nans };
     this.#any = false;
-    return { min: exact(this.#float(this.#min === 0 ? -0 : this.#min)), max: exact(this.#float(this.#max === 0 ? 0 : this.#max)), nans };
+    return {
+      min: exact(this.#float(this.#min === 0 ? -0 : this.#min)),
+      max: exact(this.#float(this.#max === 0 ? 0 : this.#max)),
+      nans,
+    };
   }
 
   #float(value: number): Uint8Array {
@@ -240,7 +253,16 @@ class BytesBounds implements Bounds {
       }
       return;
     }
-    const there = this.#shared + mismatch(view, start + this.#shared, kept - this.#shared, this.#max, this.#shared, this.#maxLength - this.#shared);
+    const there =
+      this.#shared +
+      mismatch(
+        view,
+        start + this.#shared,
+        kept - this.#shared,
+        this.#max,
+        this.#shared,
+        this.#maxLength - this.#shared,
+      );
     const toMax = this.#order(view, start, kept, there, this.#max, this.#maxLength);
     if (toMax > 0) {
       this.#setMax(bytes, start, kept, length);

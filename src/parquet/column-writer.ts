@@ -85,8 +85,14 @@ export class ColumnWriter {
 
   /** Memory held. */
   get heldBytes(): number {
-    return this.#pagesSize + this.#plain.capacity + 4 * (this.#indexes.length + this.#seen.length)
-      + this.#definition.heldBytes + this.#repetition.heldBytes + (this.#dictionary?.heldBytes ?? 0);
+    return (
+      this.#pagesSize +
+      this.#plain.capacity +
+      4 * (this.#indexes.length + this.#seen.length) +
+      this.#definition.heldBytes +
+      this.#repetition.heldBytes +
+      (this.#dictionary?.heldBytes ?? 0)
+    );
   }
 
   append(span: LeafSpan): void {
@@ -96,7 +102,11 @@ export class ColumnWriter {
       let end = this.#sliceEnd(span, entry, SLICE);
       let count = presentIn(span, entry, end, this.leaf.maxDefinition);
       if (this.leaf.kind === 'bytes') {
-        for (let size = SLICE >> 1; size > 0 && plainBytes(span.vector, span.values, value, value + count) > this.#options.pageSize; size >>= 1) {
+        for (
+          let size = SLICE >> 1;
+          size > 0 && plainBytes(span.vector, span.values, value, value + count) > this.#options.pageSize;
+          size >>= 1
+        ) {
           end = this.#sliceEnd(span, entry, size);
           count = presentIn(span, entry, end, this.leaf.maxDefinition);
         }
@@ -161,11 +171,20 @@ export class ColumnWriter {
     this.#present += to - from;
     this.#reserveIndexes(this.#present);
     switch (this.leaf.kind) {
-      case 'i32': dictionary.encode32(vector.i32, values, from, to, this.#indexes, at); break;
-      case 'f32': dictionary.encode32(asWords(vector.f32), values, from, to, this.#indexes, at); break;
-      case 'i64': dictionary.encode64(vector.i32, values, from, to, this.#indexes, at); break;
-      case 'f64': dictionary.encode64(asWords(vector.f64), values, from, to, this.#indexes, at); break;
-      default: dictionary.encodeBytes(vector.bytes, vector.offsets, values, from, to, this.#indexes, at);
+      case 'i32':
+        dictionary.encode32(vector.i32, values, from, to, this.#indexes, at);
+        break;
+      case 'f32':
+        dictionary.encode32(asWords(vector.f32), values, from, to, this.#indexes, at);
+        break;
+      case 'i64':
+        dictionary.encode64(vector.i32, values, from, to, this.#indexes, at);
+        break;
+      case 'f64':
+        dictionary.encode64(asWords(vector.f64), values, from, to, this.#indexes, at);
+        break;
+      default:
+        dictionary.encodeBytes(vector.bytes, vector.offsets, values, from, to, this.#indexes, at);
     }
     if (this.leaf.kind === 'bytes' || this.leaf.kind === 'fixed') this.#entryBounds(dictionary, at);
     else this.#bounds.add(vector, values, from, to);
@@ -179,7 +198,11 @@ export class ColumnWriter {
       seen.set(this.#seen);
       this.#seen = seen;
     }
-    const { starts, lengths, values: { bytes, view } } = dictionary;
+    const {
+      starts,
+      lengths,
+      values: { bytes, view },
+    } = dictionary;
     const seen = this.#seen;
     const indexes = this.#indexes;
     const page = this.#page;
@@ -222,9 +245,12 @@ export class ColumnWriter {
 
   #plainSizeOf(vector: Vector, values: Int32Array | null, from: number, to: number): number {
     switch (this.leaf.kind) {
-      case 'bytes': return plainBytes(vector, values, from, to);
-      case 'bool': return ((this.#present + to - from) >> 3) - (this.#present >> 3);
-      default: return (to - from) * dictionaryWidth(this.leaf);
+      case 'bytes':
+        return plainBytes(vector, values, from, to);
+      case 'bool':
+        return ((this.#present + to - from) >> 3) - (this.#present >> 3);
+      default:
+        return (to - from) * dictionaryWidth(this.leaf);
     }
   }
 
@@ -246,7 +272,8 @@ export class ColumnWriter {
 
   #flushPage(): void {
     // A page of nulls says nothing about the dictionary, and needs none.
-    if (this.#indexed && this.#present > 0 && this.#indexedPages === 0 && !this.#pays(this.#dictionary!)) this.#giveUp(this.#dictionary!);
+    if (this.#indexed && this.#present > 0 && this.#indexedPages === 0 && !this.#pays(this.#dictionary!))
+      this.#giveUp(this.#dictionary!);
     const indexed = this.#indexed && this.#present > 0;
     SCRATCH.clear();
     this.#repetition.encode(SCRATCH);
@@ -260,7 +287,16 @@ export class ColumnWriter {
     const encoding = indexed ? Encoding.plainDictionary : Encoding.plain;
     const encoded = dataPage(SCRATCH.used(), this.#entries, encoding, this.#compressor);
     const { min, max, nans } = this.#bounds.take();
-    this.#pages.push({ ...encoded, encoding, entries: this.#entries, rows: this.#rows, nulls: this.#entries - this.#present, nans, min, max });
+    this.#pages.push({
+      ...encoded,
+      encoding,
+      entries: this.#entries,
+      rows: this.#rows,
+      nulls: this.#entries - this.#present,
+      nans,
+      min,
+      max,
+    });
     this.#pagesSize += encoded.size;
     // A page of one huge value must not leave its size behind.
     const usual = 4 * this.#options.pageSize;
@@ -285,10 +321,16 @@ export class ColumnWriter {
 /** Bytes of a value in a dictionary or plain page; -1: its length stands before it. */
 function dictionaryWidth(leaf: Leaf): number {
   switch (leaf.kind) {
-    case 'i32': case 'f32': return 4;
-    case 'i64': case 'f64': return 8;
-    case 'fixed': return leaf.width;
-    default: return -1;
+    case 'i32':
+    case 'f32':
+      return 4;
+    case 'i64':
+    case 'f64':
+      return 8;
+    case 'fixed':
+      return leaf.width;
+    default:
+      return -1;
   }
 }
 

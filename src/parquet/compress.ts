@@ -12,18 +12,29 @@ export interface Compressor {
 export function compressorFor(options: Pick<ParquetOptions, 'compression' | 'compressionLevel'>): Compressor {
   const { compression, compressionLevel } = options;
   switch (compression) {
-    case 'none': return { codec: Codec.none, compress: (bytes) => bytes };
-    case 'snappy': return { codec: Codec.snappy, compress: (bytes) => snappyCompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) };
+    case 'none':
+      return { codec: Codec.none, compress: (bytes) => bytes };
+    case 'snappy':
+      return {
+        codec: Codec.snappy,
+        compress: (bytes) => snappyCompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
+      };
     // One chunk for the whole result: growing it piece by piece costs more than the memory, which is given back at once.
-    case 'gzip': return { codec: Codec.gzip, compress: (bytes) => gzipSync(bytes, { level: compressionLevel, chunkSize: room(bytes) }) };
-    case 'zstd': return {
-      codec: Codec.zstd,
-      compress: (bytes) => zstdCompressSync(bytes, {
-        params: { [constants.ZSTD_c_compressionLevel]: compressionLevel },
-        chunkSize: room(bytes),
-        pledgedSrcSize: bytes.length,
-      }),
-    };
+    case 'gzip':
+      return {
+        codec: Codec.gzip,
+        compress: (bytes) => gzipSync(bytes, { level: compressionLevel, chunkSize: room(bytes) }),
+      };
+    case 'zstd':
+      return {
+        codec: Codec.zstd,
+        compress: (bytes) =>
+          zstdCompressSync(bytes, {
+            params: { [constants.ZSTD_c_compressionLevel]: compressionLevel },
+            chunkSize: room(bytes),
+            pledgedSrcSize: bytes.length,
+          }),
+      };
   }
 }
 

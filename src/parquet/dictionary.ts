@@ -23,7 +23,9 @@ export class Dictionary {
 
   /** Memory held, bytes. */
   get heldBytes(): number {
-    return this.values.capacity + 4 * (this.starts.length + this.lengths.length + this.#hashes.length + this.#slots.length);
+    return (
+      this.values.capacity + 4 * (this.starts.length + this.lengths.length + this.#hashes.length + this.#slots.length)
+    );
   }
 
   /** Entries of 4-byte values `source[i]` into `out` from `at`. */
@@ -78,7 +80,10 @@ export class Dictionary {
       const hash = mix(low ^ mix(high));
       let slot = hash & this.#mask;
       let entry = slots[slot]! - 1;
-      while (entry >= 0 && (store.view.getInt32(entry * 8, true) !== low || store.view.getInt32(entry * 8 + 4, true) !== high)) {
+      while (
+        entry >= 0 &&
+        (store.view.getInt32(entry * 8, true) !== low || store.view.getInt32(entry * 8 + 4, true) !== high)
+      ) {
         slot = (slot + 1) & this.#mask;
         entry = slots[slot]! - 1;
       }
@@ -101,7 +106,15 @@ export class Dictionary {
    * Entries of byte strings into `out` from `at`: `offsets[i] … offsets[i+1]` of `bytes`, or for a fixed width
    * `i * width …`. At least 4 bytes must be readable after the last value (the slack of vectors).
    */
-  encodeBytes(bytes: Uint8Array, offsets: Int32Array, values: Int32Array | null, from: number, to: number, out: Int32Array, at: number): void {
+  encodeBytes(
+    bytes: Uint8Array,
+    offsets: Int32Array,
+    values: Int32Array | null,
+    from: number,
+    to: number,
+    out: Int32Array,
+    at: number,
+  ): void {
     this.#prepare(to - from, 0);
     const { width, values: store } = this;
     const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

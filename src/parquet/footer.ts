@@ -26,7 +26,10 @@ export interface WrittenChunk {
   readonly pages: readonly WrittenPage[];
 }
 
-export interface WrittenPage extends Pick<DataPage, 'entries' | 'rows' | 'nulls' | 'nans' | 'min' | 'max' | 'encoding' | 'size'> {
+export interface WrittenPage extends Pick<
+  DataPage,
+  'entries' | 'rows' | 'nulls' | 'nans' | 'min' | 'max' | 'encoding' | 'size'
+> {
   readonly offset: number;
 }
 
@@ -55,7 +58,17 @@ export function writtenChunk(chunk: ColumnChunk, offset: number): WrittenChunk {
   const pages: WrittenPage[] = [];
   for (const page of chunk.pages) {
     const { encoding, size } = page;
-    pages.push({ encoding, size, entries: page.entries, rows: page.rows, nulls: page.nulls, nans: page.nans, min: page.min, max: page.max, offset: at });
+    pages.push({
+      encoding,
+      size,
+      entries: page.entries,
+      rows: page.rows,
+      nulls: page.nulls,
+      nans: page.nans,
+      min: page.min,
+      max: page.max,
+      offset: at,
+    });
     at += size;
     rawSize += page.rawSize;
     entries += page.entries;
@@ -66,8 +79,19 @@ export function writtenChunk(chunk: ColumnChunk, offset: number): WrittenChunk {
   }
   const encodings = new Set<number>([Encoding.rle, ...pages.map((page) => page.encoding)]);
   return {
-    leaf, encodings: [...encodings].sort((a, b) => a - b), dictionaryPages: dictionary ? 1 : 0,
-    entries, nulls, nans, min, max, size: at - offset, rawSize, offset, dataOffset, pages,
+    leaf,
+    encodings: [...encodings].sort((a, b) => a - b),
+    dictionaryPages: dictionary ? 1 : 0,
+    entries,
+    nulls,
+    nans,
+    min,
+    max,
+    size: at - offset,
+    rawSize,
+    offset,
+    dataOffset,
+    pages,
   };
 }
 
@@ -94,7 +118,10 @@ export function writeColumnIndex(thrift: ThriftWriter, chunk: WrittenChunk): boo
     thrift.binaries(2, mins);
     thrift.binaries(3, maxs);
     thrift.i32(4, boundaryOrder(chunk.leaf, nullPages, mins, maxs));
-    thrift.i64s(5, chunk.pages.map((page) => page.nulls));
+    thrift.i64s(
+      5,
+      chunk.pages.map((page) => page.nulls),
+    );
   });
   return true;
 }
@@ -102,12 +129,14 @@ export function writeColumnIndex(thrift: ThriftWriter, chunk: WrittenChunk): boo
 /** `OffsetIndex`: where each page stands and which row it begins with. */
 export function writeOffsetIndex(thrift: ThriftWriter, chunk: WrittenChunk): void {
   let row = 0;
-  thrift.root(() => thrift.structs(1, chunk.pages, (page) => {
-    thrift.i64(1, page.offset);
-    thrift.i32(2, page.size);
-    thrift.i64(3, row);
-    row += page.rows;
-  }));
+  thrift.root(() =>
+    thrift.structs(1, chunk.pages, (page) => {
+      thrift.i64(1, page.offset);
+      thrift.i32(2, page.size);
+      thrift.i64(3, row);
+      row += page.rows;
+    }),
+  );
 }
 
 export interface FooterParts {
@@ -126,14 +155,24 @@ export function writeFooter(thrift: ThriftWriter, parts: FooterParts): void {
     thrift.i32(1, 1);
     writeElements(thrift, 2, parts.schema.elements);
     thrift.i64(3, parts.rows);
-    thrift.structs(4, parts.rowGroups.map((group, ordinal) => ({ group, ordinal })), ({ group, ordinal }) => {
-      thrift.structs(1, group.chunks, (chunk) => columnChunk(thrift, chunk, parts));
-      thrift.i64(2, sum(group.chunks, (chunk) => chunk.rawSize));
-      thrift.i64(3, group.rows);
-      thrift.i64(5, group.chunks[0]?.offset ?? 4);
-      thrift.i64(6, sum(group.chunks, (chunk) => chunk.size));
-      if (ordinal < 0x8000) thrift.i16(7, ordinal);
-    });
+    thrift.structs(
+      4,
+      parts.rowGroups.map((group, ordinal) => ({ group, ordinal })),
+      ({ group, ordinal }) => {
+        thrift.structs(1, group.chunks, (chunk) => columnChunk(thrift, chunk, parts));
+        thrift.i64(
+          2,
+          sum(group.chunks, (chunk) => chunk.rawSize),
+        );
+        thrift.i64(3, group.rows);
+        thrift.i64(5, group.chunks[0]?.offset ?? 4);
+        thrift.i64(
+          6,
+          sum(group.chunks, (chunk) => chunk.size),
+        );
+        if (ordinal < 0x8000) thrift.i16(7, ordinal);
+      },
+    );
     thrift.structs(5, Object.entries(parts.metadata), ([key, value]) => {
       thrift.binary(1, key);
       thrift.binary(2, value);
@@ -188,7 +227,8 @@ function encodingStatistics(thrift: ThriftWriter, chunk: WrittenChunk): void {
   const counts = new Map<number, number>();
   for (const page of chunk.pages) counts.set(page.encoding, (counts.get(page.encoding) ?? 0) + 1);
   const stats = [...counts].map(([encoding, count]) => ({ type: PageType.data as number, encoding, count }));
-  if (chunk.dictionaryPages > 0) stats.unshift({ type: PageType.dictionary, encoding: Encoding.plainDictionary, count: 1 });
+  if (chunk.dictionaryPages > 0)
+    stats.unshift({ type: PageType.dictionary, encoding: Encoding.plainDictionary, count: 1 });
   thrift.structs(13, stats, (stat) => {
     thrift.i32(1, stat.type);
     thrift.i32(2, stat.encoding);
@@ -196,7 +236,12 @@ function encodingStatistics(thrift: ThriftWriter, chunk: WrittenChunk): void {
   });
 }
 
-function boundaryOrder(leaf: Leaf, nullPages: readonly boolean[], mins: readonly Uint8Array[], maxs: readonly Uint8Array[]): number {
+function boundaryOrder(
+  leaf: Leaf,
+  nullPages: readonly boolean[],
+  mins: readonly Uint8Array[],
+  maxs: readonly Uint8Array[],
+): number {
   let ascending = true;
   let descending = true;
   let last = -1;

@@ -42,7 +42,8 @@ function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): voi
     case 'struct':
       for (const child of vector.children) visit(child, walk, leaf);
       return;
-    case 'list': case 'map': {
+    case 'list':
+    case 'map': {
       const inside = throughOffsets(vector.offsets, walk);
       for (const child of vector.children) visit(child, inside, leaf);
       return;
@@ -120,7 +121,8 @@ function leafSpan(vector: Vector, walk: Walk): LeafSpan {
     values[count] = at;
     count += at < 0 ? 0 : 1;
   }
-  if (count === entries && repetition === null) return { vector, entries, definition: null, repetition, values: null, count };
+  if (count === entries && repetition === null)
+    return { vector, entries, definition: null, repetition, values: null, count };
   return { vector, entries, definition, repetition, values, count };
 }
 

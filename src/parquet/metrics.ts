@@ -8,7 +8,10 @@ import type { FileMetrics } from './parquet.ts';
  * for those outside lists and maps. A leaf counts one value a row, a null of a struct above it being its null too.
  */
 export function fileMetrics(
-  rowGroups: readonly WrittenRowGroup[], fullMetrics: readonly number[], recordCount: number, fileSize: number,
+  rowGroups: readonly WrittenRowGroup[],
+  fullMetrics: readonly number[],
+  recordCount: number,
+  fileSize: number,
 ): FileMetrics {
   const columnSizes = new Map<number, number>();
   const valueCounts = new Map<number, number>();
@@ -47,7 +50,14 @@ export function fileMetrics(
     if (high) upperBounds.set(id, high);
   }
   return {
-    recordCount, fileSize, columnSizes, valueCounts, nullCounts, nanCounts, lowerBounds, upperBounds,
+    recordCount,
+    fileSize,
+    columnSizes,
+    valueCounts,
+    nullCounts,
+    nanCounts,
+    lowerBounds,
+    upperBounds,
     splitOffsets: rowGroups.map((group) => group.chunks[0]!.offset),
   };
 }

@@ -31,19 +31,23 @@ const HEADER = new ThriftWriter();
 
 /** A v1 data page: `raw` holds levels and values. Version 1 is what every reader takes. */
 export function dataPage(raw: Uint8Array, entries: number, encoding: number, compressor: Compressor): EncodedPage {
-  return page(raw, PageType.data, compressor, () => HEADER.struct(5, () => {
-    HEADER.i32(1, entries);
-    HEADER.i32(2, encoding);
-    HEADER.i32(3, Encoding.rle);
-    HEADER.i32(4, Encoding.rle);
-  }));
+  return page(raw, PageType.data, compressor, () =>
+    HEADER.struct(5, () => {
+      HEADER.i32(1, entries);
+      HEADER.i32(2, encoding);
+      HEADER.i32(3, Encoding.rle);
+      HEADER.i32(4, Encoding.rle);
+    }),
+  );
 }
 
 export function dictionaryPage(raw: Uint8Array, size: number, compressor: Compressor): EncodedPage {
-  return page(raw, PageType.dictionary, compressor, () => HEADER.struct(7, () => {
-    HEADER.i32(1, size);
-    HEADER.i32(2, Encoding.plainDictionary);
-  }));
+  return page(raw, PageType.dictionary, compressor, () =>
+    HEADER.struct(7, () => {
+      HEADER.i32(1, size);
+      HEADER.i32(2, Encoding.plainDictionary);
+    }),
+  );
 }
 
 function page(raw: Uint8Array, type: number, compressor: Compressor, inside: () => void): EncodedPage {

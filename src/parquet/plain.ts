@@ -5,14 +5,26 @@ import type { ByteBuffer } from './byte-buffer.ts';
  * PLAIN encoding (Parquet format, "Encodings") of the values `from … to-1` of a span; `values` as in `LeafSpan`.
  * Booleans are not here: they are packed bits, see the column writer.
  */
-export function encodePlain(out: ByteBuffer, vector: Vector, values: Int32Array | null, from: number, to: number): void {
+export function encodePlain(
+  out: ByteBuffer,
+  vector: Vector,
+  values: Int32Array | null,
+  from: number,
+  to: number,
+): void {
   switch (vector.kind) {
-    case 'i32': return words(out, vector.i32, 1, values, from, to);
-    case 'f32': return words(out, asWords(vector.f32), 1, values, from, to);
-    case 'i64': return words(out, vector.i32, 2, values, from, to);
-    case 'f64': return words(out, asWords(vector.f64), 2, values, from, to);
-    case 'fixed': return fixed(out, vector, values, from, to);
-    default: return strings(out, vector, values, from, to);
+    case 'i32':
+      return words(out, vector.i32, 1, values, from, to);
+    case 'f32':
+      return words(out, asWords(vector.f32), 1, values, from, to);
+    case 'i64':
+      return words(out, vector.i32, 2, values, from, to);
+    case 'f64':
+      return words(out, asWords(vector.f64), 2, values, from, to);
+    case 'fixed':
+      return fixed(out, vector, values, from, to);
+    default:
+      return strings(out, vector, values, from, to);
   }
 }
 
@@ -30,7 +42,14 @@ export function plainBytes(vector: Vector, values: Int32Array | null, from: numb
   return sum;
 }
 
-function words(out: ByteBuffer, source: Int32Array, size: 1 | 2, values: Int32Array | null, from: number, to: number): void {
+function words(
+  out: ByteBuffer,
+  source: Int32Array,
+  size: 1 | 2,
+  values: Int32Array | null,
+  from: number,
+  to: number,
+): void {
   out.reserve((to - from) * 4 * size);
   if (values === null) {
     const bytes = new Uint8Array(source.buffer, source.byteOffset + from * 4 * size, (to - from) * 4 * size);

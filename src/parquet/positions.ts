@@ -15,7 +15,11 @@ const FIELDS = ['topic', 'partition', 'offset'] as const;
  * (another writer's). Reads the metadata columns alone, whether a struct `_kafka` or flat; `fieldIds` are those of topic,
  * partition and offset, for files in which a column has another name than the table's.
  */
-export async function* readPositions(read: RangeReader, size: number, fieldIds?: readonly [topic: number, partition: number, offset: number]): AsyncGenerator<(RowPosition | null)[]> {
+export async function* readPositions(
+  read: RangeReader,
+  size: number,
+  fieldIds?: readonly [topic: number, partition: number, offset: number],
+): AsyncGenerator<(RowPosition | null)[]> {
   const file = await openParquet(read, size);
   const names = new Set(file.metadata.schema.slice(1).map((element) => element.name));
   const requests = FIELDS.map((field, i): LeafRequest => {
@@ -25,11 +29,18 @@ export async function* readPositions(read: RangeReader, size: number, fieldIds?:
   for await (const { rows, columns } of file.columns(requests)) {
     const [topics, partitions, offsets] = columns as [LeafValues, LeafValues, LeafValues];
     yield Array.from({ length: rows }, (_, i) => {
-      const topic = topics?.[i] ?? null;
+      const topic = topics?.[i];
       const partition = partitions?.[i];
       const offset = offsets?.[i];
-      if (topic === null || typeof partition !== 'number' || typeof offset !== 'number' || Number.isNaN(partition) || Number.isNaN(offset)) return null;
-      return { topic: String(topic), partition, offset };
+      if (
+        typeof topic !== 'string' ||
+        typeof partition !== 'number' ||
+        typeof offset !== 'number' ||
+        Number.isNaN(partition) ||
+        Number.isNaN(offset)
+      )
+        return null;
+      return { topic, partition, offset };
     });
   }
 }

@@ -74,8 +74,12 @@ export class ParquetFile {
   /** Chosen columns, one row group at a time. None may lie below a list or map. */
   async *columns(requests: readonly LeafRequest[]): AsyncGenerator<RowGroupColumns> {
     const leaves = leavesOf(this.metadata.schema);
-    const found = requests.map(({ fieldId, path }) =>
-      leaves.find((leaf) => fieldId !== null && leaf.fieldId === fieldId) ?? leaves.find((leaf) => leaf.fieldId === null && leaf.path === path.join('.')) ?? null);
+    const found = requests.map(
+      ({ fieldId, path }) =>
+        leaves.find((leaf) => fieldId !== null && leaf.fieldId === fieldId) ??
+        leaves.find((leaf) => leaf.fieldId === null && leaf.path === path.join('.')) ??
+        null,
+    );
     let firstRow = 0;
     for (const group of this.metadata.row_groups) {
       const rows = Number(group.num_rows);
@@ -97,7 +101,10 @@ export class ParquetFile {
     if (columns.length === 0) return values;
     for (const chunk of columns) values.set(chunk.meta_data!.path_in_schema.join('.'), []);
     await parquetRead({
-      file: this.#file, compressors, parsers, utf8: false,
+      file: this.#file,
+      compressors,
+      parsers,
+      utf8: false,
       metadata: { ...this.metadata, num_rows: group.num_rows, row_groups: [{ ...group, columns }] },
       onPage: ({ pathInSchema, columnData }) => {
         const own = values.get(pathInSchema.join('.'))!;
@@ -137,6 +144,7 @@ function bare(value: unknown): unknown {
 }
 
 function inForm(values: readonly unknown[], { integer }: LeafElement): LeafValues {
-  if (integer) return Float64Array.from(values, (value) => (value === null || value === undefined ? Number.NaN : Number(value)));
+  if (integer)
+    return Float64Array.from(values, (value) => (value === null || value === undefined ? Number.NaN : Number(value)));
   return values.map((value) => value ?? null);
 }

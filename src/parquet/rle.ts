@@ -9,7 +9,13 @@ export function bitWidth(max: number): number {
  * Parquet's RLE / bit-packing hybrid (format, "Encodings", RLE = 3) of `values[from…to)`, without a length in front.
  * A run of at least eight equal values becomes an RLE run; what stands between is bit-packed in groups of eight.
  */
-export function encodeHybrid(out: ByteBuffer, values: Uint8Array | Int32Array, from: number, to: number, width: number): void {
+export function encodeHybrid(
+  out: ByteBuffer,
+  values: Uint8Array | Int32Array,
+  from: number,
+  to: number,
+  width: number,
+): void {
   let literals = from;
   let i = from;
   while (i < to) {

@@ -81,7 +81,9 @@ export class RollingWriter {
   write(batch: ColumnBatch): void {
     if (batch.rows === 0) return;
     if (this.#partitioner === null) this.#append(0, NO_TUPLE, batch);
-    else for (const group of this.#partitioner.split(batch)) this.#append(group.key, group.values, this.#only(batch, group));
+    else
+      for (const group of this.#partitioner.split(batch))
+        this.#append(group.key, group.values, this.#only(batch, group));
     for (const [key, file] of this.#open) {
       if (this.#held <= this.bufferBudget) break;
       this.#close(key, file);
@@ -121,10 +123,11 @@ export class RollingWriter {
     file.held = file.writer.bufferedBytes;
     if (file.writer.size >= this.#options.targetFileSize) this.#close(key, file);
     // Within one batch there may be as many tuples as rows: the budget holds between them too.
-    else if (this.#held > this.bufferBudget) for (const [cold, other] of this.#open) {
-      if (this.#held <= this.bufferBudget || cold === key) break;
-      this.#close(cold, other);
-    }
+    else if (this.#held > this.bufferBudget)
+      for (const [cold, other] of this.#open) {
+        if (this.#held <= this.bufferBudget || cold === key) break;
+        this.#close(cold, other);
+      }
   }
 
   #close(key: number, file: OpenFile): void {

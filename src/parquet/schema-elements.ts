@@ -3,7 +3,7 @@ import type { VectorKind } from '../columns/batch.ts';
 import { TabletopicError } from '../errors.ts';
 import { sanitizeName } from '../schema/sanitize.ts';
 import { decimalOf } from '../schema/types.ts';
-import type { IcebergType, NestedField, PrimitiveType, Schema } from '../schema/types.ts';
+import type { NestedField, PrimitiveType, Schema } from '../schema/types.ts';
 import { ConvertedType, PhysicalType, Repetition } from './format.ts';
 import type { ThriftWriter } from './thrift.ts';
 
@@ -48,7 +48,13 @@ export function fileSchema(schema: Schema): FileSchema {
   const elements: SchemaElement[] = [{ name: 'table', children: schema.fields.length }];
   const leaves: Leaf[] = [];
 
-  const visit = (field: NestedField, name: string, path: readonly string[], definition: number, repetition: number): void => {
+  const visit = (
+    field: NestedField,
+    name: string,
+    path: readonly string[],
+    definition: number,
+    repetition: number,
+  ): void => {
     const here = [...path, name];
     const own = field.required ? definition : definition + 1;
     if (own > 250) {
@@ -61,8 +67,14 @@ export function fileSchema(schema: Schema): FileSchema {
       const annotated = annotation(type, kind, width);
       elements.push({ ...head, ...annotated });
       leaves.push({
-        fieldId: field.id, type, kind, width, physical: annotated.physical, path: here,
-        maxDefinition: own, maxRepetition: repetition,
+        fieldId: field.id,
+        type,
+        kind,
+        width,
+        physical: annotated.physical,
+        path: here,
+        maxDefinition: own,
+        maxRepetition: repetition,
       });
     } else if (type.type === 'struct') {
       elements.push({ ...head, children: type.fields.length });
@@ -70,13 +82,24 @@ export function fileSchema(schema: Schema): FileSchema {
     } else if (type.type === 'list') {
       elements.push({ ...head, children: 1, converted: ConvertedType.list, logical: (t) => t.struct(3, empty) });
       elements.push({ name: 'list', repetition: Repetition.repeated, children: 1 });
-      const element = { id: type['element-id'], name: 'element', required: type['element-required'], type: type.element };
+      const element = {
+        id: type['element-id'],
+        name: 'element',
+        required: type['element-required'],
+        type: type.element,
+      };
       visit(element, 'element', [...here, 'list'], own + 1, repetition + 1);
     } else {
       elements.push({ ...head, children: 1, converted: ConvertedType.map, logical: (t) => t.struct(2, empty) });
       elements.push({ name: 'key_value', repetition: Repetition.repeated, children: 2 });
       const inside = [...here, 'key_value'];
-      visit({ id: type['key-id'], name: 'key', required: true, type: type.key }, 'key', inside, own + 1, repetition + 1);
+      visit(
+        { id: type['key-id'], name: 'key', required: true, type: type.key },
+        'key',
+        inside,
+        own + 1,
+        repetition + 1,
+      );
       const value = { id: type['value-id'], name: 'value', required: type['value-required'], type: type.value };
       visit(value, 'value', inside, own + 1, repetition + 1);
     }
@@ -102,32 +125,59 @@ export function writeElements(thrift: ThriftWriter, id: number, elements: readon
   });
 }
 
-type Annotation = Pick<SchemaElement, 'typeLength' | 'converted' | 'precision' | 'scale' | 'logical'> & { readonly physical: number };
+type Annotation = Pick<SchemaElement, 'typeLength' | 'converted' | 'precision' | 'scale' | 'logical'> & {
+  readonly physical: number;
+};
 
 function annotation(type: PrimitiveType, kind: VectorKind, width: number): Annotation {
-  const decimal = decimalOf(type as IcebergType);
+  const decimal = decimalOf(type);
   if (decimal) {
     const { precision, scale } = decimal;
     const physical = kind === 'i32' ? PhysicalType.int32 : kind === 'i64' ? PhysicalType.int64 : PhysicalType.fixed;
     return {
-      physical, precision, scale, converted: ConvertedType.decimal, ...(kind === 'fixed' ? { typeLength: width } : {}),
-      logical: (t) => t.struct(5, () => { t.i32(1, scale); t.i32(2, precision); }),
+      physical,
+      precision,
+      scale,
+      converted: ConvertedType.decimal,
+      ...(kind === 'fixed' ? { typeLength: width } : {}),
+      logical: (t) =>
+        t.struct(5, () => {
+          t.i32(1, scale);
+          t.i32(2, precision);
+        }),
     };
   }
   switch (type) {
-    case 'boolean': return { physical: PhysicalType.boolean };
-    case 'int': return { physical: PhysicalType.int32 };
-    case 'long': return { physical: PhysicalType.int64 };
-    case 'float': return { physical: PhysicalType.float };
-    case 'double': return { physical: PhysicalType.double };
-    case 'date': return { physical: PhysicalType.int32, converted: ConvertedType.date, logical: (t) => t.struct(6, empty) };
-    case 'time': return { physical: PhysicalType.int64, logical: (t) => t.struct(7, () => micros(t, false)) };
-    case 'timestamp': return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => micros(t, false)) };
-    case 'timestamptz': return { physical: PhysicalType.int64, converted: ConvertedType.timestampMicros, logical: (t) => t.struct(8, () => micros(t, true)) };
-    case 'string': return { physical: PhysicalType.byteArray, converted: ConvertedType.utf8, logical: (t) => t.struct(1, empty) };
-    case 'uuid': return { physical: PhysicalType.fixed, typeLength: width, logical: (t) => t.struct(14, empty) };
-    case 'binary': return { physical: PhysicalType.byteArray };
-    default: return { physical: PhysicalType.fixed, typeLength: width };
+    case 'boolean':
+      return { physical: PhysicalType.boolean };
+    case 'int':
+      return { physical: PhysicalType.int32 };
+    case 'long':
+      return { physical: PhysicalType.int64 };
+    case 'float':
+      return { physical: PhysicalType.float };
+    case 'double':
+      return { physical: PhysicalType.double };
+    case 'date':
+      return { physical: PhysicalType.int32, converted: ConvertedType.date, logical: (t) => t.struct(6, empty) };
+    case 'time':
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(7, () => micros(t, false)) };
+    case 'timestamp':
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => micros(t, false)) };
+    case 'timestamptz':
+      return {
+        physical: PhysicalType.int64,
+        converted: ConvertedType.timestampMicros,
+        logical: (t) => t.struct(8, () => micros(t, true)),
+      };
+    case 'string':
+      return { physical: PhysicalType.byteArray, converted: ConvertedType.utf8, logical: (t) => t.struct(1, empty) };
+    case 'uuid':
+      return { physical: PhysicalType.fixed, typeLength: width, logical: (t) => t.struct(14, empty) };
+    case 'binary':
+      return { physical: PhysicalType.byteArray };
+    default:
+      return { physical: PhysicalType.fixed, typeLength: width };
   }
 }
 

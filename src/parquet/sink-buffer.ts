@@ -37,7 +37,8 @@ export class SinkBuffer {
   }
 
   flush(): void {
-    if (this.#block && this.#used > 0) this.#sink.write(this.#used === this.#block.length ? this.#block : this.#block.slice(0, this.#used));
+    if (this.#block && this.#used > 0)
+      this.#sink.write(this.#used === this.#block.length ? this.#block : this.#block.slice(0, this.#used));
     this.#block = null;
     this.#used = 0;
   }

@@ -75,7 +75,12 @@ class Writer implements ParquetWriter {
     });
     const thrift = new ThriftWriter();
     writeFooter(thrift, {
-      schema: this.#layout, rows: this.#rows, codec: this.#compressor.codec, rowGroups: this.#rowGroups, columnIndexes, offsetIndexes,
+      schema: this.#layout,
+      rows: this.#rows,
+      codec: this.#compressor.codec,
+      rowGroups: this.#rowGroups,
+      columnIndexes,
+      offsetIndexes,
       metadata: { 'iceberg.schema': JSON.stringify(this.#schema), ...this.#options.metadata },
     });
     const { length } = thrift.out;
@@ -104,7 +109,10 @@ class Writer implements ParquetWriter {
   }
 
   /** Writes one index for each chunk that has it; they stand behind the last row group. */
-  #indexes(chunks: readonly WrittenChunk[], write: (thrift: ThriftWriter, chunk: WrittenChunk) => boolean): Map<WrittenChunk, IndexPlace> {
+  #indexes(
+    chunks: readonly WrittenChunk[],
+    write: (thrift: ThriftWriter, chunk: WrittenChunk) => boolean,
+  ): Map<WrittenChunk, IndexPlace> {
     const places = new Map<WrittenChunk, IndexPlace>();
     for (const chunk of chunks) {
       const thrift = new ThriftWriter();

@@ -48,37 +48,62 @@ function positionsOf(samples: readonly Sample[], timestampType: 0 | 1): RecordPo
 }
 
 const number: NestedField = { id: 100, name: 'number', required: false, type: 'int' };
-const schemaWith = (mode: MetadataColumns): Schema => ({ type: 'struct', 'schema-id': 0, fields: [number, ...kafkaFields(mode, 1)] });
+const schemaWith = (mode: MetadataColumns): Schema => ({
+  type: 'struct',
+  'schema-id': 0,
+  fields: [number, ...kafkaFields(mode, 1)],
+});
 const bytes = fc.uint8Array({ maxLength: 40 }).map((b) => Uint8Array.from(b));
 const sample: fc.Arbitrary<Sample> = fc.record({
   offset: fc.oneof(fc.nat(), fc.maxSafeNat()),
-  timestamp: fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 9_007_199_254_740_991 }), fc.integer({ min: -4_000_000_000_000, max: -2 }), fc.constantFrom(4294967295, 4294967296)),
+  timestamp: fc.oneof(
+    fc.constant(-1),
+    fc.integer({ min: 0, max: 9_007_199_254_740_991 }),
+    fc.integer({ min: -4_000_000_000_000, max: -2 }),
+    fc.constantFrom(4294967295, 4294967296),
+  ),
   key: fc.option(bytes),
-  headers: fc.array(fc.record({ key: fc.string({ unit: 'grapheme', maxLength: 20 }).map((s) => Uint8Array.from(Buffer.from(s))), value: fc.option(bytes) }), { maxLength: 3 }),
+  headers: fc.array(
+    fc.record({
+      key: fc.string({ unit: 'grapheme', maxLength: 20 }).map((s) => Uint8Array.from(Buffer.from(s))),
+      value: fc.option(bytes),
+    }),
+    { maxLength: 3 },
+  ),
 });
 
 test('records become rows, as a struct and flat', () => {
-  fc.assert(fc.property(fc.array(sample, { maxLength: 30 }), fc.nat(5), fc.constantFrom(0, 1), (samples, skip, type) => {
-    const positions = positionsOf(samples, type as 0 | 1);
-    const from = Math.min(skip, samples.length);
-    const expected = samples.slice(from).map((s): Record<string, Plain> => ({
-      topic: 'shöp', partition: 7, offset: BigInt(s.offset), timestamp: s.timestamp === -1 ? null : BigInt(s.timestamp) * 1000n,
-      timestamp_type: type === 0 ? 'CreateTime' : 'LogAppendTime', key: s.key,
-      headers: s.headers.map((h) => ({ key: Buffer.from(h.key).toString(), value: h.value })),
-    }));
-    for (const mode of ['struct', 'flat'] as const) {
-      const schema = schemaWith(mode);
-      const batch = new ColumnBatch(schema);
-      const columns = new KafkaColumns(schema, mode);
-      const half = from + ((samples.length - from) >> 1);
-      columns.append(batch, positions, from, half, 'shöp', 7);
-      columns.append(batch, positions, half, samples.length, 'shöp', 7);
-      for (let i = from; i < samples.length; i++) batch.columns[0]!.appendNull();
-      batch.rows = samples.length - from;
-      const rows = mode === 'struct' ? expected.map((row) => ({ _kafka: row })) : expected.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [`_kafka_${k}`, v])));
-      expect(plainRows(batch)).toEqual(rows.map((row) => ({ number: null, ...row })));
-    }
-  }), { numRuns: 200 });
+  fc.assert(
+    fc.property(fc.array(sample, { maxLength: 30 }), fc.nat(5), fc.constantFrom(0, 1), (samples, skip, type) => {
+      const positions = positionsOf(samples, type);
+      const from = Math.min(skip, samples.length);
+      const expected = samples.slice(from).map((s): Record<string, Plain> => ({
+        topic: 'shöp',
+        partition: 7,
+        offset: BigInt(s.offset),
+        timestamp: s.timestamp === -1 ? null : BigInt(s.timestamp) * 1000n,
+        timestamp_type: type === 0 ? 'CreateTime' : 'LogAppendTime',
+        key: s.key,
+        headers: s.headers.map((h) => ({ key: Buffer.from(h.key).toString(), value: h.value })),
+      }));
+      for (const mode of ['struct', 'flat'] as const) {
+        const schema = schemaWith(mode);
+        const batch = new ColumnBatch(schema);
+        const columns = new KafkaColumns(schema, mode);
+        const half = from + ((samples.length - from) >> 1);
+        columns.append(batch, positions, from, half, 'shöp', 7);
+        columns.append(batch, positions, half, samples.length, 'shöp', 7);
+        for (let i = from; i < samples.length; i++) batch.columns[0]!.appendNull();
+        batch.rows = samples.length - from;
+        const rows =
+          mode === 'struct'
+            ? expected.map((row) => ({ _kafka: row }))
+            : expected.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [`_kafka_${k}`, v])));
+        expect(plainRows(batch)).toEqual(rows.map((row) => ({ number: null, ...row })));
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 describe('fields', () => {
@@ -92,8 +117,13 @@ describe('fields', () => {
     expect(JSON.stringify(kafkaFields('flat'))).not.toMatch(/id":[1-9]/);
     expect(kafkaFields('off')).toEqual([]);
     expect(kafkaFields('flat', 1).map((f) => [f.name, f.required])).toEqual([
-      ['_kafka_topic', false], ['_kafka_partition', false], ['_kafka_offset', false], ['_kafka_timestamp', false],
-      ['_kafka_timestamp_type', false], ['_kafka_key', false], ['_kafka_headers', false],
+      ['_kafka_topic', false],
+      ['_kafka_partition', false],
+      ['_kafka_offset', false],
+      ['_kafka_timestamp', false],
+      ['_kafka_timestamp_type', false],
+      ['_kafka_key', false],
+      ['_kafka_headers', false],
     ]);
   });
 
@@ -107,7 +137,16 @@ describe('fields', () => {
 test('a field that someone added to the struct stays null; a table without the column is left alone', () => {
   const [kafka] = kafkaFields('struct', 1);
   const { fields } = kafka!.type as StructType;
-  const schema: Schema = { type: 'struct', 'schema-id': 0, fields: [{ ...kafka!, type: { type: 'struct', fields: [fields[2]!, { id: 50, name: 'note', required: false, type: 'string' }] } }] };
+  const schema: Schema = {
+    type: 'struct',
+    'schema-id': 0,
+    fields: [
+      {
+        ...kafka!,
+        type: { type: 'struct', fields: [fields[2]!, { id: 50, name: 'note', required: false, type: 'string' }] },
+      },
+    ],
+  };
   const batch = new ColumnBatch(schema);
   const positions = positionsOf([{ offset: 5, timestamp: 1, key: null, headers: [] }], 0);
   new KafkaColumns(schema, 'struct').append(batch, positions, 0, 1, 't', 0);
@@ -121,15 +160,24 @@ test('a field that someone added to the struct stays null; a table without the c
 
 test('headers that leave the batch are an error, not a read past it; a key that is not UTF-8 is replaced', () => {
   const schema = schemaWith('struct');
-  const good: Sample = { offset: 1, timestamp: 1, key: null, headers: [{ key: Uint8Array.of(0xff, 0x41), value: Uint8Array.of(1) }] };
+  const good: Sample = {
+    offset: 1,
+    timestamp: 1,
+    key: null,
+    headers: [{ key: Uint8Array.of(0xff, 0x41), value: Uint8Array.of(1) }],
+  };
   const batch = new ColumnBatch(schema);
   new KafkaColumns(schema, 'struct').append(batch, positionsOf([good], 0), 0, 1, 't', 0);
   batch.columns[0]!.appendNull();
   batch.rows = 1;
-  expect((plainRows(batch)[0]!['_kafka'] as Record<string, Plain>)['headers']).toEqual([{ key: '\ufffdA', value: Uint8Array.of(1) }]);
+  expect((plainRows(batch)[0]!['_kafka'] as Record<string, Plain>)['headers']).toEqual([
+    { key: '\ufffdA', value: Uint8Array.of(1) },
+  ]);
   for (const count of [2, 1_000_000_000]) {
     const bad = positionsOf([good], 0);
     bad.headersCount[0] = count;
-    expect(() => new KafkaColumns(schema, 'struct').append(new ColumnBatch(schema), bad, 0, 1, 't', 0)).toThrow(expect.objectContaining({ code: 'KAFKA_CORRUPT_BATCH' }));
+    expect(() => new KafkaColumns(schema, 'struct').append(new ColumnBatch(schema), bad, 0, 1, 't', 0)).toThrow(
+      expect.objectContaining({ code: 'KAFKA_CORRUPT_BATCH' }),
+    );
   }
 });

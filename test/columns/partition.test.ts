@@ -8,12 +8,23 @@ import type { NestedField, PrimitiveType, Schema } from '../../src/schema/types.
 import { batchOf, bigEndian, plainRows } from './rows.ts';
 import type { Plain } from './rows.ts';
 
-const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({ id, name, type, required });
+const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
+  id,
+  name,
+  type,
+  required,
+});
 const schemaOf = (...fields: NestedField[]): Schema => ({ type: 'struct', 'schema-id': 0, fields });
 
 /** The transform's result for each value, by the groups' rows. */
 function apply(transform: string, type: PrimitiveType, values: readonly Plain[]): unknown[] {
-  const groups = computePartitions(batchOf(schemaOf(field(1, 'v', type)), values.map((v) => ({ v }))), [{ fieldId: 1000, sourceId: 1, transform }]);
+  const groups = computePartitions(
+    batchOf(
+      schemaOf(field(1, 'v', type)),
+      values.map((v) => ({ v })),
+    ),
+    [{ fieldId: 1000, sourceId: 1, transform }],
+  );
   const results: unknown[] = Array.from({ length: values.length });
   for (const group of groups) for (const row of group.rows) results[row] = group.values.get(1000);
   return results;
@@ -59,11 +70,20 @@ test('bucket and truncate', () => {
     expect(apply('truncate[50]', type, [1065n, -1065n])).toEqual([bigEndian(1050n, 2), bigEndian(-1100n, 2)]);
   }
   expect(apply('truncate[3]', 'string', ['iceberg', 'ab', '🌍🌎🌏x'])).toEqual(['ice', 'ab', '🌍🌎🌏']);
-  expect(apply('truncate[3]', 'binary', [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(1)])).toEqual([Uint8Array.of(1, 2, 3), Uint8Array.of(1)]);
+  expect(apply('truncate[3]', 'binary', [Uint8Array.of(1, 2, 3, 4), Uint8Array.of(1)])).toEqual([
+    Uint8Array.of(1, 2, 3),
+    Uint8Array.of(1),
+  ]);
 });
 
 test('time transforms round down, also before 1970', () => {
-  const times = ['2017-12-01T10:12:55.038Z', '1970-01-01T00:00:00Z', '1969-12-31T23:59:59.999Z', '1969-01-01T10:00:00Z', '2000-02-29T23:59:59Z'];
+  const times = [
+    '2017-12-01T10:12:55.038Z',
+    '1970-01-01T00:00:00Z',
+    '1969-12-31T23:59:59.999Z',
+    '1969-01-01T10:00:00Z',
+    '2000-02-29T23:59:59Z',
+  ];
   const values = times.map(micros);
   expect(apply('year', 'timestamptz', values)).toEqual([47, 0, -1, -1, 30]);
   expect(apply('month', 'timestamptz', values)).toEqual([575, 0, -1, -12, 361]);
@@ -75,68 +95,119 @@ test('time transforms round down, also before 1970', () => {
 });
 
 test('time transforms agree with the calendar of the language', () => {
-  fc.assert(fc.property(fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }), fc.integer({ min: 0, max: 999 }), (date, extra) => {
-    const value = BigInt(date.getTime()) * 1000n + BigInt(extra);
-    expect(apply('year', 'timestamp', [value])).toEqual([date.getUTCFullYear() - 1970]);
-    expect(apply('month', 'timestamp', [value])).toEqual([(date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth()]);
-    expect(apply('day', 'timestamp', [value])).toEqual([Math.floor(date.getTime() / 86_400_000)]);
-    expect(apply('hour', 'timestamp', [value])).toEqual([Math.floor(date.getTime() / 3_600_000)]);
-  }), { numRuns: 300 });
+  fc.assert(
+    fc.property(
+      fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }),
+      fc.integer({ min: 0, max: 999 }),
+      (date, extra) => {
+        const value = BigInt(date.getTime()) * 1000n + BigInt(extra);
+        expect(apply('year', 'timestamp', [value])).toEqual([date.getUTCFullYear() - 1970]);
+        expect(apply('month', 'timestamp', [value])).toEqual([
+          (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth(),
+        ]);
+        expect(apply('day', 'timestamp', [value])).toEqual([Math.floor(date.getTime() / 86_400_000)]);
+        expect(apply('hour', 'timestamp', [value])).toEqual([Math.floor(date.getTime() / 3_600_000)]);
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
 
 test('identity keeps every kind of value', () => {
   const cases: [PrimitiveType, Plain[]][] = [
-    ['boolean', [true, false, null]], ['int', [1, -1]], ['long', [2n ** 62n, -1n]], ['float', [0.5, NaN]], ['double', [0, -0, NaN]],
-    ['date', [3]], ['timestamptz', [-5n]], ['string', ['', 'ä', null]], ['binary', [Uint8Array.of(255), new Uint8Array(0)]], ['uuid', [new Uint8Array(16).fill(9)]],
+    ['boolean', [true, false, null]],
+    ['int', [1, -1]],
+    ['long', [2n ** 62n, -1n]],
+    ['float', [0.5, NaN]],
+    ['double', [0, -0, NaN]],
+    ['date', [3]],
+    ['timestamptz', [-5n]],
+    ['string', ['', 'ä', null]],
+    ['binary', [Uint8Array.of(255), new Uint8Array(0)]],
+    ['uuid', [new Uint8Array(16).fill(9)]],
   ];
   for (const [type, values] of cases) expect(apply('identity', type, values)).toEqual(values);
   expect(apply('identity', 'decimal(20, 2)', [-1n, 128n])).toEqual([Uint8Array.of(255), Uint8Array.of(0, 128)]);
 });
 
 describe('groups', () => {
-  const schema = schemaOf(field(1, 'day', 'date'), field(2, 'place', { type: 'struct', fields: [field(3, 'country', 'string')] }), field(4, 'list', {
-    type: 'list', 'element-id': 5, 'element-required': false, element: { type: 'struct', fields: [field(6, 'x', 'string'), field(7, 'ok', 'boolean')] },
-  }), field(8, 'm', { type: 'map', 'key-id': 9, key: 'string', 'value-id': 10, 'value-required': false, value: 'double' }), field(11, 'f', 'fixed[3]'), field(12, 'n', 'long'));
-  const spec = [{ fieldId: 1000, sourceId: 1, transform: 'identity' }, { fieldId: 1001, sourceId: 3, transform: 'truncate[1]' }];
+  const schema = schemaOf(
+    field(1, 'day', 'date'),
+    field(2, 'place', { type: 'struct', fields: [field(3, 'country', 'string')] }),
+    field(4, 'list', {
+      type: 'list',
+      'element-id': 5,
+      'element-required': false,
+      element: { type: 'struct', fields: [field(6, 'x', 'string'), field(7, 'ok', 'boolean')] },
+    }),
+    field(8, 'm', {
+      type: 'map',
+      'key-id': 9,
+      key: 'string',
+      'value-id': 10,
+      'value-required': false,
+      value: 'double',
+    }),
+    field(11, 'f', 'fixed[3]'),
+    field(12, 'n', 'long'),
+  );
+  const spec = [
+    { fieldId: 1000, sourceId: 1, transform: 'identity' },
+    { fieldId: 1001, sourceId: 3, transform: 'truncate[1]' },
+  ];
   const rowArb = fc.record({
     day: fc.option(fc.integer({ min: 0, max: 2 })),
     place: fc.option(fc.record({ country: fc.option(fc.constantFrom('DE', 'DK', 'FR')) })),
-    list: fc.option(fc.array(fc.option(fc.record({ x: fc.option(fc.string()), ok: fc.option(fc.boolean()) })), { maxLength: 3 })),
+    list: fc.option(
+      fc.array(fc.option(fc.record({ x: fc.option(fc.string()), ok: fc.option(fc.boolean()) })), { maxLength: 3 }),
+    ),
     m: fc.option(fc.array(fc.tuple(fc.string(), fc.option(fc.double())), { maxLength: 3 })),
     f: fc.option(fc.uint8Array({ minLength: 3, maxLength: 3 }).map((b) => Uint8Array.from(b))),
     n: fc.option(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
   }) as unknown as fc.Arbitrary<Record<string, Plain>>;
 
   test('each row is in the group of its tuple, gathered rows are the rows', () => {
-    fc.assert(fc.property(fc.array(rowArb, { maxLength: 40 }), fc.array(rowArb, { maxLength: 40 }), (first, second) => {
-      const partitioner = new Partitioner(schema, spec);
-      const keys = new Map<number, string>();
-      for (const rows of [first, second]) {
-        const batch = batchOf(schema, rows);
-        const groups = partitioner.split(batch);
-        expect(groups.flatMap((group) => [...group.rows]).sort((a, b) => a - b)).toEqual(rows.map((_, i) => i));
-        const tuples = new Set<string>();
-        for (const group of groups) {
-          const tuple = JSON.stringify([...group.values]);
-          expect(keys.get(group.key) ?? tuple).toBe(tuple);
-          keys.set(group.key, tuple);
-          tuples.add(tuple);
-          const own = [...group.rows].map((row) => rows[row]!);
-          for (const row of own) {
-            const country = (row['place'] as { country: string | null } | null)?.country ?? null;
-            expect(tuple).toBe(JSON.stringify([[1000, row['day']], [1001, country?.[0] ?? null]]));
+    fc.assert(
+      fc.property(fc.array(rowArb, { maxLength: 40 }), fc.array(rowArb, { maxLength: 40 }), (first, second) => {
+        const partitioner = new Partitioner(schema, spec);
+        const keys = new Map<number, string>();
+        for (const rows of [first, second]) {
+          const batch = batchOf(schema, rows);
+          const groups = partitioner.split(batch);
+          expect(groups.flatMap((group) => [...group.rows]).sort((a, b) => a - b)).toEqual(rows.map((_, i) => i));
+          const tuples = new Set<string>();
+          for (const group of groups) {
+            const tuple = JSON.stringify([...group.values]);
+            expect(keys.get(group.key) ?? tuple).toBe(tuple);
+            keys.set(group.key, tuple);
+            tuples.add(tuple);
+            const own = [...group.rows].map((row) => rows[row]!);
+            for (const row of own) {
+              const country = (row['place'] as { country: string | null } | null)?.country ?? null;
+              expect(tuple).toBe(
+                JSON.stringify([
+                  [1000, row['day']],
+                  [1001, country?.[0] ?? null],
+                ]),
+              );
+            }
+            const to = batchOf(schema, rows.slice(0, 3));
+            gather(batch, group.rows, to);
+            expect(plainRows(to)).toEqual([
+              ...plainRows(batchOf(schema, rows.slice(0, 3))),
+              ...plainRows(batchOf(schema, own)),
+            ]);
           }
-          const to = batchOf(schema, rows.slice(0, 3));
-          gather(batch, group.rows, to);
-          expect(plainRows(to)).toEqual([...plainRows(batchOf(schema, rows.slice(0, 3))), ...plainRows(batchOf(schema, own))]);
+          expect(tuples.size).toBe(groups.length);
         }
-        expect(tuples.size).toBe(groups.length);
-      }
-    }), { numRuns: 100 });
+      }),
+      { numRuns: 100 },
+    );
   });
 
   test('a spec that cannot be followed is refused', () => {
-    const make = (transform: string, sourceId: number) => () => new Partitioner(schema, [{ fieldId: 1000, sourceId, transform }]);
+    const make = (transform: string, sourceId: number) => () =>
+      new Partitioner(schema, [{ fieldId: 1000, sourceId, transform }]);
     expect(make('day', 3)).toThrow(/transform day does not apply to a column of type string/);
     expect(make('identity', 6)).toThrow(/no source column 6 outside lists and maps/);
     expect(make('zorder', 1)).toThrow(/zorder is unknown/);

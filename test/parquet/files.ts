@@ -10,7 +10,13 @@ import { batchOf, signed } from '../columns/rows.ts';
 import type { Plain } from '../columns/rows.ts';
 
 export const options: ParquetOptions = {
-  compression: 'zstd', compressionLevel: 1, rowGroupSize: 128 << 20, pageSize: 1 << 20, dictionarySize: 1 << 20, fullMetrics: [], metadata: {},
+  compression: 'zstd',
+  compressionLevel: 1,
+  rowGroupSize: 128 << 20,
+  pageSize: 1 << 20,
+  dictionarySize: 1 << 20,
+  fullMetrics: [],
+  metadata: {},
 };
 
 export function schemaOf(...fields: NestedField[]): Schema {
@@ -23,7 +29,12 @@ export interface Encoded {
 }
 
 /** A file from rows, in batches of `batch` rows. */
-export function encode(schema: Schema, rows: readonly Record<string, Plain>[], changed: Partial<ParquetOptions> = {}, batch = 1000): Encoded {
+export function encode(
+  schema: Schema,
+  rows: readonly Record<string, Plain>[],
+  changed: Partial<ParquetOptions> = {},
+  batch = 1000,
+): Encoded {
   const parts: Uint8Array[] = [];
   const writer = createParquetWriter(schema, { ...options, ...changed }, { write: (bytes) => parts.push(bytes) });
   for (let i = 0; i < rows.length; i += batch) writer.write(batchOf(schema, rows.slice(i, i + batch)));
@@ -50,7 +61,11 @@ export async function decode(bytes: Uint8Array, schema: Schema): Promise<Record<
     delete element.logical_type;
   }
   const rows = await parquetReadObjects({
-    file, metadata, compressors, utf8: false, useOffsetIndex: true,
+    file,
+    metadata,
+    compressors,
+    utf8: false,
+    useOffsetIndex: true,
     parsers: { timestampFromMicroseconds: (v) => v, dateFromDays: (v) => v, uuidFromBytes: (v: Uint8Array) => v },
   });
   return rows.map((row) => struct(row, schema.fields));

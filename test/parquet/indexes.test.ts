@@ -4,14 +4,27 @@ import { expect, test } from 'vitest';
 import type { NestedField } from '../../src/schema/types.ts';
 import { arrayBuffer, encode, schemaOf } from './files.ts';
 
-const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({ id, name, type, required });
+const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
+  id,
+  name,
+  type,
+  required,
+});
 const schema = schemaOf(
-  field(1, 'n', 'long', true), field(2, 's', 'string'), field(3, 'u', 'uuid'), field(4, 'nan', 'double'),
-  field(5, 'l', { type: 'list', 'element-id': 6, 'element-required': true, element: 'int' }), field(7, 'down', 'int', true),
+  field(1, 'n', 'long', true),
+  field(2, 's', 'string'),
+  field(3, 'u', 'uuid'),
+  field(4, 'nan', 'double'),
+  field(5, 'l', { type: 'list', 'element-id': 6, 'element-required': true, element: 'int' }),
+  field(7, 'down', 'int', true),
 );
 const rows = Array.from({ length: 30_000 }, (_, i) => ({
-  n: BigInt(i), s: i < 22_000 ? null : `${'long common beginning '.repeat(4)}${i}`, u: new Uint8Array(16).fill(i), nan: i < 25_000 ? NaN : 1,
-  l: Array.from({ length: i % 3 }, () => i), down: -i,
+  n: BigInt(i),
+  s: i < 22_000 ? null : `${'long common beginning '.repeat(4)}${i}`,
+  u: new Uint8Array(16).fill(i),
+  nan: i < 25_000 ? NaN : 1,
+  l: Array.from({ length: i % 3 }, () => i),
+  down: -i,
 }));
 const { bytes } = encode(schema, rows, { pageSize: 4000, compression: 'none' }, 2000);
 const file = arrayBuffer(bytes);
@@ -46,7 +59,11 @@ test('null pages are named; long bounds are cut to 64 bytes and still enclose th
   expect(index.null_pages).toContain(true);
   expect(index.null_pages).toContain(false);
   starts.forEach((start, p) => {
-    const values = rows.slice(start, starts[p + 1] ?? rows.length).map((row) => row.s).filter((s) => s !== null).sort();
+    const values = rows
+      .slice(start, starts[p + 1] ?? rows.length)
+      .map((row) => row.s)
+      .filter((s) => s !== null)
+      .sort();
     expect(index.null_pages[p]).toBe(values.length === 0);
     expect(index.null_counts![p]).toBe(BigInt((starts[p + 1] ?? rows.length) - start - values.length));
     if (values.length === 0) return;
@@ -77,6 +94,14 @@ test('pages of a list column begin at rows', () => {
 });
 
 test('a reader that skips pages by these indexes finds the right rows', async () => {
-  const found = await parquetQuery({ file, metadata, compressors, columns: ['n', 's', 'l'], filter: { n: { $gte: 7001n, $lt: 7004n } }, usePageIndex: true, useOffsetIndex: true });
+  const found = await parquetQuery({
+    file,
+    metadata,
+    compressors,
+    columns: ['n', 's', 'l'],
+    filter: { n: { $gte: 7001n, $lt: 7004n } },
+    usePageIndex: true,
+    useOffsetIndex: true,
+  });
   expect(found).toEqual(rows.slice(7001, 7004).map(({ n, s, l }) => ({ n, s, l })));
 });

@@ -3,11 +3,20 @@ import type { NestedField, PrimitiveType } from '../../src/schema/types.ts';
 import type { Plain } from '../columns/rows.ts';
 import { encode, metadataOf, schemaOf } from './files.ts';
 
-const field = (id: number, type: NestedField['type'], required = false): NestedField => ({ id, name: `f${id}`, type, required });
+const field = (id: number, type: NestedField['type'], required = false): NestedField => ({
+  id,
+  name: `f${id}`,
+  type,
+  required,
+});
 
 /** Bounds in the manifest of one column, as hexadecimal. */
 function bounds(type: PrimitiveType, values: readonly Plain[], full = false): [string | null, string | null] {
-  const { metrics } = encode(schemaOf(field(1, type)), values.map((v) => ({ f1: v })), { fullMetrics: full ? [1] : [] });
+  const { metrics } = encode(
+    schemaOf(field(1, type)),
+    values.map((v) => ({ f1: v })),
+    { fullMetrics: full ? [1] : [] },
+  );
   const hex = (bytes: Uint8Array | undefined): string | null => (bytes ? Buffer.from(bytes).toString('hex') : null);
   return [hex(metrics.lowerBounds.get(1)), hex(metrics.upperBounds.get(1))];
 }
@@ -64,7 +73,10 @@ describe('bounds in single-value serialization', () => {
   });
 
   test('full metrics are untruncated', () => {
-    expect(bounds('string', ['x'.repeat(500), 'y'.repeat(300)], true)).toEqual([utf8('x'.repeat(500)), utf8('y'.repeat(300))]);
+    expect(bounds('string', ['x'.repeat(500), 'y'.repeat(300)], true)).toEqual([
+      utf8('x'.repeat(500)),
+      utf8('y'.repeat(300)),
+    ]);
   });
 
   test('uuid has none', () => {
@@ -74,12 +86,24 @@ describe('bounds in single-value serialization', () => {
 
 test('many values: the bounds are those of a plain sort by bytes', () => {
   let seed = 7;
-  const next = (n: number): number => { seed = (Math.imul(seed, 1103515245) + 12345) >>> 0; return (seed >>> 8) % n; };
-  for (const [name, alphabet] of [['shared prefixes', 'ab'], ['spread', 'abcdefghijklmnopqrstuvwxyz']] as const) {
-    const values = Array.from({ length: 5000 }, () => `pre${Array.from({ length: next(14) }, () => alphabet[next(alphabet.length)]).join('')}`.slice(0, 16));
+  const next = (n: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % n;
+  };
+  for (const [name, alphabet] of [
+    ['shared prefixes', 'ab'],
+    ['spread', 'abcdefghijklmnopqrstuvwxyz'],
+  ] as const) {
+    const values = Array.from({ length: 5000 }, () =>
+      `pre${Array.from({ length: next(14) }, () => alphabet[next(alphabet.length)]).join('')}`.slice(0, 16),
+    );
     const sorted = [...values].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     for (const dictionarySize of [0, 1 << 20]) {
-      const { metrics } = encode(schemaOf(field(1, 'string')), values.map((v) => ({ f1: v })), { dictionarySize });
+      const { metrics } = encode(
+        schemaOf(field(1, 'string')),
+        values.map((v) => ({ f1: v })),
+        { dictionarySize },
+      );
       expect(Buffer.from(metrics.lowerBounds.get(1)!).toString(), name).toBe(sorted[0]);
       expect(Buffer.from(metrics.upperBounds.get(1)!).toString(), name).toBe(sorted.at(-1));
     }
@@ -103,7 +127,9 @@ test('counts: one value a row outside lists, nothing inside', () => {
   expect([...metrics.lowerBounds.keys()]).toEqual([1, 3, 4]);
   expect([...metrics.columnSizes.keys()]).toEqual([1, 3, 4, 6]);
   const chunks = metadataOf(bytes).row_groups[0]!.columns;
-  expect([...metrics.columnSizes.values()].map(BigInt)).toEqual(chunks.map((chunk) => chunk.meta_data!.total_compressed_size));
+  expect([...metrics.columnSizes.values()].map(BigInt)).toEqual(
+    chunks.map((chunk) => chunk.meta_data!.total_compressed_size),
+  );
   expect(metrics.fileSize).toBe(bytes.length);
   expect(metrics.recordCount).toBe(3);
 });

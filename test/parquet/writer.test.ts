@@ -27,7 +27,12 @@ const types: [PrimitiveType, Plain[]][] = [
   ['decimal(38, 10)', [0n, -(10n ** 38n) + 1n, 10n ** 38n - 1n, -1n]],
 ];
 
-const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({ id, name, type, required });
+const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
+  id,
+  name,
+  type,
+  required,
+});
 
 describe('every primitive type', () => {
   for (const [type, values] of types) {
@@ -35,7 +40,9 @@ describe('every primitive type', () => {
       test(`${type} ${required ? 'required' : 'optional'}`, async () => {
         const schema = schemaOf(field(1, 'v', type, required));
         for (const dictionarySize of [0, 1 << 20]) {
-          const rows = Array.from({ length: 3000 }, (_, i) => ({ v: !required && i % 7 === 3 ? null : values[(i * i) % values.length]! }));
+          const rows = Array.from({ length: 3000 }, (_, i) => ({
+            v: !required && i % 7 === 3 ? null : values[(i * i) % values.length]!,
+          }));
           const { bytes } = encode(schema, rows, { dictionarySize }, 700);
           expect(await decode(bytes, schema)).toEqual(rows);
         }
@@ -48,9 +55,14 @@ describe('every codec', () => {
   for (const compression of ['zstd', 'snappy', 'gzip', 'none'] satisfies ParquetOptions['compression'][]) {
     test(compression, async () => {
       const schema = schemaOf(field(1, 's', 'string'), field(2, 'n', 'long', true));
-      const rows = Array.from({ length: 5000 }, (_, i) => ({ s: `value ${i % 100} ${'='.repeat(i % 50)}`, n: BigInt(i) * 1000003n }));
+      const rows = Array.from({ length: 5000 }, (_, i) => ({
+        s: `value ${i % 100} ${'='.repeat(i % 50)}`,
+        n: BigInt(i) * 1000003n,
+      }));
       const { bytes } = encode(schema, rows, { compression, compressionLevel: 3 });
-      expect(metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!.codec).toBe(compression === 'none' ? 'UNCOMPRESSED' : compression.toUpperCase());
+      expect(metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!.codec).toBe(
+        compression === 'none' ? 'UNCOMPRESSED' : compression.toUpperCase(),
+      );
       expect(await decode(bytes, schema)).toEqual(rows);
     });
   }
@@ -66,11 +78,21 @@ test('an empty file has a schema and no row groups', async () => {
 });
 
 test('many pages and row groups', async () => {
-  const schema = schemaOf(field(1, 'n', 'long', true), field(2, 's', 'string'), field(3, 'low', 'string'), field(4, 'l', {
-    type: 'list', 'element-id': 5, 'element-required': false, element: 'int',
-  }));
+  const schema = schemaOf(
+    field(1, 'n', 'long', true),
+    field(2, 's', 'string'),
+    field(3, 'low', 'string'),
+    field(4, 'l', {
+      type: 'list',
+      'element-id': 5,
+      'element-required': false,
+      element: 'int',
+    }),
+  );
   const rows = Array.from({ length: 20_000 }, (_, i) => ({
-    n: BigInt(i), s: `${(i * 7919) % 10007}-${i}`, low: i % 3 === 0 ? null : `kind ${i % 5}`,
+    n: BigInt(i),
+    s: `${(i * 7919) % 10007}-${i}`,
+    low: i % 3 === 0 ? null : `kind ${i % 5}`,
     l: i % 4 === 0 ? null : Array.from({ length: i % 4 }, (__, k) => (k === 1 ? null : i + k)),
   }));
   const { bytes, metrics } = encode(schema, rows, { pageSize: 4096, rowGroupSize: 20_000, dictionarySize: 2000 }, 500);
@@ -98,15 +120,36 @@ test('values longer than a page', async () => {
 
 test('the footer says what Iceberg readers look for', () => {
   const schema = schemaOf(
-    field(1, 'order-id', 'long', true), field(2, 'at', 'timestamptz'), field(3, 'local', 'timestamp'), field(4, 'amount', 'decimal(38, 2)'),
+    field(1, 'order-id', 'long', true),
+    field(2, 'at', 'timestamptz'),
+    field(3, 'local', 'timestamp'),
+    field(4, 'amount', 'decimal(38, 2)'),
     field(5, 'tags', { type: 'list', 'element-id': 6, 'element-required': true, element: 'string' }),
-    field(7, 'attributes', { type: 'map', 'key-id': 8, key: 'string', 'value-id': 9, 'value-required': false, value: { type: 'struct', fields: [field(10, '1st', 'int')] } }),
-    field(11, 'id', 'uuid'), field(12, 't', 'time'),
+    field(7, 'attributes', {
+      type: 'map',
+      'key-id': 8,
+      key: 'string',
+      'value-id': 9,
+      'value-required': false,
+      value: { type: 'struct', fields: [field(10, '1st', 'int')] },
+    }),
+    field(11, 'id', 'uuid'),
+    field(12, 't', 'time'),
   );
-  const { bytes } = encode(schema, [{ 'order-id': 1n, tags: ['a'], attributes: [] }], { metadata: { 'tabletopic.checkpoint': 'c1' } });
+  const { bytes } = encode(schema, [{ 'order-id': 1n, tags: ['a'], attributes: [] }], {
+    metadata: { 'tabletopic.checkpoint': 'c1' },
+  });
   const metadata = metadataOf(bytes);
-  const shown = metadata.schema.map(({ name, field_id: id, repetition_type: rep, type, type_length: length, converted_type: converted }) =>
-    [name, id, rep, type ?? null, length ?? null, converted ?? null]);
+  const shown = metadata.schema.map(
+    ({ name, field_id: id, repetition_type: rep, type, type_length: length, converted_type: converted }) => [
+      name,
+      id,
+      rep,
+      type ?? null,
+      length ?? null,
+      converted ?? null,
+    ],
+  );
   expect(shown).toEqual([
     ['table', undefined, undefined, null, null, null],
     ['order_x2Did', 1, 'REQUIRED', 'INT64', null, null],
@@ -124,7 +167,9 @@ test('the footer says what Iceberg readers look for', () => {
     ['id', 11, 'OPTIONAL', 'FIXED_LEN_BYTE_ARRAY', 16, null],
     ['t', 12, 'OPTIONAL', 'INT64', null, null],
   ]);
-  const logical = Object.fromEntries(metadata.schema.filter((e) => e.logical_type).map((e) => [e.name, e.logical_type]));
+  const logical = Object.fromEntries(
+    metadata.schema.filter((e) => e.logical_type).map((e) => [e.name, e.logical_type]),
+  );
   expect(logical['at']).toEqual({ type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' });
   expect(logical['local']).toEqual({ type: 'TIMESTAMP', isAdjustedToUTC: false, unit: 'MICROS' });
   expect(logical['amount']).toEqual({ type: 'DECIMAL', precision: 38, scale: 2 });
@@ -146,7 +191,16 @@ test('an open file holds a bounded buffer, whatever went through it', () => {
   const next = (): number => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0);
   let most = 0;
   for (let i = 0; i < 60; i++) {
-    writer.write(batchOf(schema, Array.from({ length: 500 }, (_, k) => ({ n: BigInt(next()), s: `${next()}${next()}${next()}`, low: `kind ${k % 9}` }))));
+    writer.write(
+      batchOf(
+        schema,
+        Array.from({ length: 500 }, (_, k) => ({
+          n: BigInt(next()),
+          s: `${next()}${next()}${next()}`,
+          low: `kind ${k % 9}`,
+        })),
+      ),
+    );
     most = Math.max(most, writer.bufferedBytes);
     expect(writer.size).toBeGreaterThanOrEqual(handedOver.reduce((sum, n) => sum + n, 0));
   }
@@ -161,6 +215,8 @@ test('an open file holds a bounded buffer, whatever went through it', () => {
 });
 
 test('the writer names the version of the package', () => {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   expect(CREATED_BY).toBe(`tabletopic version ${version}`);
 });
