@@ -33,6 +33,11 @@ export const errorTable = {
   DEAD_LETTERS_UNREADABLE: { policy: 'retry', exit: 1, hint: 'Only the dead-letter table waits, the topic goes on: bring the named file back, or the records from Kafka while it holds them.' },
   DECODE_AVRO: { policy: 'dead-letter', exit: 3, hint: 'The bytes do not follow the writer schema: look at the producer.' },
   DECODE_JSON: { policy: 'dead-letter', exit: 3, hint: 'The value is not valid JSON of the expected form: look at the producer.' },
+  DECODE_TEXT: {
+    policy: 'dead-letter',
+    exit: 3,
+    hint: 'The value is not UTF-8 text: look at the producer, or read the topic with `value: { format: bytes }`.',
+  },
   DECODE_WIRE_FORMAT: { policy: 'dead-letter', exit: 3, hint: 'The record carries no schema id (magic byte 0 and 4 bytes, or a header): was it written without the registry serializer?' },
   INTERNAL: { policy: 'stop-service', exit: 1, hint: 'This is a defect of tabletopic: report it with the log.' },
   KAFKA_AUTH: { policy: 'stop-service', exit: 2, hint: 'Check `kafka.sasl` and `kafka.tls`, and the ACLs of this user (topic READ, group READ).' },

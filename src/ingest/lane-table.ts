@@ -9,8 +9,6 @@ export class LaneState {
   committedNext: number;
   /** Where the worker stands: everything before is in the open checkpoint or in the table. */
   position: number;
-  /** Where the next fetch starts. */
-  fetched: number;
   highWatermark = -1;
   /** Last stable offset (read_committed) or high watermark: the end that can be reached. */
   end = -1;
@@ -27,7 +25,6 @@ export class LaneState {
     this.lane = lane;
     this.committedNext = start;
     this.position = start;
-    this.fetched = start;
   }
 
   observe(highWatermark: number, lastStableOffset: number, fetchedAt: number): void {
@@ -52,7 +49,6 @@ export class LaneState {
     this.generation = generation;
     this.committedNext = start;
     this.position = start;
-    this.fetched = start;
   }
 }
 

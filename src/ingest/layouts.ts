@@ -35,7 +35,6 @@ export interface LayoutsOptions {
   readonly source: LayoutSource;
   readonly ports: Ports;
   readonly signal: AbortSignal;
-  readonly workers: number;
   /** Runs a task whose failure stops the table. */
   guard(task: () => Promise<void>): void;
   retry<T>(what: string, attempt: () => Promise<T>): Promise<T>;

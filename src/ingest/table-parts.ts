@@ -16,7 +16,7 @@ import type { TopicDescription } from '../source/source.ts';
 import { version } from '../version.ts';
 import type { LayoutSource } from './layouts.ts';
 import type { RegistryLayouts } from './registry-layouts.ts';
-import type { TableIngestOptions } from './table-ingest.ts';
+import type { TableIngestOptions } from './table-context.ts';
 import { Uploads } from './uploads.ts';
 
 /** The catalogs of a configuration and the stores of their tables. */

@@ -1,4 +1,3 @@
-import { currentSchema } from '../iceberg/metadata.ts';
 import type { LaneState } from '../ingest/lane-table.ts';
 import type { TableIngest } from '../ingest/table-ingest.ts';
 import { version } from '../version.ts';
@@ -53,7 +52,7 @@ function tableStatus(table: TableIngest, now: number): TableStatus {
     watermark: snapshot?.summary?.['tabletopic.watermark'] === undefined ? null : Number(snapshot.summary['tabletopic.watermark']),
     lastCommit: table.lastCommit?.at ?? null,
     lastSnapshotId: table.tableState?.headSnapshotId?.toString() ?? null,
-    schemaId: head ? currentSchema(head)['schema-id'] : null,
+    schemaId: head?.['current-schema-id'] ?? null,
     commitIntervalSeconds: table.plan.rule.commitInterval / 1000,
     uncommittedSince: table.uncommittedSince,
     bufferBytes: table.heldBytes,

@@ -36,10 +36,10 @@ export class JsonSampler {
         const { positions } = reader;
         for (let from = 0; from < positions.count && this.#left > 0; ) {
           const { schemaId, end } = this.#wire.nextRun(positions, from, positions.count);
-          for (let i = from; i < end && schemaId === PLAIN_KEY && this.#left > 0; i++) {
+          const to = Math.min(end, from + this.#left);
+          for (let i = from; i < to && schemaId === PLAIN_KEY; i++) {
             const start = positions.payloadStart[i]!;
-            if (positions.payloadLength[i]! < 0) continue;
-            shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
+            if (positions.payloadLength[i]! >= 0) shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
             records++;
             this.#left--;
           }

@@ -1,0 +1,124 @@
+import type { OffsetsMap } from '../commit/commit.ts';
+import type { TabletopicError } from '../errors.ts';
+import type { TopicPartition } from '../source/source.ts';
+import type { LaneState } from './lane-table.ts';
+import { checkPosition } from './positions.ts';
+import type { TableContext } from './table-context.ts';
+
+const LONGEST_WAIT = 10_000;
+const FIRST_WAIT = 200;
+
+/**
+ * Starts, restarts and ends the lanes of one table.
+ *
+ * Invariant 1: a lane starts where the table stands, never where the group does.
+ */
+export class LaneControl {
+  readonly #context: TableContext;
+  #resets = 0;
+  #failuresInRow = 0;
+  /** Workers that have not confirmed the last reset: the files that they ended are of the dropped checkpoint. */
+  readonly #resetting = new Map<number, number>();
+  /** When the positions were last compared with the table's (monotonic clock, ms). */
+  comparedAt = 0;
+
+  constructor(context: TableContext) {
+    this.#context = context;
+  }
+
+  async start(partitions: readonly TopicPartition[]): Promise<void> {
+    const { state, options } = this.#context;
+    const known = state?.offsets;
+    if (known && partitions.some(({ topic, partition }) => known[topic]?.next[partition] === undefined)) {
+      await this.#context.retry('record first offsets', async () => options.committer.ensureOffsets(await this.#context.firstOffsets()));
+    }
+    const offsets = this.#context.state?.offsets ?? (await this.#context.firstOffsets());
+    for (const partition of partitions) if (!this.#context.lanes.has(partition)) await this.#open(partition, offsets);
+  }
+
+  /** Nothing more is read for these lanes; the workers keep what they have until the next cut or reset. */
+  stopReading(lanes: readonly LaneState[]): void {
+    for (const { lane } of lanes) this.#context.options.source.removeLane(lane);
+  }
+
+  /** The workers forget the lanes; what is open of them must have been cut, or be reset. */
+  close(lanes: readonly LaneState[]): void {
+    for (const { lane } of lanes) {
+      this.#context.post(lane.worker, { type: 'close-lane', lane: lane.id });
+      this.#context.lanes.remove(lane.id);
+    }
+  }
+
+  /**
+   * All that is open of the table is dropped; the lanes go on where the table stands. After an error that is tried
+   * again, waits first, longer each time in a row.
+   */
+  async restart(error: TabletopicError | null): Promise<void> {
+    const { options, lanes, abort } = this.#context;
+    const { source, committer, ports } = options;
+    const all = lanes.all();
+    for (const { lane } of all) source.pause(lane);
+    if (error) await ports.clock.sleep(Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failuresInRow++), abort.signal);
+    const state = await this.#context.retry('load the table', () => (this.#context.state ? committer.refresh() : committer.load()));
+    const offsets = state?.offsets ?? (await this.#context.firstOffsets());
+    const reset = ++this.#resets;
+    const restarted = new Map<number, { lane: number; start: number; generation: number }[]>();
+    for (const known of all) {
+      const { lane } = known;
+      const start = nextOf(offsets, lane);
+      await this.#check(lane, start, offsets);
+      known.restart(start, source.seek(lane, start));
+      restarted.set(lane.worker, [...(restarted.get(lane.worker) ?? []), { lane: lane.id, start, generation: known.generation }]);
+    }
+    for (let worker = 0; worker < options.pool.size; worker++) {
+      this.#resetting.set(worker, reset);
+      this.#context.post(worker, { type: 'reset', reset, lanes: restarted.get(worker) ?? [] });
+    }
+    for (const { lane } of all) source.resume(lane);
+  }
+
+  /** A commit went through: the next failure is the first in a row. */
+  succeeded(): void {
+    this.#failuresInRow = 0;
+    this.comparedAt = this.#context.options.ports.clock.monotonic();
+  }
+
+  resetDone(worker: number, reset: number): void {
+    if (this.#resetting.get(worker) !== reset) return;
+    this.#resetting.delete(worker);
+    const { uploads } = this.#context;
+    if (uploads) void uploads.discard(uploads.take(worker));
+  }
+
+  /**
+   * Loads the table and names a lane that does not stand where the table does: rolled back, or written by another owner
+   * (TRACES B1: an idle owner must notice without new records). Null when all agree.
+   */
+  async moved(): Promise<TopicPartition | null> {
+    const { options, lanes, state } = this.#context;
+    this.comparedAt = options.ports.clock.monotonic();
+    if (!state) return null;
+    const { offsets } = await this.#context.retry('load the table', () => options.committer.refresh());
+    return offsets ? (lanes.all().find(({ lane, committedNext }) => nextOf(offsets, lane) !== committedNext)?.lane ?? null) : null;
+  }
+
+  async #open(partition: TopicPartition, offsets: OffsetsMap): Promise<void> {
+    const { options, lanes } = this.#context;
+    const start = nextOf(offsets, partition);
+    const from = await this.#check(partition, start, offsets);
+    const { lane } = lanes.add(partition, start);
+    this.#context.post(lane.worker, { type: 'lane', lane: lane.id, topic: lane.topic, partition: lane.partition, start, generation: 0 });
+    if (from > start) this.#context.post(lane.worker, { type: 'skip', lane: lane.id, generation: 0, to: from, reason: 'retention' });
+    options.source.addLane(lane, from);
+  }
+
+  #check(partition: TopicPartition, start: number, offsets: OffsetsMap): Promise<number> {
+    const { source, plan } = this.#context.options;
+    const epoch = offsets[partition.topic]?.epoch[partition.partition] ?? -1;
+    return this.#context.retry('check offsets', () => checkPosition(source, partition, start, epoch, plan.rule.onMissingOffsets));
+  }
+}
+
+function nextOf(offsets: OffsetsMap, { topic, partition }: TopicPartition): number {
+  return offsets[topic]?.next[partition] ?? 0;
+}
