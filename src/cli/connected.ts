@@ -7,7 +7,7 @@ import type { Source, TopicDescription } from '../source/source.ts';
 import type { CliContext } from './context.ts';
 
 /** How long a command that only looks waits for a server. */
-const patience = 15_000;
+const patience = 10_000;
 
 /** Runs `work` with a signal that aborts after the command's patience, with `error` as its reason. */
 export async function withPatience<T>({ ports }: Pick<CliContext, 'ports'>, error: () => TabletopicError, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -19,7 +19,7 @@ export interface CliContext {
   /** Ends the process now. */
   exit(code: number): void;
   readonly loadConfig: (file: string, env: CliContext['env']) => Config;
-  createService(config: Config, options: ServiceOptions): Service;
+  createService(config: Config, options: ServiceOptions): Promise<Service>;
   readonly connect: Connectors;
   /** Resolves with the exit code. */
   runDemo(options: DemoOptions): Promise<number>;

@@ -9,7 +9,7 @@ export async function runCommand(options: { config: string; json: boolean; until
   const config = context.loadConfig(options.config, context.env);
   const progress = options.untilCaughtUp ? new Progress(output, ports.clock) : null;
   const logger = createLogger(config.log, (line) => (progress ? progress.above(line) : output.stderr(line)));
-  const service = context.createService(config, { ports, logger, untilCaughtUp: options.untilCaughtUp });
+  const service = await context.createService(config, { ports, logger, untilCaughtUp: options.untilCaughtUp });
   const ended = new AbortController();
   const showing = progress?.follow(() => service.snapshot(), logger, ended.signal);
   const removeHandler = handleSignals(service, context);

@@ -39,7 +39,7 @@ export interface TableReport {
 export async function statusCommand(options: { config: string; json: boolean; table?: string }, context: CliContext): Promise<number> {
   const { output } = context;
   const config = context.loadConfig(options.config, context.env);
-  const logger = createLogger(config.log, output.stderr);
+  const logger = createLogger({ ...config.log, level: 'error' }, output.stderr);
   const errors: TabletopicError[] = [];
   const broker = await connectSource(config, context, logger).catch((thrown: unknown) => {
     errors.push(asTabletopicError(thrown));

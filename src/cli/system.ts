@@ -1,5 +1,4 @@
 import { loadConfig } from '../config/load.ts';
-import { runDemo } from '../demo/demo.ts';
 import { TabletopicError } from '../errors.ts';
 import { createCatalog } from '../iceberg/catalog-factory.ts';
 import { createFileIO } from '../io/file-io-factory.ts';
@@ -7,7 +6,6 @@ import { readPositions } from '../maintain/positions.ts';
 import { systemPorts } from '../ports.ts';
 import { createRegistry } from '../registry/client.ts';
 import { convertAvro } from '../schema/avro.ts';
-import { createService } from '../service.ts';
 import { createKafkaSource } from '../source/kafka-source.ts';
 import type { CliContext, Connectors, Output } from './context.ts';
 
@@ -58,7 +56,8 @@ export const systemContext: CliContext = {
   },
   exit: (code) => process.exit(code),
   loadConfig,
-  createService,
+  // Loaded when needed: the other commands start without the whole service.
+  createService: async (config, options) => (await import('../service.ts')).createService(config, options),
   connect,
-  runDemo: (options) => runDemo(options, { ports: systemPorts, ...output, columns: output.columns, onSignal: (handler) => systemContext.onSignal(handler) }),
+  runDemo: async (options) => (await import('../demo/demo.ts')).runDemo(options, { ports: systemPorts, ...output, columns: output.columns, onSignal: (handler) => systemContext.onSignal(handler) }),
 };

@@ -11,7 +11,7 @@ import { errorJson, errorText } from './errors.ts';
 export async function verifyCommand(options: { config: string; json: boolean; table?: string; deep: boolean }, context: CliContext): Promise<number> {
   const { output, connect, ports } = context;
   const config = context.loadConfig(options.config, context.env);
-  const logger = createLogger(config.log, output.stderr);
+  const logger = createLogger({ ...config.log, level: 'error' }, output.stderr);
   const catalogs = new Catalogs(config, context, logger);
   const results: VerifyResult[] = [];
   const errors: TabletopicError[] = [];

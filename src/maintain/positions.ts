@@ -39,15 +39,19 @@ async function readGroup(file: AsyncBuffer, metadata: FileMetaData, paths: reado
     rowEnd: start + rows,
     onPage({ pathInSchema, columnData, rowStart }) {
       const column = values.get(pathInSchema.join('.') as (typeof paths)[number]);
-      for (let i = 0; column && i < columnData.length; i++) column[rowStart - start + i] = (columnData as ArrayLike<unknown>)[i];
+      for (let i = 0; column && i < columnData.length; i++) column[rowStart - start + i] = value((columnData as ArrayLike<unknown>)[i]);
     },
   });
   const [topics, partitions, offsets] = paths.map((path) => values.get(path)!) as [unknown[], unknown[], unknown[]];
   return Array.from({ length: rows }, (_, i) => {
-    const offset = offsets[i];
-    // Before assembly, what stands for a null is not always null.
-    return typeof offset !== 'bigint' && typeof offset !== 'number' ? null : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
+    const offset = offsets[i] ?? null;
+    return offset === null ? null : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
   });
+}
+
+/** Before structs are assembled, a page with nulls has `[value]` and `[]` at each optional level. */
+function value(read: unknown): unknown {
+  return Array.isArray(read) ? value(read[0]) : read;
 }
 
 function hasColumn(metadata: FileMetaData, path: string): boolean {

@@ -91,14 +91,14 @@ describe('errors', () => {
 
 describe('run', () => {
   test('ends as the service ends, with a summary when asked', async () => {
-    const cli = context({ createService: () => service(() => Promise.resolve({ exit: 3 })) });
+    const cli = context({ createService: () => Promise.resolve(service(() => Promise.resolve({ exit: 3 }))) });
     expect(await main(['run', '-c', configFile(), '--json', '--until-caught-up'], cli)).toBe(3);
     expect(JSON.parse(cli.out)).toMatchObject({ exit: 3, recordsRead: 153, tables: [{ table: 'shop.orders', rows: 100, lastSnapshotId: '8271638172635172635' }] });
   });
 
   test('passes on what was asked for', async () => {
     const asked: (boolean | undefined)[] = [];
-    const cli = context({ createService: (_, options) => { asked.push(options.untilCaughtUp); return service(() => Promise.resolve({ exit: 0 })); } });
+    const cli = context({ createService: (_, options) => { asked.push(options.untilCaughtUp); return Promise.resolve(service(() => Promise.resolve({ exit: 0 }))); } });
     expect(await main(['run', '-c', configFile()], cli)).toBe(0);
     expect(await main(['run', '-c', configFile(), '--until-caught-up'], cli)).toBe(0);
     expect(asked).toEqual([false, true]);

@@ -29,7 +29,7 @@ describe('a file with what is needed and no more', () => {
   const config = parse(`${head}tables:\n  - topic: shop.orders\n`);
 
   test('has the defaults of the design', () => {
-    expect(config.kafka).toMatchObject({ brokers: ['localhost:9092'], groupId: 'tabletopic', instanceId: null, isolation: 'read_committed', tls: null, sasl: null });
+    expect(config.kafka).toMatchObject({ brokers: ['localhost:9092'], groupId: 'tabletopic', instanceId: 'auto', isolation: 'read_committed', tls: null, sasl: null });
     expect(config.schemaRegistry).toBeNull();
     expect(config.http).toEqual({ host: '0.0.0.0', port: 8080 });
     expect(config.memory).toBe(536_870_912);
