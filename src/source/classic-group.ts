@@ -1,4 +1,4 @@
-import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka';
+import { joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka';
 import type { TabletopicError } from '../errors.ts';
 import { assignCooperatively } from './assignor.ts';
 import {
@@ -8,7 +8,8 @@ import {
   encodeAssignment,
   encodeSubscription,
 } from './classic-protocol.ts';
-import { judgeGroupError } from './group-errors.ts';
+import { type GroupVerdict, judgeGroupError } from './group-errors.ts';
+import { sendHeartbeats } from './heartbeats.ts';
 import { KafkaCode, partial } from './kafka-errors.ts';
 import type { GroupOffset, Membership, MembershipOptions, MemberIdentity } from './membership.ts';
 import { Ownership } from './ownership.ts';
@@ -117,7 +118,7 @@ export class ClassicGroup implements Membership {
     const { generationId: generation, memberId } = joined;
     this.#member = { memberId, generation };
     // From here on, since the leader may take its time, and so may a revocation.
-    void this.#heartbeats(generation, signal);
+    void sendHeartbeats(this.#member, this.#options, signal, (verdict) => this.#judged(verdict));
     const assignment = await this.#sync(joined);
     this.#backoff.reset();
     this.#options.logger.info(
@@ -198,37 +199,6 @@ export class ClassicGroup implements Membership {
     return [...assigned].map(([memberId, partitions]) => ({ memberId, assignment: encodeAssignment(partitions) }));
   }
 
-  /** Heartbeats of one generation; what comes late, after the next was joined, is dropped. */
-  async #heartbeats(generation: number, signal: AbortSignal): Promise<void> {
-    const { coordinator, config, ports, logger } = this.#options;
-    const interval = Math.min(3000, config.sessionTimeout / 3);
-    const current = (): boolean => !signal.aborted && this.#member.generation === generation;
-    const backoff = new Backoff(ports, 100, interval);
-    let failed = false;
-    for (;;) {
-      if (!(failed ? await backoff.wait(signal) : await this.#sleep(interval, signal)) || !current()) return;
-      const { memberId } = this.#member;
-      try {
-        await abortable(
-          coordinator.call('heartbeat', (c) =>
-            heartbeatV4.api.async(c, coordinator.groupId, generation, memberId, coordinator.instanceId),
-          ),
-          signal,
-        );
-        failed = false;
-        backoff.reset();
-      } catch (error) {
-        if (!current()) return;
-        const verdict = judgeGroupError(error, coordinator.groupId, coordinator.instanceId);
-        failed = verdict.kind === 'retry';
-        if (verdict.kind === 'retry') logger.warn({ err: verdict.error }, 'heartbeat failed; tried again');
-        else if (verdict.kind === 'lost') this.#lose(verdict.forget, verdict.reason);
-        else this.#interrupt(verdict);
-        if (verdict.kind === 'lost' || verdict.kind === 'fatal') return;
-      }
-    }
-  }
-
   #lose(forget: boolean, reason: string): void {
     this.#member = { memberId: forget ? '' : this.#member.memberId, generation: -1 };
     this.#interrupt({ kind: 'lost', reason });
@@ -243,17 +213,14 @@ export class ClassicGroup implements Membership {
   async #failed(error: unknown): Promise<void> {
     const { coordinator, logger } = this.#options;
     const verdict = judgeGroupError(error, coordinator.groupId, coordinator.instanceId);
-    if (verdict.kind === 'lost') this.#lose(verdict.forget, verdict.reason);
-    else if (verdict.kind === 'fatal') this.#interrupt(verdict);
-    else if (verdict.kind === 'retry') {
-      logger.warn({ err: verdict.error }, 'cannot join the group; tried again');
-      await this.#backoff.wait(this.#closing.signal);
-    }
+    if (verdict.kind !== 'retry') return this.#judged(verdict);
+    logger.warn({ err: verdict.error }, 'cannot join the group; tried again');
+    await this.#backoff.wait(this.#closing.signal);
   }
 
-  async #sleep(ms: number, signal: AbortSignal): Promise<boolean> {
-    await this.#options.ports.clock.sleep(ms, signal).catch(() => {});
-    return !signal.aborted;
+  #judged(verdict: Exclude<GroupVerdict, { kind: 'retry' }>): void {
+    if (verdict.kind === 'lost') this.#lose(verdict.forget, verdict.reason);
+    else this.#interrupt(verdict);
   }
 }
 
