@@ -1,7 +1,10 @@
 import { main } from './cli/cli.ts';
 import { systemContext } from './cli/system.ts';
 
+// A reader that went away (`| head`) ends neither the service nor a command with a stack trace.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 const exit = await main(process.argv.slice(2), systemContext);
 // Ends although a pool somewhere may hold the process open, once what was printed is written.
-for (const stream of [process.stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()));
+for (const stream of [process.stdout, process.stderr])
+  if (stream.writable) await new Promise<void>((resolve) => stream.write('', () => resolve()));
 process.exit(exit);

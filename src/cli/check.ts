@@ -49,17 +49,33 @@ class Check {
   async run(file: string): Promise<{ result: CheckResult; exit: number }> {
     const { connect, ports } = this.#context;
     const config = this.#config;
-    this.#steps.push({ name: 'configuration', ok: true, detail: `${file}: ${config.tables.length} rule${config.tables.length === 1 ? '' : 's'}`, error: null });
+    this.#steps.push({
+      name: 'configuration',
+      ok: true,
+      detail: `${file}: ${config.tables.length} rule${config.tables.length === 1 ? '' : 's'}`,
+      error: null,
+    });
     const topics = await this.#kafka();
     const registry = connect.registry(config, ports, this.#logger);
     const registryUp = await this.#registry(registry);
     const catalogs = new Catalogs(config, this.#context, this.#logger);
     try {
       const reached = new Set<string>();
-      for (const name of Object.keys(config.catalogs)) if (await this.#step(`catalog ${name}`, async () => { await catalogs.get(name); return describeCatalog(config, name); })) reached.add(name);
+      for (const name of Object.keys(config.catalogs))
+        if (
+          await this.#step(`catalog ${name}`, async () => {
+            await catalogs.get(name);
+            return describeCatalog(config, name);
+          })
+        )
+          reached.add(name);
       const planned = plansFor(config, topics ?? [], topics === null);
       for (const error of planned.collisions) this.#fail('tables', error);
-      for (const topic of planned.missing) this.#fail(`topic ${topic}`, new TabletopicError('KAFKA_TOPIC_MISSING', `Topic ${topic} does not exist.`, { where: { topic } }));
+      for (const topic of planned.missing)
+        this.#fail(
+          `topic ${topic}`,
+          new TabletopicError('KAFKA_TOPIC_MISSING', `Topic ${topic} does not exist.`, { where: { topic } }),
+        );
       const existing = new Map<TablePlan, LoadedTable | null>();
       for (const plan of planned.plans) {
         if (!reached.has(plan.rule.catalog)) continue;
@@ -71,7 +87,14 @@ class Check {
       const tables: TablePreview[] = [];
       for (const plan of planned.plans) {
         await this.#quietly(`schema of ${[...plan.namespace, plan.name].join('.')}`, async () => {
-          tables.push(await previewTable(plan, existing.get(plan) ?? null, registryUp ? registry : null, reached.has(plan.rule.catalog)));
+          tables.push(
+            await previewTable(
+              plan,
+              existing.get(plan) ?? null,
+              registryUp ? registry : null,
+              reached.has(plan.rule.catalog),
+            ),
+          );
         });
       }
       const ok = this.#errors.length === 0;
@@ -98,11 +121,17 @@ class Check {
 
   async #registry(registry: RegistryProbe | null): Promise<boolean> {
     if (!registry) {
-      this.#steps.push({ name: 'schema registry', ok: null, detail: 'none configured: values are read as JSON', error: null });
+      this.#steps.push({
+        name: 'schema registry',
+        ok: null,
+        detail: 'none configured: values are read as JSON',
+        error: null,
+      });
       return false;
     }
     const { url } = this.#config.schemaRegistry!;
-    const late = (): TabletopicError => new TabletopicError('REGISTRY_UNAVAILABLE', `${url} did not answer.`, { where: { url } });
+    const late = (): TabletopicError =>
+      new TabletopicError('REGISTRY_UNAVAILABLE', `${url} did not answer.`, { where: { url } });
     return this.#step('schema registry', async () => {
       await withPatience(this.#context, late, () => registry.probe());
       return url;
@@ -115,15 +144,25 @@ class Check {
     for (const name of reached) {
       const table = [...existing].find(([plan, loaded]) => plan.rule.catalog === name && loaded)?.[1] ?? undefined;
       const warehouse = this.#config.catalogs[name]!.warehouse;
-      const location = table?.metadataLocation ?? (warehouse && /^(s3|s3a|file):/.test(warehouse) ? `${warehouse.replace(/\/$/, '')}/.tabletopic-check` : null);
+      const location =
+        table?.metadataLocation ??
+        (warehouse && /^(s3|s3a|file):/.test(warehouse) ? `${warehouse.replace(/\/$/, '')}/.tabletopic-check` : null);
       if (location === null) {
-        this.#steps.push({ name: `storage of ${name}`, ok: null, detail: 'not tried: no table exists yet, and the catalog decides where tables lie', error: null });
+        this.#steps.push({
+          name: `storage of ${name}`,
+          ok: null,
+          detail: 'not tried: no table exists yet, and the catalog decides where tables lie',
+          error: null,
+        });
         continue;
       }
       await this.#step(`storage of ${name}`, async () => {
         const io = connect.fileIO(this.#config, ports, table);
         try {
-          const late = (): TabletopicError => new TabletopicError('STORAGE_UNAVAILABLE', `The store of ${location} did not answer.`, { where: { location } });
+          const late = (): TabletopicError =>
+            new TabletopicError('STORAGE_UNAVAILABLE', `The store of ${location} did not answer.`, {
+              where: { location },
+            });
           await withPatience(this.#context, late, () => io.stat(location));
           return table ? location : warehouse!;
         } finally {

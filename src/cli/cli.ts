@@ -13,35 +13,63 @@ import { verifyCommand } from './verify.ts';
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
   const json = argv.includes('--json');
   let exit: number = ExitCode.done;
-  const ends = (work: Promise<number>): Promise<void> => work.then((code) => { exit = code; });
+  const ends = (work: Promise<number>): Promise<void> =>
+    work.then((code) => {
+      exit = code;
+    });
   const program = new Command('tabletopic')
     .description('Kafka topics as Apache Iceberg tables, exactly once.')
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: context.output.stdout, writeErr: context.output.stderr })
     .showHelpAfterError('Run with --help for what there is.')
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 stopped on a data problem that needs a person.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 stopped on a data problem that needs a person.',
+    );
 
   configured(program, 'run', 'run the service')
     .option('--until-caught-up', 'end when every table holds all offsets up to the ends seen at start')
-    .action((options: { config: string; json?: boolean; untilCaughtUp?: boolean }) => ends(runCommand({ ...options, untilCaughtUp: options.untilCaughtUp ?? false, json: options.json ?? false }, context)));
-  program.command('demo')
-    .description('show the whole path on this machine, with nothing installed: embedded broker, SQLite catalog, local warehouse')
+    .action((options: { config: string; json?: boolean; untilCaughtUp?: boolean }) =>
+      ends(
+        runCommand({ ...options, untilCaughtUp: options.untilCaughtUp ?? false, json: options.json ?? false }, context),
+      ),
+    );
+  program
+    .command('demo')
+    .description(
+      'show the whole path on this machine, with nothing installed: embedded broker, SQLite catalog, local warehouse',
+    )
     .option('--records <n>', 'produce so many records (default: for as long as it runs)', positive)
     .option('--rate <n>', 'records produced each second', positive)
     .option('--exit', 'end when all records are in the tables')
     .option('--port <n>', 'port of the status page', port)
     .option('--json', 'last line is one JSON object')
-    .action((options: { records?: number; rate?: number; exit?: boolean; json?: boolean; port?: number }) => ends(demoCommand(options, context)));
-  configured(program, 'check', 'validate the file, reach every server, show the tables and schemas; changes nothing')
-    .action((options: { config: string; json?: boolean }) => ends(checkCommand({ ...options, json: options.json ?? false }, context)));
-  configured(program, 'status', 'show offsets, lag, freshness, last commit, schema, files and dead letters of each table')
+    .action((options: { records?: number; rate?: number; exit?: boolean; json?: boolean; port?: number }) =>
+      ends(demoCommand(options, context)),
+    );
+  configured(
+    program,
+    'check',
+    'validate the file, reach every server, show the tables and schemas; changes nothing',
+  ).action((options: { config: string; json?: boolean }) =>
+    ends(checkCommand({ ...options, json: options.json ?? false }, context)),
+  );
+  configured(
+    program,
+    'status',
+    'show offsets, lag, freshness, last commit, schema, files and dead letters of each table',
+  )
     .option('--table <name>', 'only this table')
-    .action((options: { config: string; json?: boolean; table?: string }) => ends(statusCommand({ ...options, json: options.json ?? false }, context)));
+    .action((options: { config: string; json?: boolean; table?: string }) =>
+      ends(statusCommand({ ...options, json: options.json ?? false }, context)),
+    );
   configured(program, 'verify', 'prove that no record is missing or twice in the tables; exit code 1 if one is')
     .option('--table <name>', 'only this table')
     .option('--deep', 'read the positions of all rows, not only the metadata')
-    .action((options: { config: string; json?: boolean; table?: string; deep?: boolean }) => ends(verifyCommand({ ...options, json: options.json ?? false, deep: options.deep ?? false }, context)));
+    .action((options: { config: string; json?: boolean; table?: string; deep?: boolean }) =>
+      ends(verifyCommand({ ...options, json: options.json ?? false, deep: options.deep ?? false }, context)),
+    );
 
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -54,7 +82,8 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 }
 
 function configured(program: Command, name: string, description: string): Command {
-  return program.command(name)
+  return program
+    .command(name)
     .description(description)
     .addOption(new Option('-c, --config <file>', 'configuration file').makeOptionMandatory())
     .option('--json', 'print JSON');
@@ -68,6 +97,7 @@ function positive(text: string): number {
 
 function port(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('Write a port from 0 to 65535.');
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('Write a port from 0 to 65535.');
   return value;
 }

@@ -10,12 +10,24 @@ import type { CliContext } from './context.ts';
 const patience = 10_000;
 
 /** Runs `work` with a signal that aborts after the command's patience, with `error` as its reason. */
-export async function withPatience<T>({ ports }: Pick<CliContext, 'ports'>, error: () => TabletopicError, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withPatience<T>(
+  { ports }: Pick<CliContext, 'ports'>,
+  error: () => TabletopicError,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const late = new AbortController();
   const done = new AbortController();
-  const timer = ports.clock.sleep(patience, done.signal).then(() => late.abort(error()), () => undefined);
+  const timer = ports.clock.sleep(patience, done.signal).then(
+    () => late.abort(error()),
+    () => undefined,
+  );
   try {
-    return await Promise.race([work(late.signal), new Promise<never>((_, reject) => late.signal.addEventListener('abort', () => reject(late.signal.reason as Error)))]);
+    return await Promise.race([
+      work(late.signal),
+      new Promise<never>((_, reject) =>
+        late.signal.addEventListener('abort', () => reject(late.signal.reason as Error)),
+      ),
+    ]);
   } finally {
     done.abort();
     await timer;
@@ -23,10 +35,19 @@ export async function withPatience<T>({ ports }: Pick<CliContext, 'ports'>, erro
 }
 
 /** Connects to the brokers, for reading what topics there are; joins no group. */
-export async function connectSource(config: Config, context: CliContext, logger: Logger): Promise<{ source: Source; clusterId: string }> {
+export async function connectSource(
+  config: Config,
+  context: CliContext,
+  logger: Logger,
+): Promise<{ source: Source; clusterId: string }> {
   const source = context.connect.source(config, context.ports, logger);
   try {
-    const unavailable = (): TabletopicError => new TabletopicError('KAFKA_UNAVAILABLE', `No broker of ${config.kafka.brokers.join(', ')} answered within ${patience / 1000} s.`, { where: { brokers: config.kafka.brokers.join(',') } });
+    const unavailable = (): TabletopicError =>
+      new TabletopicError(
+        'KAFKA_UNAVAILABLE',
+        `No broker of ${config.kafka.brokers.join(', ')} answered within ${patience / 1000} s.`,
+        { where: { brokers: config.kafka.brokers.join(',') } },
+      );
     return { source, ...(await withPatience(context, unavailable, (signal) => source.connect(signal))) };
   } catch (error) {
     await source.close();
@@ -41,10 +62,18 @@ export function describeTopics(config: Config, source: Source): Promise<TopicDes
   );
 }
 
-export async function connectCatalog(config: Config, name: string, context: CliContext, logger: Logger): Promise<Catalog> {
+export async function connectCatalog(
+  config: Config,
+  name: string,
+  context: CliContext,
+  logger: Logger,
+): Promise<Catalog> {
   const catalog = context.connect.catalog(config, name, context.ports, logger);
   try {
-    const unavailable = (): TabletopicError => new TabletopicError('CATALOG_UNAVAILABLE', `Catalog ${name} did not answer within ${patience / 1000} s.`, { where: { catalog: name } });
+    const unavailable = (): TabletopicError =>
+      new TabletopicError('CATALOG_UNAVAILABLE', `Catalog ${name} did not answer within ${patience / 1000} s.`, {
+        where: { catalog: name },
+      });
     await withPatience(context, unavailable, () => catalog.connect());
     return catalog;
   } catch (error) {
@@ -54,7 +83,11 @@ export async function connectCatalog(config: Config, name: string, context: CliC
 }
 
 /** The tables that the rules give for these topics; topics that only a rule names count as existing when `assume`. */
-export function plansFor(config: Config, topics: readonly { readonly name: string }[], assume: boolean): ReturnType<typeof planTables> {
+export function plansFor(
+  config: Config,
+  topics: readonly { readonly name: string }[],
+  assume: boolean,
+): ReturnType<typeof planTables> {
   const named = assume ? config.tables.flatMap((rule) => (rule.topic === null ? [] : [{ name: rule.topic }])) : [];
   return planTables(config.tables, [...topics, ...named]);
 }
@@ -68,7 +101,10 @@ export function selectPlans(plans: readonly TablePlan[], table: string | undefin
   if (table === undefined) return plans;
   const chosen = plans.filter((plan) => [...plan.namespace, plan.name].join('.') === table);
   if (chosen.length > 0) return chosen;
-  throw new TabletopicError('USAGE', `No rule of the configuration gives a table ${table}.`, { hint: `Tables: ${plans.map((plan) => [...plan.namespace, plan.name].join('.')).join(', ') || 'none'}.`, where: { table } });
+  throw new TabletopicError('USAGE', `No rule of the configuration gives a table ${table}.`, {
+    hint: `Tables: ${plans.map((plan) => [...plan.namespace, plan.name].join('.')).join(', ') || 'none'}.`,
+    where: { table },
+  });
 }
 
 /** Opens each catalog once, when it is first asked for. */

@@ -51,5 +51,8 @@ export interface RegistryProbe {
   /** Rejects with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
   probe(): Promise<void>;
   /** The columns that the latest schema of a subject gives under this rule; null when the subject has none. */
-  latest(subject: string, rule: TableRule): Promise<{ readonly id: number | null; readonly columns: StructType } | null>;
+  latest(
+    subject: string,
+    rule: TableRule,
+  ): Promise<{ readonly id: number | null; readonly columns: StructType } | null>;
 }

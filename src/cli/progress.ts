@@ -14,7 +14,12 @@ export interface TopicProgress {
   readonly left: number | null;
 }
 
-interface Track { readonly start: number; readonly end: number; next: number; readonly since: number }
+interface Track {
+  readonly start: number;
+  readonly end: number;
+  next: number;
+  readonly since: number;
+}
 
 /** Follows the offsets of all partitions from the first look at them. Pure: the time is given. */
 export class TopicTracker {
@@ -38,7 +43,9 @@ export class TopicTracker {
         else tracks.set(partition, { start: next, end, next, since: status.now });
       }
     }
-    return [...this.#partitions].map(([topic, tracks]) => progressOf(topic, [...tracks.values()], status.now)).sort((a, b) => a.topic.localeCompare(b.topic));
+    return [...this.#partitions]
+      .map(([topic, tracks]) => progressOf(topic, [...tracks.values()], status.now))
+      .sort((a, b) => a.topic.localeCompare(b.topic));
   }
 }
 
@@ -93,7 +100,18 @@ export class Progress {
       await this.#clock.sleep(isTerminal ? 500 : 10_000, signal).catch(() => undefined);
       const topics = this.#tracker.update(snapshot());
       if (isTerminal) this.#draw(topics);
-      else for (const topic of topics) logger.info({ topic: topic.topic, done: topic.done, total: topic.total, recordsPerSecond: Math.round(topic.rate), secondsLeft: topic.left === null ? null : Math.ceil(topic.left) }, 'progress');
+      else
+        for (const topic of topics)
+          logger.info(
+            {
+              topic: topic.topic,
+              done: topic.done,
+              total: topic.total,
+              recordsPerSecond: Math.round(topic.rate),
+              secondsLeft: topic.left === null ? null : Math.ceil(topic.left),
+            },
+            'progress',
+          );
     }
   }
 

@@ -4,7 +4,10 @@ import type { CliContext } from './context.ts';
 import { Progress } from './progress.ts';
 
 /** `tabletopic run`: the service, until it ends by itself or by a signal. */
-export async function runCommand(options: { config: string; json: boolean; untilCaughtUp: boolean }, context: CliContext): Promise<number> {
+export async function runCommand(
+  options: { config: string; json: boolean; untilCaughtUp: boolean },
+  context: CliContext,
+): Promise<number> {
   const { output, ports } = context;
   const config = context.loadConfig(options.config, context.env);
   const progress = options.untilCaughtUp ? new Progress(output, ports.clock) : null;
@@ -25,7 +28,10 @@ export async function runCommand(options: { config: string; json: boolean; until
 }
 
 /** The first signal drains; the second stops at once. */
-export function handleSignals(service: Pick<Service, 'drain' | 'stop'>, context: Pick<CliContext, 'onSignal' | 'exit' | 'ports'>): () => void {
+export function handleSignals(
+  service: Pick<Service, 'drain' | 'stop'>,
+  context: Pick<CliContext, 'onSignal' | 'exit' | 'ports'>,
+): () => void {
   let signals = 0;
   return context.onSignal((signal) => {
     signals++;
@@ -33,7 +39,9 @@ export function handleSignals(service: Pick<Service, 'drain' | 'stop'>, context:
     const code = signal === 'SIGINT' ? 130 : 143;
     if (signals > 2) return context.exit(code);
     // Open uploads are given up where that is quick; the table is the checkpoint, so nothing is lost either way.
-    void Promise.race([service.stop(), context.ports.clock.sleep(2000)]).catch(() => undefined).then(() => context.exit(code));
+    void Promise.race([service.stop(), context.ports.clock.sleep(2000)])
+      .catch(() => undefined)
+      .then(() => context.exit(code));
     return undefined;
   });
 }
@@ -44,6 +52,14 @@ function summary(service: Service, exit: number): unknown {
     exit,
     recordsRead,
     seconds: uptimeSeconds,
-    tables: tables.map(({ table, state, rows, deadLetters, lagRecords, lastSnapshotId, error }) => ({ table, state, rows, deadLetters, lagRecords, lastSnapshotId, error })),
+    tables: tables.map(({ table, state, rows, deadLetters, lagRecords, lastSnapshotId, error }) => ({
+      table,
+      state,
+      rows,
+      deadLetters,
+      lagRecords,
+      lastSnapshotId,
+      error,
+    })),
   };
 }

@@ -19,7 +19,8 @@ function tableText(report: TableReport): string {
     );
   }
   lines.push(`  lag ${report.lagRecords === null ? 'unknown' : `${count(report.lagRecords)} records`}`);
-  for (const { topic, partition, next, end, lag } of report.partitions) lines.push(`    ${topic}[${partition}] next ${next ?? '–'} end ${end ?? '–'} lag ${lag ?? '–'}`);
+  for (const { topic, partition, next, end, lag } of report.partitions)
+    lines.push(`    ${topic}[${partition}] next ${next ?? '–'} end ${end ?? '–'} lag ${lag ?? '–'}`);
   return `${lines.join('\n')}\n`;
 }
 

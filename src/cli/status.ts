@@ -19,7 +19,13 @@ export interface TableReport {
   readonly catalog: string;
   readonly topics: readonly string[];
   readonly exists: boolean;
-  readonly partitions: readonly { readonly topic: string; readonly partition: number; readonly next: number | null; readonly end: number | null; readonly lag: number | null }[];
+  readonly partitions: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly next: number | null;
+    readonly end: number | null;
+    readonly lag: number | null;
+  }[];
   readonly lagRecords: number | null;
   readonly freshnessSeconds: number | null;
   readonly watermark: number | null;
@@ -36,7 +42,10 @@ export interface TableReport {
 }
 
 /** `tabletopic status`: what the tables say of themselves, with or without a running service. */
-export async function statusCommand(options: { config: string; json: boolean; table?: string }, context: CliContext): Promise<number> {
+export async function statusCommand(
+  options: { config: string; json: boolean; table?: string },
+  context: CliContext,
+): Promise<number> {
   const { output } = context;
   const config = context.loadConfig(options.config, context.env);
   const logger = createLogger({ ...config.log, level: 'error' }, output.stderr);
@@ -51,7 +60,10 @@ export async function statusCommand(options: { config: string; json: boolean; ta
     const topics = broker ? await describeTopics(config, broker.source) : [];
     for (const plan of selectPlans(plansFor(config, topics, true).plans, options.table)) {
       try {
-        const known = await loadKnown({ catalog: await catalogs.get(plan.rule.catalog), ident: identOf(plan), branch: plan.rule.branch }, 'all');
+        const known = await loadKnown(
+          { catalog: await catalogs.get(plan.rule.catalog), ident: identOf(plan), branch: plan.rule.branch },
+          'all',
+        );
         tables.push(await report(plan, known, topics, broker?.source ?? null, context));
       } catch (thrown) {
         const error = asTabletopicError(thrown);
@@ -63,7 +75,8 @@ export async function statusCommand(options: { config: string; json: boolean; ta
     await broker?.source.close();
     await catalogs.close();
   }
-  if (options.json) output.stdout(`${JSON.stringify({ tables, errors: errors.map((error) => errorJson(error).error) })}\n`);
+  if (options.json)
+    output.stdout(`${JSON.stringify({ tables, errors: errors.map((error) => errorJson(error).error) })}\n`);
   else {
     output.stdout(statusText(tables));
     for (const error of errors) output.stderr(errorText(error));
@@ -73,12 +86,34 @@ export async function statusCommand(options: { config: string; json: boolean; ta
 
 function emptyReport({ rule, namespace, name, topics }: TablePlan): TableReport {
   return {
-    table: identText({ namespace, name }), catalog: rule.catalog, topics, exists: false, partitions: [], lagRecords: null, freshnessSeconds: null, watermark: null,
-    lastCommit: null, snapshotId: null, schemaId: null, columns: null, rows: null, files: null, bytes: null, deadLetters: null, metadataLocation: null, error: null,
+    table: identText({ namespace, name }),
+    catalog: rule.catalog,
+    topics,
+    exists: false,
+    partitions: [],
+    lagRecords: null,
+    freshnessSeconds: null,
+    watermark: null,
+    lastCommit: null,
+    snapshotId: null,
+    schemaId: null,
+    columns: null,
+    rows: null,
+    files: null,
+    bytes: null,
+    deadLetters: null,
+    metadataLocation: null,
+    error: null,
   };
 }
 
-async function report(plan: TablePlan, known: Known | null, topics: readonly TopicDescription[], source: Source | null, { ports }: CliContext): Promise<TableReport> {
+async function report(
+  plan: TablePlan,
+  known: Known | null,
+  topics: readonly TopicDescription[],
+  source: Source | null,
+  { ports }: CliContext,
+): Promise<TableReport> {
   const partitions = await offsetsOf(plan, known?.offsets ?? null, topics, source);
   const lags = partitions.map(({ lag }) => lag);
   const lagRecords = source && lags.every((lag) => lag !== null) ? lags.reduce((sum, lag) => sum + lag, 0) : null;
@@ -109,7 +144,12 @@ async function report(plan: TablePlan, known: Known | null, topics: readonly Top
 }
 
 /** Next offsets from the table beside ends from the broker; what only one of them knows has null on the other side. */
-async function offsetsOf(plan: TablePlan, offsets: OffsetsMap | null, topics: readonly TopicDescription[], source: Source | null): Promise<TableReport['partitions']> {
+async function offsetsOf(
+  plan: TablePlan,
+  offsets: OffsetsMap | null,
+  topics: readonly TopicDescription[],
+  source: Source | null,
+): Promise<TableReport['partitions']> {
   const rows: { topic: string; partition: number; next: number | null; onBroker: boolean }[] = [];
   for (const topic of plan.topics) {
     const stated = offsets?.[topic]?.next ?? [];
@@ -119,7 +159,10 @@ async function offsetsOf(plan: TablePlan, offsets: OffsetsMap | null, topics: re
     }
   }
   const asked = source ? rows.filter((row) => row.onBroker) : [];
-  const ends = source && asked.length > 0 ? await source.listOffsets(asked.map(({ topic, partition }) => ({ topic, partition, at: 'latest' as const }))) : [];
+  const ends =
+    source && asked.length > 0
+      ? await source.listOffsets(asked.map(({ topic, partition }) => ({ topic, partition, at: 'latest' as const })))
+      : [];
   return rows.map((row) => {
     const { topic, partition, next } = row;
     const end = ends[asked.indexOf(row)] ?? null;
@@ -129,7 +172,11 @@ async function offsetsOf(plan: TablePlan, offsets: OffsetsMap | null, topics: re
 
 function newestWatermark(snapshots: ReadonlyMap<bigint, Snapshot>, head: Snapshot | undefined): number | null {
   const seen = new Set<Snapshot>();
-  for (let snapshot = head; snapshot && !seen.has(snapshot); snapshot = snapshots.get(snapshot['parent-snapshot-id'] ?? -1n)) {
+  for (
+    let snapshot = head;
+    snapshot && !seen.has(snapshot);
+    snapshot = snapshots.get(snapshot['parent-snapshot-id'] ?? -1n)
+  ) {
     seen.add(snapshot);
     const text = snapshot.summary?.[WATERMARK];
     if (text !== undefined) return Number(text);

@@ -12,7 +12,7 @@ import type { CliContext, Connectors, Output } from './context.ts';
 const output: Output = {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
-  isTerminal: process.stderr.isTTY === true,
+  isTerminal: process.stderr.isTTY,
   get columns() {
     return process.stderr.columns ?? 120;
   },
@@ -20,20 +20,40 @@ const output: Output = {
 
 const connect: Connectors = {
   source: (config, ports, logger) => createKafkaSource(config.kafka, ports, logger),
-  catalog: (config, name, ports) => createCatalog(name, config.catalogs[name]!, createFileIO(config.storage, ports.ids), ports),
+  catalog: (config, name, ports) =>
+    createCatalog(name, config.catalogs[name]!, createFileIO(config.storage, ports.ids), ports),
   fileIO(config, ports, table) {
     const vended = table && Object.keys(table.config).some((key) => key.startsWith('s3.'));
-    return createFileIO(config.storage, ports.ids, vended ? { config: table.config, refresh: () => Promise.resolve(table.config) } : undefined);
+    return createFileIO(
+      config.storage,
+      ports.ids,
+      vended ? { config: table.config, refresh: () => Promise.resolve(table.config) } : undefined,
+    );
   },
   registry(config, ports) {
     if (!config.schemaRegistry) return null;
-    const registry = createRegistry(config.schemaRegistry, ports);
+    // A client that waits for the registry is told to give up at the first failure.
+    let failed = new AbortController();
+    const registry = createRegistry(config.schemaRegistry, ports, (error) => {
+      if (error) failed.abort(error);
+    });
+    const ask = (subject: string): ReturnType<typeof registry.latest> => {
+      failed = new AbortController();
+      return registry.latest(subject, failed.signal);
+    };
     return {
-      probe: () => registry.probe(),
+      probe: async () => {
+        await ask('tabletopic-check');
+      },
       async latest(subject, rule) {
-        const schema = await registry.latest(subject, AbortSignal.timeout(15_000));
+        const schema = await ask(subject);
         if (!schema) return null;
-        if (schema.type !== 'AVRO') throw new TabletopicError('SCHEMA_UNSUPPORTED', `Subject ${subject} holds a ${schema.type} schema, and only Avro is read.`, { where: { subject } });
+        if (schema.type !== 'AVRO')
+          throw new TabletopicError(
+            'SCHEMA_UNSUPPORTED',
+            `Subject ${subject} holds a ${schema.type} schema, and only Avro is read.`,
+            { where: { subject } },
+          );
         return { id: schema.id, columns: convertAvro(schema.text, schema.references, rule).struct };
       },
     };
@@ -59,5 +79,11 @@ export const systemContext: CliContext = {
   // Loaded when needed: the other commands start without the whole service.
   createService: async (config, options) => (await import('../service.ts')).createService(config, options),
   connect,
-  runDemo: async (options) => (await import('../demo/demo.ts')).runDemo(options, { ports: systemPorts, ...output, columns: output.columns, onSignal: (handler) => systemContext.onSignal(handler) }),
+  runDemo: async (options) =>
+    (await import('../demo/demo.ts')).runDemo(options, {
+      ports: systemPorts,
+      ...output,
+      columns: output.columns,
+      onSignal: (handler) => systemContext.onSignal(handler),
+    }),
 };

@@ -35,10 +35,26 @@ export interface KafkaConfig {
   readonly fetchPartitionBytes: number;
   readonly fetchMaxWait: number;
   readonly requestTimeout: number;
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string; readonly rejectUnauthorized: boolean } | null;
+  readonly tls: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly serverName?: string;
+    readonly rejectUnauthorized: boolean;
+  } | null;
   readonly sasl:
-    | { readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; readonly username: string; readonly password: string }
-    | { readonly mechanism: 'oauthbearer'; readonly tokenEndpoint: string; readonly clientId: string; readonly clientSecret: string; readonly scope?: string }
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+        readonly username: string;
+        readonly password: string;
+      }
+    | {
+        readonly mechanism: 'oauthbearer';
+        readonly tokenEndpoint: string;
+        readonly clientId: string;
+        readonly clientSecret: string;
+        readonly scope?: string;
+      }
     | null;
 }
 
@@ -77,7 +93,11 @@ export interface StorageConfig {
   };
 }
 
-export type StartFrom = 'earliest' | 'latest' | { readonly timestamp: number } | { readonly offsets: Readonly<Record<string, number>> };
+export type StartFrom =
+  | 'earliest'
+  | 'latest'
+  | { readonly timestamp: number }
+  | { readonly offsets: Readonly<Record<string, number>> };
 
 /** Options of a table; `defaults` gives them for all, a table rule overrides. */
 export interface TableOptions {

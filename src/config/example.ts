@@ -31,10 +31,14 @@ function block(option: Option, prefix: string, depth: number): string {
   const path = `${prefix}${option.key}`;
   const lines = comment(option, depth);
   if (path === 'tables') return `${lines}tables:\n  - topic: shop.orders\n${listed(option.type, depth)}`;
-  if (path === 'catalogs') return `${lines}catalogs:\n  lake:\n${variants((option.type as Extract<OptionType, { kind: 'named' }>).item, `${path}.lake.`, depth + 2)}`;
+  if (path === 'catalogs')
+    return `${lines}catalogs:\n  lake:\n${variants((option.type as Extract<OptionType, { kind: 'named' }>).item, `${path}.lake.`, depth + 2)}`;
   const nested = children(option.type);
   if (nested === null) return `${lines}${line(option, path, depth)}`;
-  const body = option.type.kind === 'variants' ? variants(option.type, `${path}.`, depth + 1) : nested.map((child) => block(child, `${path}.`, depth + 1)).join('');
+  const body =
+    option.type.kind === 'variants'
+      ? variants(option.type, `${path}.`, depth + 1)
+      : nested.map((child) => block(child, `${path}.`, depth + 1)).join('');
   const used = body.split('\n').some((text) => text !== '' && !text.trimStart().startsWith('#'));
   return `${lines}${indent(depth)}${used ? '' : '# '}${option.key}:\n${body}`;
 }
@@ -48,13 +52,15 @@ function listed(type: OptionType, depth: number): string {
 
 function variants(type: OptionType, prefix: string, depth: number): string {
   if (type.kind !== 'variants') return '';
-  return Object.entries(type.variants).map(([name, list], i) => {
-    const written = active[`${prefix}${type.by}`] === name;
-    const own = list.map((option) => block(option, written ? prefix : `${prefix}${name}.`, depth)).join('');
-    const same = i > 0 && list === Object.values(type.variants)[i - 1];
-    const sameKeys = JSON.stringify(list) === JSON.stringify(Object.values(type.variants)[i - 1] ?? null);
-    return `${indent(depth)}# For ${type.by} ${name}, ${type.help[name]!}:\n${indent(depth)}${written ? '' : '# '}${type.by}: ${name}\n${same || sameKeys ? '' : own}`;
-  }).join('');
+  return Object.entries(type.variants)
+    .map(([name, list], i) => {
+      const written = active[`${prefix}${type.by}`] === name;
+      const own = list.map((option) => block(option, written ? prefix : `${prefix}${name}.`, depth)).join('');
+      const same = i > 0 && list === Object.values(type.variants)[i - 1];
+      const sameKeys = JSON.stringify(list) === JSON.stringify(Object.values(type.variants)[i - 1] ?? null);
+      return `${indent(depth)}# For ${type.by} ${name}, ${type.help[name]!}:\n${indent(depth)}${written ? '' : '# '}${type.by}: ${name}\n${same || sameKeys ? '' : own}`;
+    })
+    .join('');
 }
 
 function children(type: OptionType): readonly Option[] | null {
@@ -69,8 +75,16 @@ function comment({ help, required }: Option, depth: number): string {
 function line(option: Option, path: string, depth: number): string {
   const value = active[path];
   const shown = value ?? option.default ?? option.example ?? '';
-  const empty = typeof shown === 'object' && Object.keys(shown as object).length === 0 && option.example !== undefined ? option.example : shown;
-  const text = stringify({ [option.key]: empty }, { flowCollectionPadding: true, collectionStyle: 'flow', lineWidth: 0 }).trim().replace(/^\{ (.*) \}$/s, '$1');
+  const empty =
+    typeof shown === 'object' && Object.keys(shown).length === 0 && option.example !== undefined
+      ? option.example
+      : shown;
+  const text = stringify(
+    { [option.key]: empty },
+    { flowCollectionPadding: true, collectionStyle: 'flow', lineWidth: 0 },
+  )
+    .trim()
+    .replace(/^\{ (.*) \}$/s, '$1');
   return `${indent(depth)}${value === undefined ? '# ' : ''}${text}\n`;
 }
 

@@ -9,7 +9,13 @@ export function configJsonSchema(): Json {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'tabletopic configuration',
     ...objectSchema(options, true),
-    $defs: { variable: { type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}', description: 'From the environment: ${VAR} or ${VAR:-default}.' } },
+    $defs: {
+      variable: {
+        type: 'string',
+        pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}',
+        description: 'From the environment: ${VAR} or ${VAR:-default}.',
+      },
+    },
   };
 }
 
@@ -24,14 +30,19 @@ function objectSchema(list: readonly Option[], closed: boolean): Json {
 }
 
 function optionSchema(option: Option): Json {
-  const plain = option.default !== undefined && !(typeof option.default === 'object' && Object.keys(option.default as object).length === 0);
+  const plain =
+    option.default !== undefined &&
+    !(typeof option.default === 'object' && Object.keys(option.default as object).length === 0);
   return { description: option.help, ...(plain ? { default: option.default } : {}), ...typeSchema(option.type) };
 }
 
 function typeSchema(type: OptionType): Json {
   switch (type.kind) {
     case 'string':
-      return { type: ['string', 'number', 'boolean'], ...(type.pattern ? { anyOf: [{ pattern: type.pattern.source }, variable] } : {}) };
+      return {
+        type: ['string', 'number', 'boolean'],
+        ...(type.pattern ? { anyOf: [{ pattern: type.pattern.source }, variable] } : {}),
+      };
     case 'integer':
       return orVariable({ type: 'integer', minimum: type.min, maximum: type.max });
     case 'duration':
@@ -48,12 +59,19 @@ function typeSchema(type: OptionType): Json {
       return { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } };
     case 'object': {
       const object = objectSchema(type.options, true);
-      const short = type.short === undefined ? [] : [typeSchema(type.options.find((option) => option.key === type.short)!.type)];
+      const short =
+        type.short === undefined ? [] : [typeSchema(type.options.find((option) => option.key === type.short)!.type)];
       const on = type.switch ? [{ type: 'boolean' }, { const: 'off' }] : [];
       return short.length + on.length === 0 ? object : { anyOf: [object, ...short, ...on] };
     }
     case 'variants':
-      return { type: 'object', required: [type.by], oneOf: Object.entries(type.variants).map(([name, list]) => withKey(type.by, name, type.help[name]!, objectSchema(list, true))) };
+      return {
+        type: 'object',
+        required: [type.by],
+        oneOf: Object.entries(type.variants).map(([name, list]) =>
+          withKey(type.by, name, type.help[name]!, objectSchema(list, true)),
+        ),
+      };
     case 'named':
       return { type: 'object', minProperties: type.min, additionalProperties: typeSchema(type.item) };
     case 'list':
@@ -70,5 +88,10 @@ function orVariable(schema: Json): Json {
 }
 
 function withKey(key: string, value: string, help: string, schema: Json): Json {
-  return { ...schema, description: help, properties: { [key]: { const: value }, ...(schema['properties'] as Json) }, required: [key, ...((schema['required'] as string[] | undefined) ?? [])] };
+  return {
+    ...schema,
+    description: help,
+    properties: { [key]: { const: value }, ...(schema['properties'] as Json) },
+    required: [key, ...((schema['required'] as string[] | undefined) ?? [])],
+  };
 }

@@ -25,7 +25,9 @@ export function loadConfig(file: string, env: Readonly<Record<string, string | u
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError(file, [{ path: '', reason: `cannot be read: ${(error as Error).message}`, remedy: 'Name a readable file with -c FILE' }]);
+    throw new ConfigError(file, [
+      { path: '', reason: `cannot be read: ${(error as Error).message}`, remedy: 'Name a readable file with -c FILE' },
+    ]);
   }
   return parseConfig(text, { env, directory: dirname(resolve(file)), file });
 }
@@ -35,16 +37,29 @@ export function parseConfig(text: string, { env, directory, file }: LoadOptions)
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    throw new ConfigError(file, document.errors.map((error): ConfigProblem => ({
-      path: '', line: lines.linePos(error.pos[0]).line, reason: `is no valid YAML: ${error.message}`,
-      remedy: text.includes('${') ? 'Put ${…} inside [ ] or { } in quotes.' : 'Look at indentation, quotes and brackets.',
-    })));
+    throw new ConfigError(
+      file,
+      document.errors.map((error): ConfigProblem => ({
+        path: '',
+        line: lines.linePos(error.pos[0]).line,
+        reason: `is no valid YAML: ${error.message}`,
+        remedy: text.includes('${')
+          ? 'Put ${…} inside [ ] or { } in quotes.'
+          : 'Look at indentation, quotes and brackets.',
+      })),
+    );
   }
   const missing = substituteEnvironment(document, env);
   if (missing.length > 0) {
-    throw new ConfigError(file, missing.map(({ name, offset }): ConfigProblem => ({
-      path: '', line: lines.linePos(offset).line, reason: `uses \${${name}}, which is not set`, remedy: `Set it, or give a default: \${${name}:-value}.`,
-    })));
+    throw new ConfigError(
+      file,
+      missing.map(({ name, offset }): ConfigProblem => ({
+        path: '',
+        line: lines.linePos(offset).line,
+        reason: `uses \${${name}}, which is not set`,
+        remedy: `Set it, or give a default: \${${name}:-value}.`,
+      })),
+    );
   }
   const problems = new Problems();
   const raw: unknown = document.toJS();
@@ -57,10 +72,18 @@ export function parseConfig(text: string, { env, directory, file }: LoadOptions)
     }
   } else problems.add([], 'holds no keys', 'Begin with kafka, catalogs and tables.');
   if (config && problems.list.length === 0) return config;
-  throw new ConfigError(file, problems.list.map(({ path, reason, remedy }): ConfigProblem => {
-    const offset = offsetOf(path);
-    return { path: pathText(path), reason, remedy, ...(offset === undefined ? {} : { line: lines.linePos(offset).line }) };
-  }));
+  throw new ConfigError(
+    file,
+    problems.list.map(({ path, reason, remedy }): ConfigProblem => {
+      const offset = offsetOf(path);
+      return {
+        path: pathText(path),
+        reason,
+        remedy,
+        ...(offset === undefined ? {} : { line: lines.linePos(offset).line }),
+      };
+    }),
+  );
 
   /** Of the node at the path, or of the nearest one above it that exists. */
   function offsetOf(path: KeyPath): number | undefined {
@@ -75,7 +98,9 @@ export function parseConfig(text: string, { env, directory, file }: LoadOptions)
 /** Fills in what depends on other keys or on the machine. */
 function resolveConfig(read: Record<string, unknown>, directory: string, problems: Problems): Config {
   const config = read as unknown as Config & { defaults: Partial<TableOptions>; tables: Partial<TableRule>[] };
-  const catalogs = Object.fromEntries(Object.entries(config.catalogs).map(([name, catalog]) => [name, resolveCatalog(name, catalog, directory)]));
+  const catalogs = Object.fromEntries(
+    Object.entries(config.catalogs).map(([name, catalog]) => [name, resolveCatalog(name, catalog, directory)]),
+  );
   const names = Object.keys(catalogs);
   const builtIn = readOptions(tableOptions, {}, ['defaults'], problems, false) as unknown as TableOptions;
   const defaults = { ...builtIn, ...(names.length === 1 ? { catalog: names[0]! } : {}), ...config.defaults };
@@ -90,11 +115,19 @@ function resolveConfig(read: Record<string, unknown>, directory: string, problem
 }
 
 /** What the rule writes, else what `defaults` writes, else what is built in. Properties are put together. */
-function resolveRule(rule: Partial<TableRule>, path: string, written: Partial<TableOptions>, defaults: TableOptions): TableRule {
+function resolveRule(
+  rule: Partial<TableRule>,
+  path: string,
+  written: Partial<TableOptions>,
+  defaults: TableOptions,
+): TableRule {
   const properties = { ...defaults.properties, ...rule.properties };
   return {
     ...finish({ ...defaults, ...rule, properties }, { ...written, ...rule }),
-    topic: rule.topic ?? null, topicPattern: rule.topicPattern ?? null, table: rule.table ?? null, path,
+    topic: rule.topic ?? null,
+    topicPattern: rule.topicPattern ?? null,
+    table: rule.table ?? null,
+    path,
   };
 }
 
@@ -105,7 +138,8 @@ function finish<T extends TableOptions>(table: T, written: Partial<TableOptions>
     formatVersion: 2,
     location: table.location ?? null,
     compressionLevel: table.compressionLevel ?? (table.compression === 'gzip' ? 6 : 1),
-    rowGroupSize: written.rowGroupSize === undefined ? Math.min(table.rowGroupSize, table.targetFileSize) : table.rowGroupSize,
+    rowGroupSize:
+      written.rowGroupSize === undefined ? Math.min(table.rowGroupSize, table.targetFileSize) : table.rowGroupSize,
   };
 }
 
@@ -123,14 +157,20 @@ function resolveCatalog(name: string, catalog: CatalogConfig, directory: string)
 
 function resolveTls(tls: KafkaConfig['tls'], directory: string, problems: Problems): KafkaConfig['tls'] {
   if (!tls) return null;
-  const result: { ca?: string; cert?: string; key?: string; serverName?: string; rejectUnauthorized: boolean } = { ...tls };
+  const result: { ca?: string; cert?: string; key?: string; serverName?: string; rejectUnauthorized: boolean } = {
+    ...tls,
+  };
   for (const key of ['ca', 'cert', 'key'] as const) {
     const value = tls[key];
     if (value === undefined || value.includes('-----BEGIN')) continue;
     try {
       result[key] = readFileSync(resolve(directory, value), 'utf8');
     } catch (error) {
-      problems.add(['kafka', 'tls', key], `cannot be read: ${(error as Error).message}`, 'Name a readable PEM file, relative to this file, or give the PEM text.');
+      problems.add(
+        ['kafka', 'tls', key],
+        `cannot be read: ${(error as Error).message}`,
+        'Name a readable PEM file, relative to this file, or give the PEM text.',
+      );
     }
   }
   return result;

@@ -5,7 +5,11 @@ import { formatDuration, formatSize } from './units.ts';
 
 /** The configuration table of the README: one line for every key. */
 export function configMarkdown(): string {
-  return ['| key | value | default | |', '| --- | --- | --- | --- |', ...options.flatMap((option) => rows(option, ''))].join('\n');
+  return [
+    '| key | value | default | |',
+    '| --- | --- | --- | --- |',
+    ...options.flatMap((option) => rows(option, '')),
+  ].join('\n');
 }
 
 function rows(option: Option, prefix: string): string[] {
@@ -18,12 +22,21 @@ function rows(option: Option, prefix: string): string[] {
 }
 
 function children(type: OptionType, path: string): string[] {
-  if (type.kind === 'object' && type.short === undefined) return type.options.flatMap((option) => rows(option, `${path}.`));
+  if (type.kind === 'object' && type.short === undefined)
+    return type.options.flatMap((option) => rows(option, `${path}.`));
   if (type.kind === 'object') return type.options.map((option) => rows(option, `${path}.`)[0]!);
   if (type.kind === 'named') return children(type.item, `${path}.<name>`);
   if (type.kind === 'list') return children(type.item, `${path}[]`);
   if (type.kind !== 'variants') return [];
-  const by = `| \`${path}.${type.by}\` | ${cell(Object.keys(type.variants).map((name) => `\`${name}\``).join(', '))} | required | ${cell(Object.entries(type.help).map(([name, help]) => `\`${name}\`: ${help}`).join('; '))}. |`;
+  const by = `| \`${path}.${type.by}\` | ${cell(
+    Object.keys(type.variants)
+      .map((name) => `\`${name}\``)
+      .join(', '),
+  )} | required | ${cell(
+    Object.entries(type.help)
+      .map(([name, help]) => `\`${name}\`: ${help}`)
+      .join('; '),
+  )}. |`;
   const lists = Object.entries(type.variants);
   // A key that several variants share word for word is shown once; what only one has says which.
   const shown = new Map<string, { option: Option; variants: string[] }>();
@@ -35,33 +48,55 @@ function children(type: OptionType, path: string): string[] {
       shown.set(id, entry);
     }
   }
-  return [by, ...[...shown.values()].flatMap(({ option, variants }) => rows({ ...option, help: variants.length === lists.length ? option.help : `(${variants.join(', ')}) ${option.help}` }, `${path}.`))];
+  return [
+    by,
+    ...[...shown.values()].flatMap(({ option, variants }) =>
+      rows(
+        { ...option, help: variants.length === lists.length ? option.help : `(${variants.join(', ')}) ${option.help}` },
+        `${path}.`,
+      ),
+    ),
+  ];
 }
 
 function valueText(type: OptionType): string {
   switch (type.kind) {
-    case 'string': return type.form ?? 'text';
-    case 'integer': return `${type.min} to ${type.max}`;
-    case 'duration': return `duration, ${formatDuration(type.min)} to ${formatDuration(type.max)}`;
-    case 'size': return `size, ${formatSize(type.min)} to ${formatSize(type.max)}`;
-    case 'boolean': return '`true`, `false`';
-    case 'enum': return type.values.map((value) => `\`${value}\``).join(', ');
-    case 'strings': return `list of ${type.form ?? 'texts'}`;
-    case 'stringMap': return 'names and texts';
-    case 'object': return type.switch ? 'keys below, `true` or `off`' : 'keys below';
-    case 'variants': return 'keys below';
-    case 'named': return 'by name';
-    case 'list': return 'list';
-    case 'custom': return type.form;
+    case 'string':
+      return type.form ?? 'text';
+    case 'integer':
+      return `${type.min} to ${type.max}`;
+    case 'duration':
+      return `duration, ${formatDuration(type.min)} to ${formatDuration(type.max)}`;
+    case 'size':
+      return `size, ${formatSize(type.min)} to ${formatSize(type.max)}`;
+    case 'boolean':
+      return '`true`, `false`';
+    case 'enum':
+      return type.values.map((value) => `\`${value}\``).join(', ');
+    case 'strings':
+      return `list of ${type.form ?? 'texts'}`;
+    case 'stringMap':
+      return 'names and texts';
+    case 'object':
+      return type.switch ? 'keys below, `true` or `off`' : 'keys below';
+    case 'variants':
+      return 'keys below';
+    case 'named':
+      return 'by name';
+    case 'list':
+      return 'list';
+    case 'custom':
+      return type.form;
   }
 }
 
 function defaultText(option: Option): string {
   if (option.required) return 'required';
   if (option.defaultText !== undefined) return option.defaultText;
-  if (option.default === undefined) return '';
-  if (typeof option.default === 'object') return '';
-  return `\`${String(option.default)}\``;
+  const written = option.default;
+  return typeof written === 'string' || typeof written === 'number' || typeof written === 'boolean'
+    ? `\`${written}\``
+    : '';
 }
 
 function cell(text: string): string {

@@ -12,8 +12,18 @@ export const startFromType: CustomType = {
   schema: {
     anyOf: [
       { enum: ['earliest', 'latest'] },
-      { type: 'object', required: ['timestamp'], properties: { timestamp: { type: 'string', description: 'ISO 8601 with a time zone' } }, additionalProperties: false },
-      { type: 'object', required: ['offsets'], properties: { offsets: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 } } }, additionalProperties: false },
+      {
+        type: 'object',
+        required: ['timestamp'],
+        properties: { timestamp: { type: 'string', description: 'ISO 8601 with a time zone' } },
+        additionalProperties: false,
+      },
+      {
+        type: 'object',
+        required: ['offsets'],
+        properties: { offsets: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 } } },
+        additionalProperties: false,
+      },
     ],
   },
   read(raw) {
@@ -23,12 +33,20 @@ export const startFromType: CustomType = {
     const { timestamp, offsets } = raw as { timestamp?: unknown; offsets?: unknown };
     if (timestamp !== undefined) {
       const ms = typeof timestamp === 'string' && isoTime.test(timestamp) ? Date.parse(timestamp) : Number.NaN;
-      return Number.isNaN(ms) ? new Reason(`timestamp ${show(timestamp)} is no ISO 8601 time with a time zone`, 'Write it as 2026-01-31T00:00:00Z.') : { timestamp: ms };
+      return Number.isNaN(ms)
+        ? new Reason(
+            `timestamp ${show(timestamp)} is no ISO 8601 time with a time zone`,
+            'Write it as 2026-01-31T00:00:00Z.',
+          )
+        : { timestamp: ms };
     }
     if (typeof offsets !== 'object' || offsets === null || Array.isArray(offsets)) return refused;
     for (const [partition, offset] of Object.entries(offsets)) {
       if (!/^\d+$/.test(partition) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
-        return new Reason(`offsets has ${show(partition)}: ${show(offset)}`, 'Write partition numbers with the first offset to read, as { 0: 5, 1: 7 }.');
+        return new Reason(
+          `offsets has ${show(partition)}: ${show(offset)}`,
+          'Write partition numbers with the first offset to read, as { 0: 5, 1: 7 }.',
+        );
       }
     }
     return { offsets: { ...offsets } };
@@ -39,14 +57,19 @@ export const startFromType: CustomType = {
 export const numbersType: CustomType = {
   kind: 'custom',
   form: 'auto, double or decimal(p, s)',
-  schema: { anyOf: [{ enum: ['auto', 'double'] }, { type: 'string', pattern: '^decimal\\(\\s*\\d+\\s*,\\s*\\d+\\s*\\)$' }] },
+  schema: {
+    anyOf: [{ enum: ['auto', 'double'] }, { type: 'string', pattern: '^decimal\\(\\s*\\d+\\s*,\\s*\\d+\\s*\\)$' }],
+  },
   read(raw) {
     if (raw === 'auto' || raw === 'double') return raw;
     const match = typeof raw === 'string' ? /^decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)$/.exec(raw) : null;
     const precision = Number(match?.[1]);
     const scale = Number(match?.[2]);
     if (match && precision >= 1 && precision <= 38 && scale <= precision) return `decimal(${precision}, ${scale})`;
-    return new Reason(`${show(raw)} is no number type`, 'Write auto, double or decimal(p, s) with 1 ≤ p ≤ 38 and s ≤ p.');
+    return new Reason(
+      `${show(raw)} is no number type`,
+      'Write auto, double or decimal(p, s) with 1 ≤ p ≤ 38 and s ≤ p.',
+    );
   },
 };
 
@@ -56,11 +79,15 @@ export const patternType: CustomType = {
   form: 'a regular expression',
   schema: { type: 'string', format: 'regex', minLength: 1 },
   read(raw) {
-    if (typeof raw !== 'string' || raw === '') return new Reason(`${show(raw)} is no regular expression`, "Write it in single quotes, as '^shop\\.(.+)$'.");
+    if (typeof raw !== 'string' || raw === '')
+      return new Reason(`${show(raw)} is no regular expression`, "Write it in single quotes, as '^shop\\.(.+)$'.");
     try {
       return new RegExp(raw, 'u');
     } catch (error) {
-      return new Reason(`${show(raw)} is no regular expression: ${(error as Error).message}`, "Write it in single quotes, as '^shop\\.(.+)$'.");
+      return new Reason(
+        `${show(raw)} is no regular expression: ${(error as Error).message}`,
+        "Write it in single quotes, as '^shop\\.(.+)$'.",
+      );
     }
   },
 };
@@ -69,7 +96,11 @@ export const duration = (min: number, max: number): OptionType => ({ kind: 'dura
 export const size = (min: number, max: number): OptionType => ({ kind: 'size', min, max });
 export const oneOf = (...values: readonly string[]): OptionType => ({ kind: 'enum', values });
 export const text: OptionType = { kind: 'string' };
-export const url: OptionType = { kind: 'string', pattern: /^https?:\/\/.+/, form: 'a URL that begins with http:// or https://' };
+export const url: OptionType = {
+  kind: 'string',
+  pattern: /^https?:\/\/.+/,
+  form: 'a URL that begins with http:// or https://',
+};
 
 /** A value for a message: short, on one line, quoted when it is a string. */
 export function show(value: unknown): string {

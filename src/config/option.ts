@@ -28,11 +28,22 @@ export type OptionType =
   | { readonly kind: 'boolean' }
   | { readonly kind: 'enum'; readonly values: readonly string[] }
   /** Also accepted as one comma-separated string, so that it can come from one environment variable. */
-  | { readonly kind: 'strings'; readonly min: number; readonly pattern?: RegExp; readonly accepts?: (text: string) => boolean; readonly form?: string }
+  | {
+      readonly kind: 'strings';
+      readonly min: number;
+      readonly pattern?: RegExp;
+      readonly accepts?: (text: string) => boolean;
+      readonly form?: string;
+    }
   | { readonly kind: 'stringMap' }
   | ObjectType
   /** An object whose keys depend on the value of `by`. */
-  | { readonly kind: 'variants'; readonly by: string; readonly variants: Readonly<Record<string, readonly Option[]>>; readonly help: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'variants';
+      readonly by: string;
+      readonly variants: Readonly<Record<string, readonly Option[]>>;
+      readonly help: Readonly<Record<string, string>>;
+    }
   /** An object with keys of the user's choice. */
   | { readonly kind: 'named'; readonly item: OptionType; readonly min: number; readonly example: string }
   | { readonly kind: 'list'; readonly item: OptionType; readonly min: number }

@@ -30,21 +30,30 @@ export function planTables(rules: readonly TableRule[], topics: readonly { reado
   const collisions: TabletopicError[] = [];
   const tables = new Map<string, Claim[]>();
   const claims = [
-    ...rules.filter((rule) => rule.topic !== null && existing.has(rule.topic)).map((rule) => claim(rule, rule.topic!, null)),
-    ...rules.flatMap((rule) => [...existing]
-      .filter((topic) => rule.topicPattern !== null && !topic.startsWith('__') && !named.has(topic))
-      .sort()
-      .flatMap((topic) => {
-        const match = rule.topicPattern!.exec(topic);
-        return match ? [claim(rule, topic, match)] : [];
-      })),
+    ...rules
+      .filter((rule) => rule.topic !== null && existing.has(rule.topic))
+      .map((rule) => claim(rule, rule.topic!, null)),
+    ...rules.flatMap((rule) =>
+      [...existing]
+        .filter((topic) => rule.topicPattern !== null && !topic.startsWith('__') && !named.has(topic))
+        .sort()
+        .flatMap((topic) => {
+          const match = rule.topicPattern!.exec(topic);
+          return match ? [claim(rule, topic, match)] : [];
+        }),
+    ),
   ];
   for (const candidate of claims) {
     const problem = place(candidate, tables);
     if (problem) collisions.push(problem);
   }
   return {
-    plans: [...tables.values()].map((claims) => ({ rule: claims[0]!.rule, namespace: claims[0]!.namespace, name: claims[0]!.name, topics: claims.map((c) => c.topic) })),
+    plans: [...tables.values()].map((claims) => ({
+      rule: claims[0]!.rule,
+      namespace: claims[0]!.namespace,
+      name: claims[0]!.name,
+      topics: claims.map((c) => c.topic),
+    })),
     missing: [...named].filter((topic) => !existing.has(topic)),
     collisions,
   };
@@ -56,7 +65,8 @@ function claim(rule: TableRule, topic: string, match: RegExpExecArray | null): C
   const name = fixed ? rule.table : applyNaming(rule, template ?? topic);
   const levels = name.split('.');
   return {
-    rule, topic,
+    rule,
+    topic,
     namespace: levels.length === 1 ? rule.namespace.split('.') : levels.slice(0, -1),
     name: levels.at(-1)!,
     explicit: fixed || (rule.topic !== null && name === topic),
@@ -73,19 +83,39 @@ function place(candidate: Claim, tables: Map<string, Claim[]>): TabletopicError 
   const { rule, topic, namespace, name } = candidate;
   const table = [...namespace, name].join('.');
   if (namespace.includes('') || name === '') {
-    return new TabletopicError('CONFIG_INVALID', `${rule.path}: topic ${topic} gives the table name ${JSON.stringify(table)}, which has an empty part.`, { where: { topic }, hint: 'Name the table with `table`, or use `naming.replace`.' });
+    return new TabletopicError(
+      'CONFIG_INVALID',
+      `${rule.path}: topic ${topic} gives the table name ${JSON.stringify(table)}, which has an empty part.`,
+      { where: { topic }, hint: 'Name the table with `table`, or use `naming.replace`.' },
+    );
   }
   const claims = tables.get(`${rule.catalog}\n${table}`) ?? [];
   const first = claims[0];
   if (claims.some((other) => other.topic === topic)) {
     // Two patterns that match: the first one in the file decides. Two rules that name the topic: say so.
-    return rule.topic === null ? null : collision(candidate, claims.find((other) => other.topic === topic)!, 'name that topic twice');
+    return rule.topic === null
+      ? null
+      : collision(
+          candidate,
+          claims.find((other) => other.topic === topic)!,
+          'name that topic twice',
+        );
   }
-  if (first && !(candidate.explicit && claims.every((other) => other.explicit))) return collision(candidate, first, 'did not both name this table');
-  if (first && !sameOptions(first.rule, rule)) return collision(candidate, first, `differ in ${differingOptions(first.rule, rule).join(', ')}`);
-  for (const [base, dead] of [[`${table}_dead_letters`, table], [table.replace(/_dead_letters$/, ''), table]] as const) {
+  if (first && !(candidate.explicit && claims.every((other) => other.explicit)))
+    return collision(candidate, first, 'did not both name this table');
+  if (first && !sameOptions(first.rule, rule))
+    return collision(candidate, first, `differ in ${differingOptions(first.rule, rule).join(', ')}`);
+  for (const [base, dead] of [
+    [`${table}_dead_letters`, table],
+    [table.replace(/_dead_letters$/, ''), table],
+  ] as const) {
     const other = base === dead ? undefined : tables.get(`${rule.catalog}\n${base}`)?.[0];
-    if (other) return collision(candidate, other, 'are kept apart by name only: one table is where the dead letters of the other go');
+    if (other)
+      return collision(
+        candidate,
+        other,
+        'are kept apart by name only: one table is where the dead letters of the other go',
+      );
   }
   tables.set(`${rule.catalog}\n${table}`, [...claims, candidate]);
   return null;
@@ -93,10 +123,14 @@ function place(candidate: Claim, tables: Map<string, Claim[]>): TabletopicError 
 
 function collision(second: Claim, first: Claim, why: string): TabletopicError {
   const table = [...second.namespace, second.name].join('.');
-  return new TabletopicError('CONFIG_INVALID', `Table ${table} is claimed by topic ${first.topic} (${first.rule.path}) and by topic ${second.topic} (${second.rule.path}), which ${why}.`, {
-    where: { table, topic: second.topic, other: first.topic },
-    hint: 'Give them different tables with `table`; or, to put both topics in one table, name the topics and the table in rules with the same options.',
-  });
+  return new TabletopicError(
+    'CONFIG_INVALID',
+    `Table ${table} is claimed by topic ${first.topic} (${first.rule.path}) and by topic ${second.topic} (${second.rule.path}), which ${why}.`,
+    {
+      where: { table, topic: second.topic, other: first.topic },
+      hint: 'Give them different tables with `table`; or, to put both topics in one table, name the topics and the table in rules with the same options.',
+    },
+  );
 }
 
 function sameOptions(a: TableRule, b: TableRule): boolean {
@@ -105,5 +139,7 @@ function sameOptions(a: TableRule, b: TableRule): boolean {
 
 function differingOptions(a: TableRule, b: TableRule): string[] {
   const own = new Set<string>(['path', 'topic', 'topicPattern', 'table', 'startFrom', 'naming', 'namespace']);
-  return (Object.keys(a) as (keyof TableRule)[]).filter((key) => !own.has(key) && JSON.stringify(a[key]) !== JSON.stringify(b[key]));
+  return (Object.keys(a) as (keyof TableRule)[]).filter(
+    (key) => !own.has(key) && JSON.stringify(a[key]) !== JSON.stringify(b[key]),
+  );
 }

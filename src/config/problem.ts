@@ -17,10 +17,14 @@ export class ConfigError extends TabletopicError {
 
   constructor(file: string, problems: readonly ConfigProblem[]) {
     const lines = problems.map((problem) => `  ${problemText(problem)}`);
-    super('CONFIG_INVALID', `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`, {
-      where: { file },
-      hint: problems.length === 1 ? problems[0]!.remedy : 'Correct the named keys; each line says how.',
-    });
+    super(
+      'CONFIG_INVALID',
+      `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${lines.join('\n')}`,
+      {
+        where: { file },
+        hint: problems.length === 1 ? problems[0]!.remedy : 'Correct the named keys; each line says how.',
+      },
+    );
     this.problems = problems;
   }
 }

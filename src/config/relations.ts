@@ -19,60 +19,140 @@ export function checkRelations(config: Config, raw: Record<string, unknown>, pro
 }
 
 function checkKafka({ kafka, memory }: Config, problems: Problems): void {
-  if (kafka.revokeTimeout >= kafka.rebalanceTimeout) problems.add(['kafka', 'revokeTimeout'], 'is not below kafka.rebalanceTimeout', 'Lower it, or raise rebalanceTimeout.');
-  if (kafka.fetchPartitionBytes > kafka.fetchMaxBytes) problems.add(['kafka', 'fetchPartitionBytes'], 'is above kafka.fetchMaxBytes', 'Lower it, or raise fetchMaxBytes.');
-  if (kafka.fetchMaxBytes > memory / 4) problems.add(['kafka', 'fetchMaxBytes'], `is above a quarter of memory (${formatSize(memory)})`, 'Lower it, or raise memory.');
-  if (kafka.fetchMaxWait >= kafka.requestTimeout) problems.add(['kafka', 'fetchMaxWait'], 'is not below kafka.requestTimeout', 'Lower it, or raise requestTimeout.');
-  if (kafka.tls && (kafka.tls.cert === undefined) !== (kafka.tls.key === undefined)) problems.add(['kafka', 'tls'], 'has only one of cert and key', 'Give both, or neither.');
+  if (kafka.revokeTimeout >= kafka.rebalanceTimeout)
+    problems.add(
+      ['kafka', 'revokeTimeout'],
+      'is not below kafka.rebalanceTimeout',
+      'Lower it, or raise rebalanceTimeout.',
+    );
+  if (kafka.fetchPartitionBytes > kafka.fetchMaxBytes)
+    problems.add(['kafka', 'fetchPartitionBytes'], 'is above kafka.fetchMaxBytes', 'Lower it, or raise fetchMaxBytes.');
+  if (kafka.fetchMaxBytes > memory / 4)
+    problems.add(
+      ['kafka', 'fetchMaxBytes'],
+      `is above a quarter of memory (${formatSize(memory)})`,
+      'Lower it, or raise memory.',
+    );
+  if (kafka.fetchMaxWait >= kafka.requestTimeout)
+    problems.add(['kafka', 'fetchMaxWait'], 'is not below kafka.requestTimeout', 'Lower it, or raise requestTimeout.');
+  if (kafka.tls && (kafka.tls.cert === undefined) !== (kafka.tls.key === undefined))
+    problems.add(['kafka', 'tls'], 'has only one of cert and key', 'Give both, or neither.');
 }
 
 function checkCatalogs({ catalogs, storage }: Config, problems: Problems): void {
   for (const [name, catalog] of Object.entries(catalogs)) {
     const path = ['catalogs', name];
-    if (catalog.type === 'rest' && catalog.token !== undefined && catalog.credential !== undefined) problems.add([...path, 'token'], 'stands beside credential', 'Keep one of them.');
-    if (catalog.type === 'rest' && catalog.credential === undefined && catalog.oauth2ServerUri !== undefined) problems.add([...path, 'oauth2ServerUri'], 'has no use without credential', 'Give credential, or leave it out.');
-    if (catalog.type === 'sql' && !/^(s3|s3a|file):/.test(catalog.warehouse)) problems.add([...path, 'warehouse'], `is ${JSON.stringify(catalog.warehouse)}`, 'Write s3://bucket/path or file:directory.');
+    if (catalog.type === 'rest' && catalog.token !== undefined && catalog.credential !== undefined)
+      problems.add([...path, 'token'], 'stands beside credential', 'Keep one of them.');
+    if (catalog.type === 'rest' && catalog.credential === undefined && catalog.oauth2ServerUri !== undefined)
+      problems.add([...path, 'oauth2ServerUri'], 'has no use without credential', 'Give credential, or leave it out.');
+    if (catalog.type === 'sql' && !/^(s3|s3a|file):/.test(catalog.warehouse))
+      problems.add(
+        [...path, 'warehouse'],
+        `is ${JSON.stringify(catalog.warehouse)}`,
+        'Write s3://bucket/path or file:directory.',
+      );
   }
   const { accessKeyId, secretAccessKey } = storage.s3;
-  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) problems.add(['storage', 's3'], 'has only one of accessKeyId and secretAccessKey', 'Give both, or neither.');
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined))
+    problems.add(['storage', 's3'], 'has only one of accessKeyId and secretAccessKey', 'Give both, or neither.');
 }
 
 function checkRegistry({ schemaRegistry }: Config, problems: Problems): void {
   if (!schemaRegistry) return;
-  if (schemaRegistry.token !== undefined && schemaRegistry.username !== undefined) problems.add(['schemaRegistry', 'token'], 'stands beside username', 'Keep one of them.');
-  if ((schemaRegistry.username === undefined) !== (schemaRegistry.password === undefined)) problems.add(['schemaRegistry'], 'has only one of username and password', 'Give both, or neither.');
+  if (schemaRegistry.token !== undefined && schemaRegistry.username !== undefined)
+    problems.add(['schemaRegistry', 'token'], 'stands beside username', 'Keep one of them.');
+  if ((schemaRegistry.username === undefined) !== (schemaRegistry.password === undefined))
+    problems.add(['schemaRegistry'], 'has only one of username and password', 'Give both, or neither.');
 }
 
 function checkTopic(rule: TableRule, path: KeyPath, problems: Problems): void {
-  if (rule.topic !== null && rule.topicPattern !== null) return problems.add([...path, 'topicPattern'], 'stands beside topic', 'Keep one of them.');
-  if (rule.topic === null && rule.topicPattern === null) return problems.add(path, 'has neither topic nor topicPattern', 'Name the topic: - topic: shop.orders.');
+  if (rule.topic !== null && rule.topicPattern !== null)
+    return problems.add([...path, 'topicPattern'], 'stands beside topic', 'Keep one of them.');
+  if (rule.topic === null && rule.topicPattern === null)
+    return problems.add(path, 'has neither topic nor topicPattern', 'Name the topic: - topic: shop.orders.');
   const groups = rule.topicPattern ? new RegExp(`${rule.topicPattern.source}|`, 'u').exec('')!.length - 1 : 0;
   for (const [, digits] of rule.table?.matchAll(/\$(\d+)/g) ?? []) {
-    if (rule.topicPattern === null) problems.add([...path, 'table'], `uses $${digits} without topicPattern`, 'Write the table’s name, or use topicPattern.');
-    else if (Number(digits) > groups || digits === '0') problems.add([...path, 'table'], `uses $${digits}, and topicPattern has ${groups} group${groups === 1 ? '' : 's'}`, 'Use $1 and so on for the groups in parentheses.');
+    if (rule.topicPattern === null)
+      problems.add(
+        [...path, 'table'],
+        `uses $${digits} without topicPattern`,
+        'Write the table’s name, or use topicPattern.',
+      );
+    else if (Number(digits) > groups || digits === '0')
+      problems.add(
+        [...path, 'table'],
+        `uses $${digits}, and topicPattern has ${groups} group${groups === 1 ? '' : 's'}`,
+        'Use $1 and so on for the groups in parentheses.',
+      );
   }
-  if (rule.table !== null && rule.table.split('.').includes('')) problems.add([...path, 'table'], `is ${JSON.stringify(rule.table)}`, 'Write a name, or namespace.name.');
-  if (rule.location !== null && rule.topicPattern !== null && (rule.table === null || rule.table.includes('$'))) problems.add([...path, 'location'], 'is one place for several tables', 'Leave it out, or give one rule to each topic.');
+  if (rule.table !== null && rule.table.split('.').includes(''))
+    problems.add([...path, 'table'], `is ${JSON.stringify(rule.table)}`, 'Write a name, or namespace.name.');
+  if (rule.location !== null && rule.topicPattern !== null && (rule.table === null || rule.table.includes('$')))
+    problems.add(
+      [...path, 'location'],
+      'is one place for several tables',
+      'Leave it out, or give one rule to each topic.',
+    );
   return undefined;
 }
 
-function checkTable(config: Config, rule: TableRule, raw: Record<string, unknown>, rawDefaults: Record<string, unknown>, path: KeyPath, problems: Problems): void {
+function checkTable(
+  config: Config,
+  rule: TableRule,
+  raw: Record<string, unknown>,
+  rawDefaults: Record<string, unknown>,
+  path: KeyPath,
+  problems: Problems,
+): void {
   // The key stands in the rule or, where the rule does not write it, in `defaults`.
-  const at = (key: string): KeyPath => (raw[key] === undefined && rawDefaults[key] !== undefined ? ['defaults', key] : [...path, key]);
+  const at = (key: string): KeyPath =>
+    raw[key] === undefined && rawDefaults[key] !== undefined ? ['defaults', key] : [...path, key];
   const names = Object.keys(config.catalogs);
-  if (rule.catalog === undefined) problems.add([...path, 'catalog'], `is missing, and there are several catalogs (${names.join(', ')})`, 'Set it here or in defaults.');
+  if (rule.catalog === undefined)
+    problems.add(
+      [...path, 'catalog'],
+      `is missing, and there are several catalogs (${names.join(', ')})`,
+      'Set it here or in defaults.',
+    );
   else if (!names.includes(rule.catalog)) {
     const near = closest(rule.catalog, names);
-    problems.add(at('catalog'), `names ${JSON.stringify(rule.catalog)}, which catalogs does not define${near ? `; did you mean ${near}?` : ''}`, `Defined: ${names.join(', ')}.`);
+    problems.add(
+      at('catalog'),
+      `names ${JSON.stringify(rule.catalog)}, which catalogs does not define${near ? `; did you mean ${near}?` : ''}`,
+      `Defined: ${names.join(', ')}.`,
+    );
   }
   for (const side of ['value', 'key'] as const) {
-    if (rule[side]?.format === 'avro' && config.schemaRegistry === null) problems.add(at(side), 'is avro, and there is no schemaRegistry', 'Add schemaRegistry: { url: … }.');
+    if (rule[side]?.format === 'avro' && config.schemaRegistry === null)
+      problems.add(at(side), 'is avro, and there is no schemaRegistry', 'Add schemaRegistry: { url: … }.');
   }
-  if (rule.rowGroupSize > rule.targetFileSize) problems.add(at('rowGroupSize'), `is above targetFileSize (${formatSize(rule.targetFileSize)})`, 'Lower it, or raise targetFileSize.');
-  if (rule.targetFileSize > config.memory * 8) problems.add(at('targetFileSize'), `is above eight times memory (${formatSize(config.memory)})`, 'Lower it, or raise memory.');
-  if (rule.compression === 'gzip' && rule.compressionLevel > 9) problems.add(at('compressionLevel'), `is ${rule.compressionLevel}`, 'gzip has levels 1 to 9.');
-  if (raw['compressionLevel'] !== undefined && (rule.compression === 'snappy' || rule.compression === 'none')) problems.add([...path, 'compressionLevel'], `has no use with ${rule.compression}`, 'Leave it out, or choose zstd or gzip.');
-  if (rule.topicPattern !== null && typeof rule.startFrom === 'object' && 'offsets' in rule.startFrom) problems.add(at('startFrom'), 'gives offsets for a pattern of topics', 'Give one rule to each topic, or start from a time.');
+  if (rule.rowGroupSize > rule.targetFileSize)
+    problems.add(
+      at('rowGroupSize'),
+      `is above targetFileSize (${formatSize(rule.targetFileSize)})`,
+      'Lower it, or raise targetFileSize.',
+    );
+  if (rule.targetFileSize > config.memory * 8)
+    problems.add(
+      at('targetFileSize'),
+      `is above eight times memory (${formatSize(config.memory)})`,
+      'Lower it, or raise memory.',
+    );
+  if (rule.compression === 'gzip' && rule.compressionLevel > 9)
+    problems.add(at('compressionLevel'), `is ${rule.compressionLevel}`, 'gzip has levels 1 to 9.');
+  if (raw['compressionLevel'] !== undefined && (rule.compression === 'snappy' || rule.compression === 'none'))
+    problems.add(
+      [...path, 'compressionLevel'],
+      `has no use with ${rule.compression}`,
+      'Leave it out, or choose zstd or gzip.',
+    );
+  if (rule.topicPattern !== null && typeof rule.startFrom === 'object' && 'offsets' in rule.startFrom)
+    problems.add(
+      at('startFrom'),
+      'gives offsets for a pattern of topics',
+      'Give one rule to each topic, or start from a time.',
+    );
 }
 
 function checkSameTopicSameTable(rules: readonly TableRule[], problems: Problems): void {
@@ -81,7 +161,12 @@ function checkSameTopicSameTable(rules: readonly TableRule[], problems: Problems
     if (rule.topic === null) return;
     const key = JSON.stringify([rule.topic, rule.catalog, rule.table, rule.table === null ? rule.naming : null]);
     const earlier = seen.get(key);
-    if (earlier) problems.add(['tables', i], `gives topic ${rule.topic} the same table as ${earlier.path}`, 'Remove one of them, or name another table.');
+    if (earlier)
+      problems.add(
+        ['tables', i],
+        `gives topic ${rule.topic} the same table as ${earlier.path}`,
+        'Remove one of them, or name another table.',
+      );
     else seen.set(key, rule);
   });
 }

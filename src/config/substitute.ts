@@ -1,7 +1,10 @@
 import { isScalar, type Document, Scalar, visit } from 'yaml';
 
 /** Names that were used without a default and are not set, with the node that uses them. */
-export interface MissingVariable { readonly name: string; readonly offset: number }
+export interface MissingVariable {
+  readonly name: string;
+  readonly offset: number;
+}
 
 const reference = /\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
 
@@ -10,7 +13,10 @@ const reference = /\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
  * `${VAR}`. A value is never parsed as YAML again, so that a password with a colon is still a text; only an unquoted
  * value that becomes a whole number, `true`, `false` or nothing becomes that.
  */
-export function substituteEnvironment(document: Document.Parsed, env: Readonly<Record<string, string | undefined>>): MissingVariable[] {
+export function substituteEnvironment(
+  document: Document.Parsed,
+  env: Readonly<Record<string, string | undefined>>,
+): MissingVariable[] {
   const missing: MissingVariable[] = [];
   visit(document, {
     Scalar(key, node) {

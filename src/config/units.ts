@@ -2,7 +2,13 @@
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const sizeUnits: Readonly<Record<string, number>> = {
-  B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3,
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
 };
 
 /** Milliseconds of `500ms`, `60s`, `10m`, `1h`, `7d`; null when the text is none of these. */
@@ -23,11 +29,22 @@ function parse(text: string, units: Readonly<Record<string, number>>): number | 
 
 /** The shortest exact writing: `90s`, `128MiB`. */
 export function formatDuration(ms: number): string {
-  return format(ms, [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1000], ['ms', 1]]);
+  return format(ms, [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+    ['ms', 1],
+  ]);
 }
 
 export function formatSize(bytes: number): string {
-  return format(bytes, [['GiB', 1024 ** 3], ['MiB', 1024 ** 2], ['KiB', 1024], ['B', 1]]);
+  return format(bytes, [
+    ['GiB', 1024 ** 3],
+    ['MiB', 1024 ** 2],
+    ['KiB', 1024],
+    ['B', 1],
+  ]);
 }
 
 function format(value: number, units: readonly (readonly [string, number])[]): string {

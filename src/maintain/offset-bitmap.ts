@@ -28,20 +28,21 @@ export class OffsetBitmap {
   /** Members in [from, to). */
   count(from: number, to: number): number {
     let total = 0;
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const index = Math.floor(at / segmentBits);
       const segmentEnd = Math.min(to, (index + 1) * segmentBits);
       const segment = this.#segments.get(index);
-      if (segment) for (; at < segmentEnd; ) {
-        const bit = at - index * segmentBits;
-        if ((bit & 31) === 0 && at + 32 <= segmentEnd) {
-          total += popcount(segment[bit >>> 5]!);
-          at += 32;
-        } else {
-          total += (segment[bit >>> 5]! >>> (bit & 31)) & 1;
-          at++;
+      if (segment)
+        for (; at < segmentEnd;) {
+          const bit = at - index * segmentBits;
+          if ((bit & 31) === 0 && at + 32 <= segmentEnd) {
+            total += popcount(segment[bit >>> 5]!);
+            at += 32;
+          } else {
+            total += (segment[bit >>> 5]! >>> (bit & 31)) & 1;
+            at++;
+          }
         }
-      }
       at = segmentEnd;
     }
     return total;
@@ -50,7 +51,7 @@ export class OffsetBitmap {
   /** Spans of [from, to) without members, in order, at most `limit`. */
   holes(from: number, to: number, limit: number): { from: number; to: number }[] {
     const result: { from: number; to: number }[] = [];
-    for (let at = this.#first(from, to, false); at < to && result.length < limit; ) {
+    for (let at = this.#first(from, to, false); at < to && result.length < limit;) {
       const end = this.#first(at, to, true);
       result.push({ from: at, to: end });
       at = this.#first(end, to, false);
@@ -61,17 +62,19 @@ export class OffsetBitmap {
   /** The first offset of [from, to) that is a member, or is none; `to` where there is no such offset. Whole words at a time. */
   #first(from: number, to: number, member: boolean): number {
     const passed = member ? 0 : -1;
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const index = Math.floor(at / segmentBits);
       const segmentEnd = Math.min(to, (index + 1) * segmentBits);
       const segment = this.#segments.get(index);
       if (!segment && !member) return at;
-      while (segment && at < segmentEnd) {
-        const bit = at - index * segmentBits;
-        const word = segment[bit >>> 5]! | 0;
-        if ((bit & 31) === 0 && word === passed) at += 32;
-        else if (((word >>> (bit & 31)) & 1) === (member ? 1 : 0)) return at;
-        else at++;
+      if (segment) {
+        while (at < segmentEnd) {
+          const bit = at - index * segmentBits;
+          const word = segment[bit >>> 5]! | 0;
+          if ((bit & 31) === 0 && word === passed) at += 32;
+          else if (((word >>> (bit & 31)) & 1) === (member ? 1 : 0)) return at;
+          else at++;
+        }
       }
       at = segmentEnd;
     }

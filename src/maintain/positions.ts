@@ -17,7 +17,12 @@ const codecs = { ...compressors, ZSTD: (input: Uint8Array) => new Uint8Array(zst
 
 /** Reads the three columns of a position and no others, row group by row group, from files of any writer. */
 export const readPositions: PositionReader = async function* (io, file) {
-  if (file.format !== 'PARQUET') throw new TabletopicError('TABLE_UNSUPPORTED', `${file.location} is ${file.format}: only Parquet files can be verified.`, { where: { file: file.location } });
+  if (file.format !== 'PARQUET')
+    throw new TabletopicError(
+      'TABLE_UNSUPPORTED',
+      `${file.location} is ${file.format}: only Parquet files can be verified.`,
+      { where: { file: file.location } },
+    );
   const source = asyncBuffer(io, file);
   const metadata = await parquetMetadataAsync(source);
   const paths = layouts.find((layout) => layout.every((path) => hasColumn(metadata, path)));
@@ -29,7 +34,13 @@ export const readPositions: PositionReader = async function* (io, file) {
   }
 };
 
-async function readGroup(file: AsyncBuffer, metadata: FileMetaData, paths: readonly [string, string, string], start: number, rows: number): Promise<(RowPosition | null)[]> {
+async function readGroup(
+  file: AsyncBuffer,
+  metadata: FileMetaData,
+  paths: readonly [string, string, string],
+  start: number,
+  rows: number,
+): Promise<(RowPosition | null)[]> {
   const values = new Map(paths.map((path) => [path, new Array<unknown>(rows)]));
   await parquetRead({
     file,
@@ -38,14 +49,18 @@ async function readGroup(file: AsyncBuffer, metadata: FileMetaData, paths: reado
     rowStart: start,
     rowEnd: start + rows,
     onPage({ pathInSchema, columnData, rowStart }) {
-      const column = values.get(pathInSchema.join('.') as (typeof paths)[number]);
-      for (let i = 0; column && i < columnData.length; i++) column[rowStart - start + i] = value((columnData as ArrayLike<unknown>)[i]);
+      const column = values.get(pathInSchema.join('.'));
+      if (!column) return;
+      for (let i = 0; i < columnData.length; i++)
+        column[rowStart - start + i] = value((columnData as ArrayLike<unknown>)[i]);
     },
   });
   const [topics, partitions, offsets] = paths.map((path) => values.get(path)!) as [unknown[], unknown[], unknown[]];
   return Array.from({ length: rows }, (_, i) => {
     const offset = offsets[i] ?? null;
-    return offset === null ? null : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
+    return offset === null
+      ? null
+      : { topic: String(topics[i]), partition: Number(partitions[i]), offset: Number(offset) };
   });
 }
 
@@ -55,12 +70,20 @@ function value(read: unknown): unknown {
 }
 
 function hasColumn(metadata: FileMetaData, path: string): boolean {
-  return metadata.row_groups.every((group) => group.columns.some((column) => column.meta_data?.path_in_schema.join('.') === path));
+  return metadata.row_groups.every((group) =>
+    group.columns.some((column) => column.meta_data?.path_in_schema.join('.') === path),
+  );
 }
 
 /** The file as if it had no other columns. */
 function only(metadata: FileMetaData, paths: ReadonlySet<string>): FileMetaData {
-  return { ...metadata, row_groups: metadata.row_groups.map((group) => ({ ...group, columns: group.columns.filter((column) => paths.has(column.meta_data?.path_in_schema.join('.') ?? '')) })) };
+  return {
+    ...metadata,
+    row_groups: metadata.row_groups.map((group) => ({
+      ...group,
+      columns: group.columns.filter((column) => paths.has(column.meta_data?.path_in_schema.join('.') ?? '')),
+    })),
+  };
 }
 
 function asyncBuffer(io: FileIO, { location, fileSize }: DataFile): AsyncBuffer {

@@ -29,13 +29,22 @@ export function verifyHistory({ metadata }: LoadedTable, branch: string): Histor
   const ledger = new Ledger();
   for (const snapshot of ancestry) ledger.take(snapshot);
   const looked = head === null ? null : lookupStatement({ metadata, partial: false }, branch, offsetsKeys);
-  if (looked?.kind === 'ambiguous') ledger.problems.push(`the history breaks at snapshot ${looked.missing}, and no statement of offsets is about it`);
-  else if (looked?.kind === 'never') ledger.problems.push(looked.held ? 'the table once held offsets, and its history no longer does' : 'no snapshot of the history states offsets: tabletopic never wrote to this branch');
+  if (looked?.kind === 'ambiguous')
+    ledger.problems.push(`the history breaks at snapshot ${looked.missing}, and no statement of offsets is about it`);
+  else if (looked?.kind === 'never')
+    ledger.problems.push(
+      looked.held
+        ? 'the table once held offsets, and its history no longer does'
+        : 'no snapshot of the history states offsets: tabletopic never wrote to this branch',
+    );
   return ledger.result(complete, ancestry);
 }
 
 /** Ancestors from the oldest that still exists to the head. */
-function walk(snapshots: ReadonlyMap<bigint, Snapshot>, head: bigint | null): { ancestry: Snapshot[]; complete: boolean } {
+function walk(
+  snapshots: ReadonlyMap<bigint, Snapshot>,
+  head: bigint | null,
+): { ancestry: Snapshot[]; complete: boolean } {
   const ancestry: Snapshot[] = [];
   const seen = new Set<bigint>();
   let id = head;
@@ -65,7 +74,8 @@ class Ledger {
     const id = snapshot['snapshot-id'];
     const text = snapshot.summary?.[OFFSETS];
     if (text === undefined) {
-      if (snapshot.summary?.[ACCOUNTED] !== undefined) this.problems.push(`snapshot ${id} accounts for ranges but states no offsets`);
+      if (snapshot.summary?.[ACCOUNTED] !== undefined)
+        this.problems.push(`snapshot ${id} accounts for ranges but states no offsets`);
       this.#other(snapshot);
       return;
     }
@@ -83,7 +93,11 @@ class Ledger {
   #begin(id: bigint, snapshot: Snapshot, statement: Statement): void {
     const prev = snapshot.summary?.[OFFSETS_PREV];
     const before = prev === undefined ? null : this.#decode(id, OFFSETS_PREV, prev);
-    if (this.#statement && before && JSON.stringify(positions(before.offsets)) !== JSON.stringify(positions(this.#statement.offsets))) {
+    if (
+      this.#statement &&
+      before &&
+      JSON.stringify(positions(before.offsets)) !== JSON.stringify(positions(this.#statement.offsets))
+    ) {
       this.problems.push(`snapshot ${id} states other offsets for its parent than the history does`);
     }
     if (!this.#statement) this.#statement = before;
@@ -102,7 +116,9 @@ class Ledger {
     const text = snapshot.summary?.[ACCOUNTED];
     if (text === undefined) return [];
     try {
-      return decodeAccounted(text).sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.start - b.start);
+      return decodeAccounted(text).sort(
+        (a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.start - b.start,
+      );
     } catch (error) {
       this.problems.push(`snapshot ${id}: ${ACCOUNTED} cannot be read: ${(error as Error).message}`);
       return [];
@@ -130,13 +146,32 @@ class Ledger {
     }
     for (const [key, next] of this.#next) {
       const [topic, partition] = JSON.parse(key) as [string, number];
-      if (statement.offsets[topic]?.next[partition] === undefined) this.problems.push(`snapshot ${id} no longer states an offset for ${topic}[${partition}], which stood at ${next}`);
+      if (statement.offsets[topic]?.next[partition] === undefined)
+        this.problems.push(
+          `snapshot ${id} no longer states an offset for ${topic}[${partition}], which stood at ${next}`,
+        );
     }
   }
 
   #compare(topic: string, partition: number, expected: number, actual: number, who: string): void {
-    if (actual > expected) this.#missing.push({ topic, partition, from: expected, to: actual, count: actual - expected, reason: `${who} begins at ${actual}, and the history ends at ${expected}` });
-    if (actual < expected) this.#duplicates.push({ topic, partition, from: actual, to: expected, count: expected - actual, reason: `${who} begins at ${actual}, and the history ends at ${expected}` });
+    if (actual > expected)
+      this.#missing.push({
+        topic,
+        partition,
+        from: expected,
+        to: actual,
+        count: actual - expected,
+        reason: `${who} begins at ${actual}, and the history ends at ${expected}`,
+      });
+    if (actual < expected)
+      this.#duplicates.push({
+        topic,
+        partition,
+        from: actual,
+        to: expected,
+        count: expected - actual,
+        reason: `${who} begins at ${actual}, and the history ends at ${expected}`,
+      });
   }
 
   #sums(id: bigint, snapshot: Snapshot, ranges: readonly AccountedRange[], statement: Statement): void {
@@ -149,8 +184,17 @@ class Ledger {
   }
 
   #other(snapshot: Snapshot): void {
-    const { operation = 'append', 'added-records': added = '0', 'deleted-records': deleted = '0' } = snapshot.summary ?? {};
-    this.#others.push({ snapshotId: String(snapshot['snapshot-id']), operation, addedRows: Number(added), removedRows: Number(deleted) });
+    const {
+      operation = 'append',
+      'added-records': added = '0',
+      'deleted-records': deleted = '0',
+    } = snapshot.summary ?? {};
+    this.#others.push({
+      snapshotId: String(snapshot['snapshot-id']),
+      operation,
+      addedRows: Number(added),
+      removedRows: Number(deleted),
+    });
   }
 
   #decode(id: bigint, key: string, text: string): Statement | null {
@@ -166,7 +210,8 @@ class Ledger {
     const total = ancestry.at(-1)?.summary?.['total-records'];
     const rows = this.#ranges.reduce((sum, range) => sum + range.accounted.rows, 0);
     const expected = this.#others.reduce((sum, other) => sum + other.addedRows - other.removedRows, rows);
-    if (complete && total !== undefined && Number(total) !== expected) this.problems.push(`the head has ${total} rows in all, and its history adds up to ${expected}`);
+    if (complete && total !== undefined && Number(total) !== expected)
+      this.problems.push(`the head has ${total} rows in all, and its history adds up to ${expected}`);
     return {
       complete,
       snapshots: ancestry.length,
@@ -176,7 +221,9 @@ class Ledger {
       problems: this.problems,
       others: this.#others,
       offsets: this.#statement?.offsets ?? {},
-      partitions: [...this.#next].map(([key, next]) => this.#partition(key, next)).sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition),
+      partitions: [...this.#next]
+        .map(([key, next]) => this.#partition(key, next))
+        .sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition),
     };
   }
 
@@ -192,7 +239,9 @@ class Ledger {
 }
 
 function positions(offsets: OffsetsMap): unknown {
-  return Object.keys(offsets).sort().map((topic) => [topic, offsets[topic]!.next]);
+  return Object.keys(offsets)
+    .sort()
+    .map((topic) => [topic, offsets[topic]!.next]);
 }
 
 function partitionKey(topic: string, partition: number): string {

@@ -9,7 +9,11 @@ import type { History } from './verify-history.ts';
 /** Positions of the rows of a data file, in any order; null: a row that has none (another writer's). */
 export type PositionReader = (io: FileIO, file: DataFile) => AsyncIterable<readonly (RowPosition | null)[]>;
 
-export interface RowPosition { readonly topic: string; readonly partition: number; readonly offset: number }
+export interface RowPosition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
 
 /** Findings that are named one by one; beyond that they are only counted. */
 const namedLimit = 1000;
@@ -24,7 +28,11 @@ interface RowsVerified {
 }
 
 /** The deep level of `verify`: every row of every live data file, against what the history has on record. */
-export async function verifyRows(live: LiveFiles, history: History, read: (file: DataFile) => ReturnType<PositionReader>): Promise<RowsVerified> {
+export async function verifyRows(
+  live: LiveFiles,
+  history: History,
+  read: (file: DataFile) => ReturnType<PositionReader>,
+): Promise<RowsVerified> {
   const seen = new Seen(history);
   const problems: string[] = [];
   for (const file of live.data) {
@@ -37,18 +45,27 @@ export async function verifyRows(live: LiveFiles, history: History, read: (file:
     } catch (thrown) {
       const error = asTabletopicError(thrown);
       if (error.code !== 'STORAGE_NOT_FOUND') throw error;
-      problems.push(`data file ${file.location} with ${file.recordCount} rows is lost: the table names it and the store does not have it`);
+      problems.push(
+        `data file ${file.location} with ${file.recordCount} rows is lost: the table names it and the store does not have it`,
+      );
       continue;
     }
-    if (rows !== file.recordCount) problems.push(`data file ${file.location} has ${rows} rows, and its manifest says ${file.recordCount}`);
+    if (rows !== file.recordCount)
+      problems.push(`data file ${file.location} has ${rows} rows, and its manifest says ${file.recordCount}`);
   }
-  if (seen.unplaced > 0 && history.others.every((other) => other.addedRows === 0)) problems.push(`${seen.unplaced} rows have no position, and no other writer added any`);
+  if (seen.unplaced > 0 && history.others.every((other) => other.addedRows === 0))
+    problems.push(`${seen.unplaced} rows have no position, and no other writer added any`);
   return {
     rows: seen.rows,
     duplicates: seen.duplicates,
     missing: missingRows(history, seen),
     problems: [...problems, ...seen.problems(), ...surplus(history, seen)],
-    others: live.deletes.map((file) => ({ snapshotId: file.location, operation: 'delete file', addedRows: 0, removedRows: file.recordCount })),
+    others: live.deletes.map((file) => ({
+      snapshotId: file.location,
+      operation: 'delete file',
+      addedRows: 0,
+      removedRows: file.recordCount,
+    })),
   };
 }
 
@@ -88,13 +105,25 @@ class Seen {
       return;
     }
     if (this.bitmap(topic, partition).add(offset)) return;
-    if (this.duplicates.length < namedLimit) this.duplicates.push({ topic, partition, from: offset, to: offset + 1, count: 1, reason: `the row is there again in ${location}` });
+    if (this.duplicates.length < namedLimit)
+      this.duplicates.push({
+        topic,
+        partition,
+        from: offset,
+        to: offset + 1,
+        count: 1,
+        reason: `the row is there again in ${location}`,
+      });
     else this.#moreDuplicates++;
   }
 
   problems(): string[] {
     return [
-      ...(this.#unaccounted > 0 ? [`${this.#unaccounted} rows have positions that the table does not account for, the first ${this.#firstUnaccounted}`] : []),
+      ...(this.#unaccounted > 0
+        ? [
+            `${this.#unaccounted} rows have positions that the table does not account for, the first ${this.#firstUnaccounted}`,
+          ]
+        : []),
       ...(this.#moreDuplicates > 0 ? [`${this.#moreDuplicates} more duplicates are not named`] : []),
     ];
   }
@@ -104,7 +133,11 @@ class Seen {
 function surplus(history: History, seen: Seen): string[] {
   return history.ranges.flatMap(({ topic, partition, start, end, accounted }) => {
     const count = seen.bitmap(topic, partition).count(start, end);
-    return count > accounted.rows ? [`${topic}[${partition}] offsets ${start} to ${end - 1} have ${count} rows, and ${accounted.rows} are on record`] : [];
+    return count > accounted.rows
+      ? [
+          `${topic}[${partition}] offsets ${start} to ${end - 1} have ${count} rows, and ${accounted.rows} are on record`,
+        ]
+      : [];
   });
 }
 
@@ -119,9 +152,18 @@ function missingRows(history: History, seen: Seen): Finding[] {
     const count = accounted.rows - seen.bitmap(topic, partition).count(start, end);
     if (count <= 0) continue;
     const holes = seen.bitmap(topic, partition).holes(start, end, holesLimit);
-    const named = holes.map((hole) => (hole.to - hole.from === 1 ? `${hole.from}` : `${hole.from}–${hole.to - 1}`)).join(', ');
+    const named = holes
+      .map((hole) => (hole.to - hole.from === 1 ? `${hole.from}` : `${hole.from}–${hole.to - 1}`))
+      .join(', ');
     const others = end - start - accounted.rows;
-    losses.push({ topic, partition, from: start, to: end, count, reason: `not there: ${count}${others > 0 ? ` (besides ${others} that were never rows)` : ''} of offsets ${named}${holes.length === holesLimit ? ' …' : ''}` });
+    losses.push({
+      topic,
+      partition,
+      from: start,
+      to: end,
+      count,
+      reason: `not there: ${count}${others > 0 ? ` (besides ${others} that were never rows)` : ''} of offsets ${named}${holes.length === holesLimit ? ' …' : ''}`,
+    });
   }
   const missing: Finding[] = [];
   for (const loss of losses.sort((a, b) => b.count - a.count)) {

@@ -5,19 +5,31 @@ const shown = 20;
 /** The result for a person. */
 export function verifyText(result: VerifyResult): string {
   const { table, level, ok, rows, snapshots, partitions, others } = result;
-  const lines = [`${ok ? 'ok' : 'NOT OK'}  ${table} (${level}): ${rows} rows, ${snapshots} snapshots, ${partitions.length} partitions`];
+  const lines = [
+    `${ok ? 'ok' : 'NOT OK'}  ${table} (${level}): ${rows} rows, ${snapshots} snapshots, ${partitions.length} partitions`,
+  ];
   for (const { topic, partition, from, next, rows: own, deadLetters, aborted, control, absent } of partitions) {
-    const rest = Object.entries({ 'dead letters': deadLetters, aborted, control, absent }).filter(([, count]) => count > 0).map(([what, count]) => `, ${count} ${what}`).join('');
+    const rest = Object.entries({ 'dead letters': deadLetters, aborted, control, absent })
+      .filter(([, count]) => count > 0)
+      .map(([what, count]) => `, ${count} ${what}`)
+      .join('');
     lines.push(`    ${topic}[${partition}] offsets ${from} to ${next}: ${own} rows${rest}`);
   }
-  if (!result.complete) lines.push('    older snapshots have expired: what they accounted for cannot be checked any more');
-  for (const { snapshotId, operation, addedRows, removedRows } of others) lines.push(`    another writer: ${operation} ${snapshotId} added ${addedRows} and removed ${removedRows} rows`);
+  if (!result.complete)
+    lines.push('    older snapshots have expired: what they accounted for cannot be checked any more');
+  for (const { snapshotId, operation, addedRows, removedRows } of others)
+    lines.push(`    another writer: ${operation} ${snapshotId} added ${addedRows} and removed ${removedRows} rows`);
   lines.push(...findings('DUPLICATE', result.duplicates), ...findings('MISSING', result.missing));
   for (const problem of result.problems) lines.push(`    PROBLEM ${problem}`);
   return `${lines.join('\n')}\n`;
 }
 
 function findings(kind: string, list: readonly Finding[]): string[] {
-  const lines = list.slice(0, shown).map(({ topic, partition, from, to, reason }) => `    ${kind} ${topic}[${partition}] offset${to - from === 1 ? ` ${from}` : `s ${from} to ${to - 1}`}: ${reason}`);
+  const lines = list
+    .slice(0, shown)
+    .map(
+      ({ topic, partition, from, to, reason }) =>
+        `    ${kind} ${topic}[${partition}] offset${to - from === 1 ? ` ${from}` : `s ${from} to ${to - 1}`}: ${reason}`,
+    );
   return list.length > shown ? [...lines, `    ${kind} … and ${list.length - shown} more (--json names them)`] : lines;
 }

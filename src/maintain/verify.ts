@@ -66,10 +66,17 @@ export interface VerifyTarget {
 }
 
 /** `readPositions` null: metadata only. `openFiles` keeps what it opens: nothing is closed here. Rejects with `TABLE_NOT_FOUND`, `TABLE_UNSUPPORTED`, and the store's errors. */
-export async function verifyTable({ catalog, ident, branch }: VerifyTarget, openFiles: (table: LoadedTable) => FileIO, readPositions: PositionReader | null): Promise<VerifyResult> {
+export async function verifyTable(
+  { catalog, ident, branch }: VerifyTarget,
+  openFiles: (table: LoadedTable) => FileIO,
+  readPositions: PositionReader | null,
+): Promise<VerifyResult> {
   const table = await catalog.loadTable(ident, 'all');
   const name = identText(ident);
-  if (table === null) throw new TabletopicError('TABLE_NOT_FOUND', `${name} does not exist in catalog ${catalog.name}.`, { where: { table: name } });
+  if (table === null)
+    throw new TabletopicError('TABLE_NOT_FOUND', `${name} does not exist in catalog ${catalog.name}.`, {
+      where: { table: name },
+    });
   const history = verifyHistory(table, branch);
   const result: Omit<VerifyResult, 'ok'> = {
     table: name,
@@ -99,7 +106,10 @@ export async function verifyTable({ catalog, ident, branch }: VerifyTarget, open
 }
 
 function judged(result: Omit<VerifyResult, 'ok'>): VerifyResult {
-  return { ...result, ok: result.duplicates.length === 0 && result.missing.length === 0 && result.problems.length === 0 };
+  return {
+    ...result,
+    ok: result.duplicates.length === 0 && result.missing.length === 0 && result.problems.length === 0,
+  };
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

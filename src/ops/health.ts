@@ -10,7 +10,9 @@ const patience = 3;
 export function readinessReasons(facts: ServiceFacts): string[] {
   return [
     ...(facts.draining ? ['The service drains: it commits what it has read and stops.'] : []),
-    ...facts.dependencies.filter((dependency) => !dependency.up).map((dependency) => `${dependency.name} is down${dependency.error ? `: ${dependency.error.message}` : ''}.`),
+    ...facts.dependencies
+      .filter((dependency) => !dependency.up)
+      .map((dependency) => `${dependency.name} is down${dependency.error ? `: ${dependency.error.message}` : ''}.`),
     ...facts.missingTopics.map((topic) => `Topic ${topic} does not exist.`),
     ...facts.tables.flatMap((table) => tableReasons(table, facts.now)),
   ];
@@ -22,10 +24,13 @@ export function withReadiness(facts: ServiceFacts): ServiceStatus {
 }
 
 function tableReasons(table: TableStatus, now: number): string[] {
-  if (table.state === 'stopped') return [`Table ${table.table} has stopped${table.error ? `: ${table.error.message}` : ''}.`];
+  if (table.state === 'stopped')
+    return [`Table ${table.table} has stopped${table.error ? `: ${table.error.message}` : ''}.`];
   if (table.state === 'starting') return [`Table ${table.table} is starting.`];
   if (table.uncommittedSince === null) return [];
   const waiting = (now - Math.max(table.uncommittedSince, table.lastCommit ?? 0)) / 1000;
   if (waiting <= patience * table.commitIntervalSeconds) return [];
-  return [`Table ${table.table} has not committed for ${Math.round(waiting)} s (interval ${table.commitIntervalSeconds} s)${table.error ? `: ${table.error.message}` : ''}.`];
+  return [
+    `Table ${table.table} has not committed for ${Math.round(waiting)} s (interval ${table.commitIntervalSeconds} s)${table.error ? `: ${table.error.message}` : ''}.`,
+  ];
 }

@@ -25,15 +25,27 @@ export async function startHttp({ host, port, status, metrics }: HttpOptions): P
   server.get('/livez', (_, reply) => reply.type('text/plain').send('ok\n'));
   server.get('/readyz', (_, reply) => {
     const { ready, reasons } = status();
-    return reply.code(ready ? 200 : 503).type('text/plain').send(ready ? 'ready\n' : reasons.map((reason) => `${reason}\n`).join(''));
+    return reply
+      .code(ready ? 200 : 503)
+      .type('text/plain')
+      .send(ready ? 'ready\n' : reasons.map((reason) => `${reason}\n`).join(''));
   });
   server.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.render()));
   server.get('/status', (_, reply) => reply.send(status()));
-  server.get('/', (_, reply) => reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'").send(statusPage));
+  server.get('/', (_, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'")
+      .send(statusPage),
+  );
   try {
     return { url: await server.listen({ host, port }), close: () => server.close() };
   } catch (error) {
     await server.close();
-    throw new TabletopicError('CONFIG_INVALID', `http.port: cannot listen on ${host}:${port}: ${(error as Error).message}.`, { cause: error, where: { key: 'http.port' }, hint: 'Set another `http.port` (0: any free one), or `http: off`.' });
+    throw new TabletopicError(
+      'CONFIG_INVALID',
+      `http.port: cannot listen on ${host}:${port}: ${(error as Error).message}.`,
+      { cause: error, where: { key: 'http.port' }, hint: 'Set another `http.port` (0: any free one), or `http: off`.' },
+    );
   }
 }

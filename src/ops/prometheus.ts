@@ -12,18 +12,32 @@ export interface Prometheus extends Telemetry {
 export function createPrometheus(status: () => ServiceStatus): Prometheus {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const counter = (name: string, help: string, labelNames: readonly string[]): Counter => new Counter({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const counter = (name: string, help: string, labelNames: readonly string[]): Counter =>
+    new Counter({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const records = counter('records_read_total', 'Records read from Kafka.', ['topic']);
   const bytes = counter('bytes_read_total', 'Bytes of record batches read from Kafka.', ['topic']);
   const rows = counter('rows_committed_total', 'Rows committed to the table.', ['table']);
   const files = counter('files_committed_total', 'Data files committed to the table.', ['table']);
   const fileBytes = counter('file_bytes_committed_total', 'Bytes of data files committed to the table.', ['table']);
-  const deadLetters = counter('dead_letters_total', 'Records committed as dead letters, by error code.', ['table', 'code']);
+  const deadLetters = counter('dead_letters_total', 'Records committed as dead letters, by error code.', [
+    'table',
+    'code',
+  ]);
   const attempts = counter('commit_attempts_total', 'Commit attempts by outcome.', ['table', 'outcome']);
-  const dropped = counter('checkpoints_dropped_total', 'Checkpoints that were not committed; their records are read again.', ['table']);
+  const dropped = counter(
+    'checkpoints_dropped_total',
+    'Checkpoints that were not committed; their records are read again.',
+    ['table'],
+  );
   const retries = counter('retries_total', 'Requests that failed and were tried again.', ['dependency', 'code']);
   const rebalances = counter('rebalances_total', 'Changes of the assigned partitions.', []);
-  const seconds = new Histogram({ name: 'tabletopic_commit_seconds', help: 'Time of a commit: manifest, attempts at the catalog, waits between them.', labelNames: ['table'], buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30], registers: [registry] });
+  const seconds = new Histogram({
+    name: 'tabletopic_commit_seconds',
+    help: 'Time of a commit: manifest, attempts at the catalog, waits between them.',
+    labelNames: ['table'],
+    buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+    registers: [registry],
+  });
   const updateGauges = statusGauges(registry);
   return {
     contentType: registry.contentType,
@@ -51,22 +65,51 @@ export function createPrometheus(status: () => ServiceStatus): Prometheus {
 
 /** Gauges of the status; a value that is not known is absent, not zero. */
 function statusGauges(registry: Registry): (status: ServiceStatus) => void {
-  const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge => new Gauge({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []): Gauge =>
+    new Gauge({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const ready = gauge('ready', '1 when the service is ready.');
   const up = gauge('dependency_up', '1 when the dependency answers.', ['dependency']);
   const uptime = gauge('uptime_seconds', 'Since the start.');
   const memory = gauge('memory_budget_bytes', 'Limit on buffered bytes.');
   const serviceBuffer = gauge('buffered_bytes', 'Records, columns and encoded files held, in all.');
-  const lag = gauge('lag_records', 'Records in the topic that the table does not hold, in the partitions of this instance.', ['table', 'topic']);
+  const lag = gauge(
+    'lag_records',
+    'Records in the topic that the table does not hold, in the partitions of this instance.',
+    ['table', 'topic'],
+  );
   const perTable: readonly (readonly [Gauge, (table: TableStatus, now: number) => number | null])[] = [
-    [gauge('lag_seconds', 'Age of the oldest record that the table does not hold.', ['table']), (table) => table.lagSeconds],
-    [gauge('freshness_seconds', 'Since the newest snapshot of the table.', ['table']), (table) => table.freshnessSeconds],
-    [gauge('seconds_since_commit', 'Since the last commit of this instance.', ['table']), (table, now) => (table.lastCommit === null ? null : Math.max(0, (now - table.lastCommit) / 1000))],
-    [gauge('uncommitted_seconds', 'Age of the oldest record that is read and not committed.', ['table']), (table, now) => (table.uncommittedSince === null ? 0 : Math.max(0, (now - table.uncommittedSince) / 1000))],
-    [gauge('watermark_timestamp_seconds', 'The table is complete up to this record time.', ['table']), (table) => (table.watermark === null ? null : table.watermark / 1000)],
-    [gauge('table_buffered_bytes', 'Records, columns and encoded files held for the table.', ['table']), (table) => table.bufferBytes],
-    [gauge('table_stopped', '1 when the table waits for a person.', ['table']), (table) => (table.state === 'stopped' ? 1 : 0)],
-    [gauge('commit_interval_seconds', 'Configured commit interval.', ['table']), (table) => table.commitIntervalSeconds],
+    [
+      gauge('lag_seconds', 'Age of the oldest record that the table does not hold.', ['table']),
+      (table) => table.lagSeconds,
+    ],
+    [
+      gauge('freshness_seconds', 'Since the newest snapshot of the table.', ['table']),
+      (table) => table.freshnessSeconds,
+    ],
+    [
+      gauge('seconds_since_commit', 'Since the last commit of this instance.', ['table']),
+      (table, now) => (table.lastCommit === null ? null : Math.max(0, (now - table.lastCommit) / 1000)),
+    ],
+    [
+      gauge('uncommitted_seconds', 'Age of the oldest record that is read and not committed.', ['table']),
+      (table, now) => (table.uncommittedSince === null ? 0 : Math.max(0, (now - table.uncommittedSince) / 1000)),
+    ],
+    [
+      gauge('watermark_timestamp_seconds', 'The table is complete up to this record time.', ['table']),
+      (table) => (table.watermark === null ? null : table.watermark / 1000),
+    ],
+    [
+      gauge('table_buffered_bytes', 'Records, columns and encoded files held for the table.', ['table']),
+      (table) => table.bufferBytes,
+    ],
+    [
+      gauge('table_stopped', '1 when the table waits for a person.', ['table']),
+      (table) => (table.state === 'stopped' ? 1 : 0),
+    ],
+    [
+      gauge('commit_interval_seconds', 'Configured commit interval.', ['table']),
+      (table) => table.commitIntervalSeconds,
+    ],
   ];
   return (status) => {
     ready.set(status.ready ? 1 : 0);
@@ -78,7 +121,8 @@ function statusGauges(registry: Registry): (status: ServiceStatus) => void {
     lag.reset();
     for (const [metric] of perTable) metric.reset();
     for (const table of status.tables) {
-      for (const partition of table.partitions) if (partition.lag !== null) lag.inc({ table: table.table, topic: partition.topic }, partition.lag);
+      for (const partition of table.partitions)
+        if (partition.lag !== null) lag.inc({ table: table.table, topic: partition.topic }, partition.lag);
       for (const [metric, value] of perTable) {
         const current = value(table, status.now);
         if (current !== null) metric.set({ table: table.table }, current);

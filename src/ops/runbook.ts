@@ -13,7 +13,10 @@ const policies = {
 
 /** The table of error codes in deploy/runbook.md. */
 export function errorMarkdown(): string {
-  const rows = Object.entries(errorTable).map(([code, { policy, exit, hint }]) => `| \`${code}\` | ${policies[policy]} | ${exit} | ${hint.replaceAll('|', '\\|')} |`);
+  const rows = Object.entries(errorTable).map(
+    ([code, { policy, exit, hint }]) =>
+      `| \`${code}\` | ${policies[policy]} | ${exit} | ${hint.replaceAll('|', '\\|')} |`,
+  );
   return ['| code | what the service does | exit code | what to do |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 

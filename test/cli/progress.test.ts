@@ -4,19 +4,55 @@ import { withReadiness } from '../../src/ops/health.ts';
 import type { PartitionStatus, ServiceStatus } from '../../src/ops/status.ts';
 import { facts, now, tableStatus } from '../ops/status.ts';
 
-function at(seconds: number, ...tables: (readonly [partition: number, next: number | null, end: number | null][])[]): ServiceStatus {
-  return withReadiness(facts({
-    now: now + seconds * 1000,
-    tables: tables.map((partitions) => tableStatus({ partitions: partitions.map(([partition, next, end]): PartitionStatus => ({ topic: 't', partition, next, end, lag: null })) })),
-  }));
+function at(
+  seconds: number,
+  ...tables: (readonly [partition: number, next: number | null, end: number | null][])[]
+): ServiceStatus {
+  return withReadiness(
+    facts({
+      now: now + seconds * 1000,
+      tables: tables.map((partitions) =>
+        tableStatus({
+          partitions: partitions.map(([partition, next, end]): PartitionStatus => ({
+            topic: 't',
+            partition,
+            next,
+            end,
+            lag: null,
+          })),
+        }),
+      ),
+    }),
+  );
 }
 
 test('counts from the first look to the ends seen then', () => {
   const tracker = new TopicTracker();
-  expect(tracker.update(at(0, [[0, 100, 600], [1, 0, 500]]))).toEqual([{ topic: 't', done: 0, total: 1000, rate: 0, left: null }]);
+  expect(
+    tracker.update(
+      at(0, [
+        [0, 100, 600],
+        [1, 0, 500],
+      ]),
+    ),
+  ).toEqual([{ topic: 't', done: 0, total: 1000, rate: 0, left: null }]);
   // The ends move on; what was promised does not.
-  expect(tracker.update(at(2, [[0, 300, 900], [1, 100, 900]]))).toEqual([{ topic: 't', done: 300, total: 1000, rate: 150, left: 700 / 150 }]);
-  expect(tracker.update(at(10, [[0, 900, 950], [1, 700, 900]]))).toEqual([{ topic: 't', done: 1000, total: 1000, rate: 100, left: 0 }]);
+  expect(
+    tracker.update(
+      at(2, [
+        [0, 300, 900],
+        [1, 100, 900],
+      ]),
+    ),
+  ).toEqual([{ topic: 't', done: 300, total: 1000, rate: 150, left: 700 / 150 }]);
+  expect(
+    tracker.update(
+      at(10, [
+        [0, 900, 950],
+        [1, 700, 900],
+      ]),
+    ),
+  ).toEqual([{ topic: 't', done: 1000, total: 1000, rate: 100, left: 0 }]);
 });
 
 test('the slowest table of a topic counts', () => {
@@ -31,7 +67,9 @@ test('what is not known yet is left out', () => {
 });
 
 test('lines', () => {
-  expect(progressLine({ topic: 'shop.orders', done: 500_000, total: 2_000_000, rate: 150_000, left: 10 }, 200)).toMatch(/^shop\.orders +█{5}░{15} +25 % {2}500,000 of 2,000,000 {2}150,000\/s {2}10 s left$/);
+  expect(progressLine({ topic: 'shop.orders', done: 500_000, total: 2_000_000, rate: 150_000, left: 10 }, 200)).toMatch(
+    /^shop\.orders +█{5}░{15} +25 % {2}500,000 of 2,000,000 {2}150,000\/s {2}10 s left$/,
+  );
   expect(progressLine({ topic: 'shop.orders', done: 0, total: 0, rate: 0, left: 0 }, 200)).toContain('100 %');
   expect(progressLine({ topic: 'shop.orders', done: 1, total: 2, rate: 1, left: 1 }, 30)).toHaveLength(30);
   expect([59.2, 61, 7265].map(timeText)).toEqual(['1 min 0 s', '1 min 1 s', '2 h 1 min']);

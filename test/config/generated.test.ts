@@ -15,7 +15,10 @@ describe('what is written from the options table is current (node src/config/gen
 });
 
 test('the example file is valid as it stands', () => {
-  expect(loadConfig(join(root, 'deploy', 'tabletopic.example.yaml'), {}).tables[0]).toMatchObject({ topic: 'shop.orders', catalog: 'lake' });
+  expect(loadConfig(join(root, 'deploy', 'tabletopic.example.yaml'), {}).tables[0]).toMatchObject({
+    topic: 'shop.orders',
+    catalog: 'lake',
+  });
 });
 
 test('every top-level key is in the example file, and what it comments out is valid too', () => {
@@ -24,9 +27,20 @@ test('every top-level key is in the example file, and what it comments out is va
   // Everything of these sections, uncommented.
   for (const key of ['defaults', 'http', 'log']) {
     const section = new RegExp(`^# ${key}:\\n((?:  .*\\n)+)`, 'm').exec(text)![1]!;
-    const lines = section.split('\n').filter((line) => /^\s*# [A-Za-z0-9]+:( |$)/.test(line)).map((line) => line.replace('# ', ''));
+    const lines = section
+      .split('\n')
+      .filter((line) => /^\s*# [A-Za-z0-9]+:( |$)/.test(line))
+      .map((line) => line.replace('# ', ''));
     const body = parse(`${key}:\n${lines.join('\n')}`) as Record<string, unknown>;
-    const config = parseConfig(JSON.stringify({ kafka: { brokers: ['a:1'] }, catalogs: { lake: { type: 'rest', uri: 'http://a' } }, tables: [{ topic: 'a' }], ...body }), { env: {}, directory: '/', file: key });
+    const config = parseConfig(
+      JSON.stringify({
+        kafka: { brokers: ['a:1'] },
+        catalogs: { lake: { type: 'rest', uri: 'http://a' } },
+        tables: [{ topic: 'a' }],
+        ...body,
+      }),
+      { env: {}, directory: '/', file: key },
+    );
     expect(config).toHaveProperty(key);
   }
 });

@@ -29,7 +29,14 @@ describe('a file with what is needed and no more', () => {
   const config = parse(`${head}tables:\n  - topic: shop.orders\n`);
 
   test('has the defaults of the design', () => {
-    expect(config.kafka).toMatchObject({ brokers: ['localhost:9092'], groupId: 'tabletopic', instanceId: 'auto', isolation: 'read_committed', tls: null, sasl: null });
+    expect(config.kafka).toMatchObject({
+      brokers: ['localhost:9092'],
+      groupId: 'tabletopic',
+      instanceId: 'auto',
+      isolation: 'read_committed',
+      tls: null,
+      sasl: null,
+    });
     expect(config.schemaRegistry).toBeNull();
     expect(config.http).toEqual({ host: '0.0.0.0', port: 8080 });
     expect(config.memory).toBe(536_870_912);
@@ -37,9 +44,24 @@ describe('a file with what is needed and no more', () => {
     expect(config.workers).toBeLessThanOrEqual(4);
     expect(config.tables).toHaveLength(1);
     expect(config.tables[0]).toMatchObject({
-      path: 'tables[0]', topic: 'shop.orders', topicPattern: null, table: null, catalog: 'lake', namespace: 'default', branch: 'main',
-      commitInterval: 60_000, targetFileSize: 134_217_728, compression: 'zstd', compressionLevel: 1, startFrom: 'earliest',
-      value: { format: 'auto' }, key: null, partitionBy: [], metadataColumns: 'struct', onBadRecord: 'dead-letter', location: null,
+      path: 'tables[0]',
+      topic: 'shop.orders',
+      topicPattern: null,
+      table: null,
+      catalog: 'lake',
+      namespace: 'default',
+      branch: 'main',
+      commitInterval: 60_000,
+      targetFileSize: 134_217_728,
+      compression: 'zstd',
+      compressionLevel: 1,
+      startFrom: 'earliest',
+      value: { format: 'auto' },
+      key: null,
+      partitionBy: [],
+      metadataColumns: 'struct',
+      onBadRecord: 'dead-letter',
+      location: null,
       naming: { case: 'keep', replace: {} },
     });
   });
@@ -76,42 +98,63 @@ tables:
   - topic: one
   - { topic: two, commitInterval: 1m, compression: zstd, properties: { b: three } }
 `);
-    expect(config.tables[0]).toMatchObject({ commitInterval: 5000, compression: 'gzip', compressionLevel: 6, properties: { a: '1', b: '2' }, naming: { case: 'lower' } });
-    expect(config.tables[1]).toMatchObject({ commitInterval: 60_000, compression: 'zstd', compressionLevel: 1, properties: { a: '1', b: 'three' } });
+    expect(config.tables[0]).toMatchObject({
+      commitInterval: 5000,
+      compression: 'gzip',
+      compressionLevel: 6,
+      properties: { a: '1', b: '2' },
+      naming: { case: 'lower' },
+    });
+    expect(config.tables[1]).toMatchObject({
+      commitInterval: 60_000,
+      compression: 'zstd',
+      compressionLevel: 1,
+      properties: { a: '1', b: 'three' },
+    });
   });
 
   test('a row group is no larger than the file, unless it was written so', () => {
     expect(parse(`${head}tables: [{ topic: one, targetFileSize: 1MiB }]`).tables[0]!.rowGroupSize).toBe(1_048_576);
-    expect(problems(`${head}tables: [{ topic: one, targetFileSize: 1MiB, rowGroupSize: 2MiB }]`)).toMatchObject([{ path: 'tables[0].rowGroupSize' }]);
+    expect(problems(`${head}tables: [{ topic: one, targetFileSize: 1MiB, rowGroupSize: 2MiB }]`)).toMatchObject([
+      { path: 'tables[0].rowGroupSize' },
+    ]);
   });
 });
 
 describe('the environment', () => {
   test('values, defaults, and a literal', () => {
-    const config = parse(`kafka: { brokers: '\${BROKERS}', groupId: '$\${GROUP}', clientId: '\${CLIENT:-me}' }
+    const config = parse(
+      `kafka: { brokers: '\${BROKERS}', groupId: '$\${GROUP}', clientId: '\${CLIENT:-me}' }
 catalogs: { lake: { type: rest, uri: '\${URI:-http://localhost:8181}' } }
 http:
   port: \${PORT}
-tables: [{ topic: one }]`, { BROKERS: 'a:1, b:2', PORT: '9090' });
+tables: [{ topic: one }]`,
+      { BROKERS: 'a:1, b:2', PORT: '9090' },
+    );
     expect(config.kafka).toMatchObject({ brokers: ['a:1', 'b:2'], groupId: '${GROUP}', clientId: 'me' });
     expect(config.http).toEqual({ host: '0.0.0.0', port: 9090 });
   });
 
   test('a value is never read as YAML: a password may hold anything', () => {
     const password = 'a: [b, "c" # {d';
-    const config = parse(`kafka:
+    const config = parse(
+      `kafka:
   brokers: [a:1]
   sasl:
     mechanism: plain
     username: me
     password: \${PASSWORD}
 catalogs: { lake: { type: rest, uri: http://localhost:8181 } }
-tables: [{ topic: one }]`, { PASSWORD: password });
+tables: [{ topic: one }]`,
+      { PASSWORD: password },
+    );
     expect(config.kafka.sasl).toEqual({ mechanism: 'plain', username: 'me', password });
   });
 
   test('a variable that is not set is named with its line', () => {
-    expect(problems(`${head}tables:\n  - topic: \${TOPIC}\n`)).toMatchObject([{ line: 4, reason: expect.stringContaining('${TOPIC}') as string }]);
+    expect(problems(`${head}tables:\n  - topic: \${TOPIC}\n`)).toMatchObject([
+      { line: 4, reason: expect.stringContaining('${TOPIC}') as string },
+    ]);
   });
 });
 
@@ -127,8 +170,13 @@ tables:
     compression: zsdt
 `);
     expect(found.map(({ path, line }) => [path, line])).toEqual([
-      ['kafka.broker', 1], ['kafka.brokers', 1], ['catalogs.lake.uri', 2], ['tables[0].commitIntervall', 5],
-      ['tables[0].targetFileSize', 6], ['tables[0].compression', 8], ['tables[0].partitionBy[1]', 7],
+      ['kafka.broker', 1],
+      ['kafka.brokers', 1],
+      ['catalogs.lake.uri', 2],
+      ['tables[0].commitIntervall', 5],
+      ['tables[0].targetFileSize', 6],
+      ['tables[0].compression', 8],
+      ['tables[0].partitionBy[1]', 7],
     ]);
     expect(found.every(({ reason, remedy }) => reason !== '' && remedy !== '')).toBe(true);
     expect(found[0]!.reason).toContain('did you mean brokers?');
@@ -148,28 +196,62 @@ tables:
     ['avro without registry', rule('{ topic: a, value: avro }'), 'tables[0].value'],
     ['a topic name with a space', rule('topic: a b'), 'tables[0].topic'],
     ['offsets for a pattern', rule("{ topicPattern: '^a', startFrom: { offsets: { 0: 1 } } }"), 'tables[0].startFrom'],
-    ['a start time without zone', rule("{ topic: a, startFrom: { timestamp: '2026-01-01T00:00:00' } }"), 'tables[0].startFrom'],
+    [
+      'a start time without zone',
+      rule("{ topic: a, startFrom: { timestamp: '2026-01-01T00:00:00' } }"),
+      'tables[0].startFrom',
+    ],
     ['one location for many tables', rule("{ topicPattern: '^a', location: s3://b/c }"), 'tables[0].location'],
     ['gzip level 12', rule('{ topic: a, compression: gzip, compressionLevel: 12 }'), 'tables[0].compressionLevel'],
-    ['a level for snappy', rule('{ topic: a, compression: snappy, compressionLevel: 2 }'), 'tables[0].compressionLevel'],
+    [
+      'a level for snappy',
+      rule('{ topic: a, compression: snappy, compressionLevel: 2 }'),
+      'tables[0].compressionLevel',
+    ],
     ['a commit interval above half an hour', rule('{ topic: a, commitInterval: 2h }'), 'tables[0].commitInterval'],
     ['a number without unit', rule('{ topic: a, commitInterval: 60 }'), 'tables[0].commitInterval'],
     ['a decimal that is too wide', rule('{ topic: a, numbers: "decimal(39, 2)" }'), 'tables[0].numbers'],
     ['the same topic and table twice', `${head}tables: [{ topic: a }, { topic: a }]`, 'tables[1]'],
     ['no tables', `${head}tables: []`, 'tables'],
     ['fetches above a quarter of memory', `${head}memory: 64MiB\ntables: [{ topic: a }]`, 'kafka.fetchMaxBytes'],
-    ['a revoke timeout above the rebalance timeout', `kafka: { brokers: [a:1], revokeTimeout: 2m }\ncatalogs: { lake: { type: rest, uri: http://a } }\ntables: [{ topic: a }]`, 'kafka.revokeTimeout'],
-    ['a broker without port', `kafka: { brokers: [a] }\ncatalogs: { lake: { type: rest, uri: http://a } }\ntables: [{ topic: a }]`, 'kafka.brokers[0]'],
-    ['an unknown catalog type', `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: hive } }\ntables: [{ topic: a }]`, 'catalogs.lake.type'],
-    ['a database that is none', `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: sql, uri: mysql://a, warehouse: s3://b } }\ntables: [{ topic: a }]`, 'catalogs.lake.uri'],
-    ['token and credential', `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: rest, uri: http://a, token: t, credential: a:b } }\ntables: [{ topic: a }]`, 'catalogs.lake.token'],
-    ['several catalogs and no choice', `kafka: { brokers: [a:1] }\ncatalogs: { a: { type: rest, uri: http://a }, b: { type: rest, uri: http://b } }\ntables: [{ topic: a }]`, 'tables[0].catalog'],
+    [
+      'a revoke timeout above the rebalance timeout',
+      `kafka: { brokers: [a:1], revokeTimeout: 2m }\ncatalogs: { lake: { type: rest, uri: http://a } }\ntables: [{ topic: a }]`,
+      'kafka.revokeTimeout',
+    ],
+    [
+      'a broker without port',
+      `kafka: { brokers: [a] }\ncatalogs: { lake: { type: rest, uri: http://a } }\ntables: [{ topic: a }]`,
+      'kafka.brokers[0]',
+    ],
+    [
+      'an unknown catalog type',
+      `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: hive } }\ntables: [{ topic: a }]`,
+      'catalogs.lake.type',
+    ],
+    [
+      'a database that is none',
+      `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: sql, uri: mysql://a, warehouse: s3://b } }\ntables: [{ topic: a }]`,
+      'catalogs.lake.uri',
+    ],
+    [
+      'token and credential',
+      `kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: rest, uri: http://a, token: t, credential: a:b } }\ntables: [{ topic: a }]`,
+      'catalogs.lake.token',
+    ],
+    [
+      'several catalogs and no choice',
+      `kafka: { brokers: [a:1] }\ncatalogs: { a: { type: rest, uri: http://a }, b: { type: rest, uri: http://b } }\ntables: [{ topic: a }]`,
+      'tables[0].catalog',
+    ],
   ])('%s', (_, text, path) => {
     expect(problems(text).map((problem) => problem.path)).toContain(path);
   });
 
   test('a key of defaults is named where it was written', () => {
-    expect(problems(`${head}defaults: { catalog: pond }\ntables: [{ topic: a }]`).map(({ path, line }) => [path, line])).toEqual([['defaults.catalog', 3]]);
+    expect(
+      problems(`${head}defaults: { catalog: pond }\ntables: [{ topic: a }]`).map(({ path, line }) => [path, line]),
+    ).toEqual([['defaults.catalog', 3]]);
   });
 
   test('text that is no YAML, with its line', () => {
@@ -189,9 +271,21 @@ tables:
 `);
   expect(config.http).toBeNull();
   expect(config.kafka.tls).toEqual({ rejectUnauthorized: true });
-  expect(config.catalogs['lake']).toEqual({ type: 'sql', uri: 'sqlite:/etc/tabletopic/c.db', warehouse: 'file:/etc/tabletopic/w', catalogName: 'lake' });
-  expect(config.tables[0]).toMatchObject({ value: { format: 'avro' }, key: { format: 'json' }, startFrom: { timestamp: 1_769_817_600_000 } });
-  expect(config.tables[1]).toMatchObject({ partitionBy: ['day(x)', 'bucket(4, y)'], startFrom: { offsets: { 0: 5, 1: 7 } } });
+  expect(config.catalogs['lake']).toEqual({
+    type: 'sql',
+    uri: 'sqlite:/etc/tabletopic/c.db',
+    warehouse: 'file:/etc/tabletopic/w',
+    catalogName: 'lake',
+  });
+  expect(config.tables[0]).toMatchObject({
+    value: { format: 'avro' },
+    key: { format: 'json' },
+    startFrom: { timestamp: 1_769_817_600_000 },
+  });
+  expect(config.tables[1]).toMatchObject({
+    partitionBy: ['day(x)', 'bucket(4, y)'],
+    startFrom: { offsets: { 0: 5, 1: 7 } },
+  });
 });
 
 test('files beside the configuration file are found', () => {

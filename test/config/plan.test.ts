@@ -4,38 +4,68 @@ import { parseConfig } from '../../src/config/load.ts';
 import { type Planned, planTables } from '../../src/config/plan.ts';
 
 function rules(text: string): readonly TableRule[] {
-  const head = 'kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: rest, uri: http://a }, pond: { type: rest, uri: http://b } }\ndefaults: { catalog: lake }\n';
+  const head =
+    'kafka: { brokers: [a:1] }\ncatalogs: { lake: { type: rest, uri: http://a }, pond: { type: rest, uri: http://b } }\ndefaults: { catalog: lake }\n';
   return parseConfig(`${head}tables:\n${text}`, { env: {}, directory: '/', file: 'test.yaml' }).tables;
 }
 
 function plan(text: string, ...topics: string[]): Planned {
-  return planTables(rules(text), topics.map((name) => ({ name })));
+  return planTables(
+    rules(text),
+    topics.map((name) => ({ name })),
+  );
 }
 
 function tables(planned: Planned): Record<string, readonly string[]> {
-  return Object.fromEntries(planned.plans.map(({ namespace, name, topics }) => [[...namespace, name].join('.'), topics]));
+  return Object.fromEntries(
+    planned.plans.map(({ namespace, name, topics }) => [[...namespace, name].join('.'), topics]),
+  );
 }
 
 describe('names', () => {
   test('a topic without a dot, with one, with more', () => {
-    const planned = plan('  - topic: orders\n  - topic: shop.orders\n  - topic: eu.shop.orders', 'orders', 'shop.orders', 'eu.shop.orders');
-    expect(planned.plans.map(({ namespace, name }) => [namespace, name])).toEqual([[['default'], 'orders'], [['shop'], 'orders'], [['eu', 'shop'], 'orders']]);
+    const planned = plan(
+      '  - topic: orders\n  - topic: shop.orders\n  - topic: eu.shop.orders',
+      'orders',
+      'shop.orders',
+      'eu.shop.orders',
+    );
+    expect(planned.plans.map(({ namespace, name }) => [namespace, name])).toEqual([
+      [['default'], 'orders'],
+      [['shop'], 'orders'],
+      [['eu', 'shop'], 'orders'],
+    ]);
   });
 
   test('groups of a pattern', () => {
-    const planned = plan("  - topicPattern: '^shop\\.(.+)\\.v(\\d+)$'\n    table: shop.$1_v$2", 'shop.orders.v1', 'shop.orders.v12', 'shop.orders', 'xshop.a.v1');
+    const planned = plan(
+      "  - topicPattern: '^shop\\.(.+)\\.v(\\d+)$'\n    table: shop.$1_v$2",
+      'shop.orders.v1',
+      'shop.orders.v12',
+      'shop.orders',
+      'xshop.a.v1',
+    );
     expect(tables(planned)).toEqual({ 'shop.orders_v1': ['shop.orders.v1'], 'shop.orders_v12': ['shop.orders.v12'] });
   });
 
   test('case and replacement, before the split at dots; a name that is written stays as written', () => {
-    const planned = plan("  - topicPattern: '^S'\n    naming: { case: lower, replace: { '-': _, '.v1': '' } }\n  - { topic: X-y, table: Kept-As.Is, naming: { case: lower } }", 'Shop.My-Orders.v1', 'X-y');
+    const planned = plan(
+      "  - topicPattern: '^S'\n    naming: { case: lower, replace: { '-': _, '.v1': '' } }\n  - { topic: X-y, table: Kept-As.Is, naming: { case: lower } }",
+      'Shop.My-Orders.v1',
+      'X-y',
+    );
     expect(tables(planned)).toEqual({ 'shop.my_orders': ['Shop.My-Orders.v1'], 'Kept-As.Is': ['X-y'] });
   });
 });
 
 describe('which rule takes a topic', () => {
   test('a pattern leaves alone what is named, and internal topics', () => {
-    const planned = plan("  - topicPattern: '.*'\n  - { topic: a.b, table: other.c }", 'a.b', 'a.d', '__consumer_offsets');
+    const planned = plan(
+      "  - topicPattern: '.*'\n  - { topic: a.b, table: other.c }",
+      'a.b',
+      'a.d',
+      '__consumer_offsets',
+    );
     expect(tables(planned)).toEqual({ 'other.c': ['a.b'], 'a.d': ['a.d'] });
   });
 
@@ -68,9 +98,24 @@ describe('which rule takes a topic', () => {
 
 describe('collisions name both sides', () => {
   test.each([
-    ['two topics that naming makes equal', "  - { topicPattern: '.*', naming: { case: lower } }", ['S.a', 's.A'], /S\.a .*s\.A/],
-    ['a template that loses a difference', "  - { topicPattern: '^(a)\\.', table: x.$1 }", ['a.b', 'a.c'], /a\.b.*a\.c/],
-    ['different options', '  - { topic: a.b, table: x.y }\n  - { topic: a.c, table: x.y, commitInterval: 5s }', ['a.b', 'a.c'], /commitInterval/],
+    [
+      'two topics that naming makes equal',
+      "  - { topicPattern: '.*', naming: { case: lower } }",
+      ['S.a', 's.A'],
+      /S\.a .*s\.A/,
+    ],
+    [
+      'a template that loses a difference',
+      "  - { topicPattern: '^(a)\\.', table: x.$1 }",
+      ['a.b', 'a.c'],
+      /a\.b.*a\.c/,
+    ],
+    [
+      'different options',
+      '  - { topic: a.b, table: x.y }\n  - { topic: a.c, table: x.y, commitInterval: 5s }',
+      ['a.b', 'a.c'],
+      /commitInterval/,
+    ],
     ['a dead-letter table', '  - topic: a.b\n  - topic: a.b_dead_letters', ['a.b', 'a.b_dead_letters'], /dead letters/],
   ])('%s', (_, text, topics, message) => {
     const planned = plan(text, ...topics);

@@ -1,11 +1,24 @@
 import { expect, test } from 'vitest';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/config/units.ts';
 
-test.each([['500ms', 500], ['60s', 60_000], ['10m', 600_000], ['1h', 3_600_000], ['7d', 604_800_000], ['1.5 s', 1500]])('%s is %i ms', (text, ms) => {
+test.each([
+  ['500ms', 500],
+  ['60s', 60_000],
+  ['10m', 600_000],
+  ['1h', 3_600_000],
+  ['7d', 604_800_000],
+  ['1.5 s', 1500],
+])('%s is %i ms', (text, ms) => {
   expect(parseDuration(text)).toBe(ms);
 });
 
-test.each([['64KiB', 65_536], ['128MiB', 134_217_728], ['1GiB', 1_073_741_824], ['10MB', 10_000_000], ['512B', 512]])('%s is %i bytes', (text, bytes) => {
+test.each([
+  ['64KiB', 65_536],
+  ['128MiB', 134_217_728],
+  ['1GiB', 1_073_741_824],
+  ['10MB', 10_000_000],
+  ['512B', 512],
+])('%s is %i bytes', (text, bytes) => {
   expect(parseSize(text)).toBe(bytes);
 });
 

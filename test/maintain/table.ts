@@ -19,7 +19,10 @@ export interface SnapshotSpec {
 }
 
 /** The history of a table fed from topic `t` with two partitions, as the committer would write it. */
-export function tableOf(specs: readonly SnapshotSpec[], options: { first?: readonly number[]; expired?: number } = {}): LoadedTable {
+export function tableOf(
+  specs: readonly SnapshotSpec[],
+  options: { first?: readonly number[]; expired?: number } = {},
+): LoadedTable {
   const first = options.first ?? [0, 0];
   let next = [...first];
   let total = 0;
@@ -27,24 +30,42 @@ export function tableOf(specs: readonly SnapshotSpec[], options: { first?: reado
   let previous: string | null = null;
   const snapshots = specs.map(({ ranges = [], next: stated, summary, foreign }, i): Snapshot => {
     const id = BigInt(i + 1);
-    const ids = { 'snapshot-id': id, ...(i === 0 ? {} : { 'parent-snapshot-id': id - 1n }), 'sequence-number': i + 1, 'timestamp-ms': 1_800_000_000_000 + i * 1000 };
+    const ids = {
+      'snapshot-id': id,
+      ...(i === 0 ? {} : { 'parent-snapshot-id': id - 1n }),
+      'sequence-number': i + 1,
+      'timestamp-ms': 1_800_000_000_000 + i * 1000,
+    };
     if (foreign) {
       total += Number(foreign['added-records'] ?? 0) - Number(foreign['deleted-records'] ?? 0);
       return { ...ids, summary: { ...foreign, 'total-records': String(total) } };
     }
     const accounted = ranges.map(([partition, start, end, others = {}]) => {
       const rest = { deadLetters: 0, aborted: 0, control: 0, absent: 0, ...others };
-      return { topic: 't', partition, start, end, accounted: { rows: end - start - rest.deadLetters - rest.aborted - rest.control - rest.absent, ...rest } };
+      return {
+        topic: 't',
+        partition,
+        start,
+        end,
+        accounted: { rows: end - start - rest.deadLetters - rest.aborted - rest.control - rest.absent, ...rest },
+      };
     });
     const rows = accounted.reduce((sum, range) => sum + range.accounted.rows, 0);
     for (const [partition, , end] of ranges) next[partition] = end;
     if (stated) next = [...stated];
     total += rows;
     deadLetters += accounted.reduce((sum, range) => sum + range.accounted.deadLetters, 0);
-    const statement = (about?: bigint): string => encodeStatement({
-      offsets: { t: { id: 'topic', cluster: 'cluster', first, next, epoch: next.map(() => 0), gaps: [] } },
-      deadLetters: deadLetters === 0 ? noDeadLetters : { inline: [{ checkpointId: 'c', file: 'file:/d', count: deadLetters, ranges: [] }], older: null },
-    }, about);
+    const statement = (about?: bigint): string =>
+      encodeStatement(
+        {
+          offsets: { t: { id: 'topic', cluster: 'cluster', first, next, epoch: next.map(() => 0), gaps: [] } },
+          deadLetters:
+            deadLetters === 0
+              ? noDeadLetters
+              : { inline: [{ checkpointId: 'c', file: 'file:/d', count: deadLetters, ranges: [] }], older: null },
+        },
+        about,
+      );
     const written = {
       operation: 'append',
       'tabletopic.offsets': statement(),
@@ -59,8 +80,24 @@ export function tableOf(specs: readonly SnapshotSpec[], options: { first?: reado
   });
   const head = snapshots.at(-1)?.['snapshot-id'] ?? null;
   const metadata = {
-    'format-version': 2, 'table-uuid': 'u', location: 'file:/t', 'last-sequence-number': snapshots.length, 'current-snapshot-id': head,
-    snapshots: snapshots.slice(options.expired ?? 0), refs: head === null ? {} : { main: { 'snapshot-id': head, type: 'branch' } },
+    schemas: [{ type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'amount', required: false, type: 'long' }] }],
+    'current-schema-id': 0,
+    'partition-specs': [{ 'spec-id': 0, fields: [] }],
+    'default-spec-id': 0,
+    properties: {},
+    'format-version': 2,
+    'table-uuid': 'u',
+    location: 'file:/t',
+    'last-sequence-number': snapshots.length,
+    'current-snapshot-id': head,
+    snapshots: snapshots.slice(options.expired ?? 0),
+    refs: head === null ? {} : { main: { 'snapshot-id': head, type: 'branch' } },
   } as unknown as TableMetadata;
-  return { ident: { namespace: ['shop'], name: 'orders' }, metadataLocation: 'file:/t/metadata/1.json', metadata, partial: false, config: {} };
+  return {
+    ident: { namespace: ['shop'], name: 'orders' },
+    metadataLocation: 'file:/t/metadata/1.json',
+    metadata,
+    partial: false,
+    config: {},
+  };
 }

@@ -4,18 +4,33 @@ import { type SnapshotSpec, tableOf } from './table.ts';
 
 const good: readonly SnapshotSpec[] = [
   {},
-  { ranges: [[0, 0, 10], [1, 0, 5, { deadLetters: 1, control: 1 }]] },
+  {
+    ranges: [
+      [0, 0, 10],
+      [1, 0, 5, { deadLetters: 1, control: 1 }],
+    ],
+  },
   { ranges: [[1, 5, 8, { aborted: 2 }]] },
   { ranges: [[0, 10, 20, { absent: 3 }]] },
 ];
 
-function verify(specs: readonly SnapshotSpec[], options?: Parameters<typeof tableOf>[1]): ReturnType<typeof verifyHistory> {
+function verify(
+  specs: readonly SnapshotSpec[],
+  options?: Parameters<typeof tableOf>[1],
+): ReturnType<typeof verifyHistory> {
   return verifyHistory(tableOf(specs, options), 'main');
 }
 
 test('a history that joins, with everything accounted', () => {
   const history = verify(good);
-  expect(history).toMatchObject({ complete: true, snapshots: 4, duplicates: [], missing: [], problems: [], others: [] });
+  expect(history).toMatchObject({
+    complete: true,
+    snapshots: 4,
+    duplicates: [],
+    missing: [],
+    problems: [],
+    others: [],
+  });
   expect(history.partitions).toEqual([
     { topic: 't', partition: 0, from: 0, next: 20, rows: 17, deadLetters: 0, aborted: 0, control: 0, absent: 3 },
     { topic: 't', partition: 1, from: 0, next: 8, rows: 4, deadLetters: 1, aborted: 2, control: 1, absent: 0 },
@@ -23,16 +38,33 @@ test('a history that joins, with everything accounted', () => {
 });
 
 test('a table that begins elsewhere than at 0', () => {
-  expect(verify([{}, { ranges: [[0, 100, 110], [1, 7, 9]] }], { first: [100, 7] })).toMatchObject({ duplicates: [], missing: [], problems: [] });
+  expect(
+    verify(
+      [
+        {},
+        {
+          ranges: [
+            [0, 100, 110],
+            [1, 7, 9],
+          ],
+        },
+      ],
+      { first: [100, 7] },
+    ),
+  ).toMatchObject({ duplicates: [], missing: [], problems: [] });
 });
 
 describe('planted', () => {
   test('a hole between two snapshots', () => {
-    expect(verify([...good.slice(0, 3), { ranges: [[0, 12, 20]] }]).missing).toMatchObject([{ topic: 't', partition: 0, from: 10, to: 12, count: 2 }]);
+    expect(verify([...good.slice(0, 3), { ranges: [[0, 12, 20]] }]).missing).toMatchObject([
+      { topic: 't', partition: 0, from: 10, to: 12, count: 2 },
+    ]);
   });
 
   test('an overlap of two snapshots', () => {
-    expect(verify([...good.slice(0, 3), { ranges: [[0, 8, 20]] }]).duplicates).toMatchObject([{ topic: 't', partition: 0, from: 8, to: 10, count: 2 }]);
+    expect(verify([...good.slice(0, 3), { ranges: [[0, 8, 20]] }]).duplicates).toMatchObject([
+      { topic: 't', partition: 0, from: 8, to: 10, count: 2 },
+    ]);
   });
 
   test('offsets that go on without a range', () => {
@@ -49,10 +81,24 @@ describe('planted', () => {
 
   test.each([
     ['fewer rows added than accounted', { 'added-records': '9' }, /accounts for 10 rows and added 9/],
-    ['a list that cannot be read', { 'tabletopic.accounted': '{"v":1,"topics":{"t":3}}' }, /tabletopic\.accounted cannot be read/],
+    [
+      'a list that cannot be read',
+      { 'tabletopic.accounted': '{"v":1,"topics":{"t":3}}' },
+      /tabletopic\.accounted cannot be read/,
+    ],
     ['offsets that cannot be read', { 'tabletopic.offsets': '{' }, /tabletopic\.offsets cannot be read/],
     ['a total that does not add up', { 'total-records': '11' }, /11 rows in all, and its history adds up to 10/],
-    ['another map for the parent than the parent has', { 'tabletopic.offsets.prev': JSON.stringify({ v: 1, snapshot: '1', topics: { t: { id: 'topic', cluster: 'cluster', first: [0, 0], next: [4, 0], epoch: [0, 0], gaps: [] } } }) }, /states other offsets for its parent/],
+    [
+      'another map for the parent than the parent has',
+      {
+        'tabletopic.offsets.prev': JSON.stringify({
+          v: 1,
+          snapshot: '1',
+          topics: { t: { id: 'topic', cluster: 'cluster', first: [0, 0], next: [4, 0], epoch: [0, 0], gaps: [] } },
+        }),
+      },
+      /states other offsets for its parent/,
+    ],
   ])('%s', (_, summary, message) => {
     expect(verify([{}, { ranges: [[0, 0, 10]], summary }]).problems.join('\n')).toMatch(message);
   });
@@ -67,8 +113,17 @@ describe('planted', () => {
 
 describe('other writers', () => {
   test('their snapshots are walked over and listed', () => {
-    const history = verify([...good.slice(0, 2), { foreign: { operation: 'delete', 'deleted-records': '3' } }, ...good.slice(2)]);
-    expect(history).toMatchObject({ duplicates: [], missing: [], problems: [], others: [{ snapshotId: '3', operation: 'delete', addedRows: 0, removedRows: 3 }] });
+    const history = verify([
+      ...good.slice(0, 2),
+      { foreign: { operation: 'delete', 'deleted-records': '3' } },
+      ...good.slice(2),
+    ]);
+    expect(history).toMatchObject({
+      duplicates: [],
+      missing: [],
+      problems: [],
+      others: [{ snapshotId: '3', operation: 'delete', addedRows: 0, removedRows: 3 }],
+    });
   });
 
   test('a branch that was never ours says so', () => {
@@ -79,6 +134,11 @@ describe('other writers', () => {
 test('expired snapshots: what is left is verified from the parent’s offsets on', () => {
   const history = verify(good, { expired: 2 });
   expect(history).toMatchObject({ complete: false, snapshots: 2, duplicates: [], missing: [], problems: [] });
-  expect(history.partitions.map(({ partition, from, next }) => [partition, from, next])).toEqual([[0, 10, 20], [1, 5, 8]]);
-  expect(verify([...good.slice(0, 3), { ranges: [[0, 12, 20]] }], { expired: 2 }).missing).toMatchObject([{ partition: 0, from: 10, to: 12 }]);
+  expect(history.partitions.map(({ partition, from, next }) => [partition, from, next])).toEqual([
+    [0, 10, 20],
+    [1, 5, 8],
+  ]);
+  expect(verify([...good.slice(0, 3), { ranges: [[0, 12, 20]] }], { expired: 2 }).missing).toMatchObject([
+    { partition: 0, from: 10, to: 12 },
+  ]);
 });

@@ -16,19 +16,36 @@ function configuration(text: string): Config {
 }
 
 test('the compose file’s configuration is valid, and every server that it names is a service', () => {
-  const compose = parse(read('compose.yaml'), { merge: true }) as { services: Record<string, { stop_grace_period?: string }>; configs: { tabletopic: { content: string } } };
+  const compose = parse(read('compose.yaml'), { merge: true }) as {
+    services: Record<string, { stop_grace_period?: string }>;
+    configs: { tabletopic: { content: string } };
+  };
   const config = configuration(compose.configs.tabletopic.content);
   const catalog = config.catalogs['lake']!;
-  const hosts = [config.kafka.brokers[0]!.split(':')[0], ...[config.schemaRegistry!.url, catalog.uri, config.storage.s3.endpoint!].map((url) => new URL(url).hostname)];
+  const hosts = [
+    config.kafka.brokers[0]!.split(':')[0],
+    ...[config.schemaRegistry!.url, catalog.uri, config.storage.s3.endpoint!].map((url) => new URL(url).hostname),
+  ];
   for (const host of hosts) expect(Object.keys(compose.services)).toContain(host);
-  expect(Number.parseInt(compose.services['tabletopic']!.stop_grace_period!, 10) * 1000).toBeGreaterThan(config.drainTimeout);
+  expect(Number.parseInt(compose.services['tabletopic']!.stop_grace_period!, 10) * 1000).toBeGreaterThan(
+    config.drainTimeout,
+  );
 });
 
 test('Kubernetes: the configuration is valid, each pod is a member of its own, and a drain has time to end', () => {
   const map = parse(read('kubernetes/configuration.yaml')) as { data: Record<string, string> };
   const config = configuration(map.data['tabletopic.yaml']!);
   expect(config.kafka.instanceId).toBe('tabletopic-0');
-  const set = parseAllDocuments(read('kubernetes/tabletopic.yaml'))[0]!.toJS() as { spec: { template: { spec: { terminationGracePeriodSeconds: number; containers: { ports: { containerPort: number }[]; resources: { limits: { memory: string } } }[] } } } };
+  const set = parseAllDocuments(read('kubernetes/tabletopic.yaml'))[0]!.toJS() as {
+    spec: {
+      template: {
+        spec: {
+          terminationGracePeriodSeconds: number;
+          containers: { ports: { containerPort: number }[]; resources: { limits: { memory: string } } }[];
+        };
+      };
+    };
+  };
   const { terminationGracePeriodSeconds, containers } = set.spec.template.spec;
   expect(terminationGracePeriodSeconds * 1000).toBeGreaterThan(config.drainTimeout);
   expect(containers[0]!.ports[0]!.containerPort).toBe(config.http!.port);

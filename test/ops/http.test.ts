@@ -11,7 +11,9 @@ afterEach(async () => {
   servers = [];
 });
 
-async function start(current: () => ServiceFacts): Promise<{ url: string; metrics: ReturnType<typeof createPrometheus> }> {
+async function start(
+  current: () => ServiceFacts,
+): Promise<{ url: string; metrics: ReturnType<typeof createPrometheus> }> {
   const status = () => withReadiness(current());
   const metrics = createPrometheus(status);
   const server = await startHttp({ host: '127.0.0.1', port: 0, status, metrics });
@@ -28,7 +30,10 @@ test('probes, status and page', async () => {
   const unready = await fetch(`${url}/readyz`);
   expect([unready.status, await unready.text()]).toEqual([503, 'Topic shop.x does not exist.\n']);
   expect((await fetch(`${url}/livez`)).status).toBe(200);
-  expect(await (await fetch(`${url}/status`)).json()).toMatchObject({ ready: false, tables: [{ table: 'shop.orders', lastSnapshotId: '8271638172635172635' }] });
+  expect(await (await fetch(`${url}/status`)).json()).toMatchObject({
+    ready: false,
+    tables: [{ table: 'shop.orders', lastSnapshotId: '8271638172635172635' }],
+  });
   const page = await fetch(`${url}/`);
   expect(page.headers.get('content-type')).toContain('text/html');
   // Everything it loads is its own.
@@ -60,9 +65,12 @@ test('metrics: counters of events, gauges of the status, units in the names', as
     'tabletopic_buffered_bytes 8192',
     'tabletopic_ready 1',
     'tabletopic_dependency_up{dependency="kafka"} 1',
-  ]) expect(lines).toContain(line);
+  ])
+    expect(lines).toContain(line);
   // What is not known is absent, not zero; a table that is gone leaves nothing behind.
-  current = facts({ tables: [tableStatus({ table: 'shop.clicks', lagSeconds: null, freshnessSeconds: null, lastCommit: null })] });
+  current = facts({
+    tables: [tableStatus({ table: 'shop.clicks', lagSeconds: null, freshnessSeconds: null, lastCommit: null })],
+  });
   const later = await (await fetch(`${url}/metrics`)).text();
   expect(later).not.toMatch(/tabletopic_(lag|freshness)_seconds\{/);
   expect(later).not.toContain('tabletopic_lag_records{table="shop.orders"');
@@ -71,6 +79,11 @@ test('metrics: counters of events, gauges of the status, units in the names', as
 test('a port that is taken is an error of the configuration', async () => {
   const { url } = await start(() => facts());
   const status = () => withReadiness(facts());
-  const again = startHttp({ host: '127.0.0.1', port: Number(new URL(url).port), status, metrics: createPrometheus(status) });
+  const again = startHttp({
+    host: '127.0.0.1',
+    port: Number(new URL(url).port),
+    status,
+    metrics: createPrometheus(status),
+  });
   await expect(again).rejects.toMatchObject({ code: 'CONFIG_INVALID', exit: 2 });
 });

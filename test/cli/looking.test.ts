@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest';
+import { main } from '../../src/cli/cli.ts';
+import type { CliContext, Connectors } from '../../src/cli/context.ts';
+import { TabletopicError } from '../../src/errors.ts';
+import { MemoryCatalog } from '../../src/iceberg/memory.ts';
+import { MemoryFileIO } from '../../src/io/memory.ts';
+import { systemPorts } from '../../src/ports.ts';
+import type { Source } from '../../src/source/source.ts';
+import { type SnapshotSpec, tableOf } from '../maintain/table.ts';
+import { type Console, configFile, testContext } from './context.ts';
+
+/** check, status and verify against a broker with the given topics and a catalog with one table. */
+function world(
+  options: { history?: readonly SnapshotSpec[]; topics?: readonly string[]; connect?: Partial<Connectors> } = {},
+): CliContext & Console & { closed: string[] } {
+  const closed: string[] = [];
+  const topics = options.topics ?? ['t'];
+  const source = {
+    connect: () => Promise.resolve({ clusterId: 'c1' }),
+    describeTopics: (names: readonly string[]) =>
+      Promise.resolve(
+        topics
+          .filter((name) => names.includes(name))
+          .map((name) => ({
+            name,
+            id: name,
+            partitions: [
+              { partition: 0, leaderEpoch: 0 },
+              { partition: 1, leaderEpoch: 0 },
+            ],
+          })),
+      ),
+    listOffsets: (queries: readonly unknown[]) => Promise.resolve(queries.map(() => 25)),
+    close: () => {
+      closed.push('source');
+      return Promise.resolve();
+    },
+  } as unknown as Source;
+  const catalog = new MemoryCatalog(systemPorts, { name: 'lake' });
+  if (options.history) {
+    const { ident, metadata, metadataLocation } = tableOf(options.history);
+    catalog.state.tables.set(JSON.stringify([...ident.namespace, ident.name]), {
+      ident,
+      metadata,
+      location: metadataLocation,
+      version: 1,
+    });
+    // The state's key is the catalog's own business: find out what it looks up.
+    catalog.loadTable = (asked) =>
+      Promise.resolve(
+        asked.name === ident.name && asked.namespace.join('.') === ident.namespace.join('.')
+          ? { ident, metadata, metadataLocation, partial: false, config: {} }
+          : null,
+      );
+  }
+  const connect: Connectors = {
+    source: () => source,
+    catalog: () => catalog,
+    fileIO: () => new MemoryFileIO(systemPorts.clock),
+    registry: () => null,
+    positions: () => {
+      throw new Error('not part of this test');
+    },
+    ...options.connect,
+  };
+  return Object.assign(testContext({ connect }), { closed });
+}
+
+const file = (more = ''): string =>
+  configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+${more}
+tables: [{ topic: t, table: shop.orders }]
+`);
+
+const good: readonly SnapshotSpec[] = [
+  {},
+  {
+    ranges: [
+      [0, 0, 20],
+      [1, 0, 25, { deadLetters: 2 }],
+    ],
+  },
+];
+
+describe('verify', () => {
+  test('a table in order: exit 0', async () => {
+    const cli = world({ history: good });
+    expect(await main(['verify', '-c', file(), '--json'], cli)).toBe(0);
+    expect(JSON.parse(cli.out)).toMatchObject({
+      ok: true,
+      tables: [{ table: 'shop.orders', level: 'metadata', rows: 43 }],
+      errors: [],
+    });
+  });
+
+  test('a planted hole: named, exit 1', async () => {
+    const cli = world({ history: [...good, { ranges: [[0, 22, 30]] }] });
+    expect(await main(['verify', '-c', file()], cli)).toBe(1);
+    expect(cli.out).toContain('MISSING t[0] offsets 20 to 21');
+  });
+
+  test('a table that does not exist: exit 3; one that no rule gives: exit 2', async () => {
+    expect(await main(['verify', '-c', file()], world())).toBe(3);
+    expect(await main(['verify', '-c', file(), '--table', 'shop.clicks'], world())).toBe(2);
+  });
+});
+
+describe('status', () => {
+  test('offsets from the table, ends from the broker', async () => {
+    const cli = world({ history: good });
+    expect(await main(['status', '-c', file(), '--json'], cli)).toBe(0);
+    expect(JSON.parse(cli.out)).toMatchObject({
+      tables: [
+        {
+          table: 'shop.orders',
+          exists: true,
+          rows: 43,
+          deadLetters: 2,
+          lagRecords: 5,
+          snapshotId: '2',
+          partitions: [
+            { topic: 't', partition: 0, next: 20, end: 25, lag: 5 },
+            { topic: 't', partition: 1, next: 25, end: 25, lag: 0 },
+          ],
+        },
+      ],
+    });
+    expect(cli.closed).toEqual(['source']);
+  });
+
+  test('without a broker the table is shown all the same', async () => {
+    const source = (): Source =>
+      ({
+        connect: () => Promise.reject(new TabletopicError('KAFKA_AUTH', 'wrong password')),
+        close: () => Promise.resolve(),
+      }) as unknown as Source;
+    const cli = world({ history: good, connect: { source } });
+    expect(await main(['status', '-c', file()], cli)).toBe(2);
+    expect(cli.out).toContain('rows 43');
+    expect(cli.out).toContain('lag unknown');
+    expect(cli.err).toContain('KAFKA_AUTH: wrong password');
+  });
+
+  test('a table that does not exist yet', async () => {
+    const cli = world();
+    expect(await main(['status', '-c', file()], cli)).toBe(0);
+    expect(cli.out).toContain('does not exist yet');
+  });
+});
+
+describe('check', () => {
+  test('everything answers; the table and its columns; nothing is written', async () => {
+    const cli = world({
+      history: good,
+      connect: {
+        registry: () => ({
+          probe: () => Promise.resolve(),
+          latest: (subject) =>
+            Promise.resolve(
+              subject === 't-value'
+                ? {
+                    id: 7,
+                    columns: {
+                      type: 'struct',
+                      fields: [
+                        { id: 0, name: 'amount', required: false, type: 'double' },
+                        { id: 0, name: 'at', required: false, type: 'time' },
+                      ],
+                    },
+                  }
+                : null,
+            ),
+        }),
+      },
+    });
+    expect(await main(['check', '-c', file('schemaRegistry: { url: http://r }'), '--json'], cli)).toBe(0);
+    const result = JSON.parse(cli.out) as { steps: { name: string; ok: boolean }[]; tables: unknown[] };
+    expect(result.steps.map(({ name, ok }) => [name, ok])).toEqual([
+      ['configuration', true],
+      ['kafka', true],
+      ['schema registry', true],
+      ['catalog lake', true],
+      ['storage of lake', true],
+    ]);
+    expect(result.tables).toMatchObject([
+      {
+        table: 'shop.orders',
+        exists: true,
+        source: 'registry, subject t-value, schema 7',
+        columns: [
+          { name: 'amount', type: 'double' },
+          { name: 'at', type: 'time' },
+        ],
+        changes: ['column amount is long, and the schema says double', 'adds column at time'],
+        warnings: [expect.stringContaining('Spark cannot load')],
+      },
+    ]);
+  });
+
+  test('each failure has its line and remedy; the others are tried all the same', async () => {
+    const failing = {
+      fileIO: () =>
+        Object.assign(new MemoryFileIO(systemPorts.clock), {
+          stat: () => Promise.reject(new TabletopicError('STORAGE_AUTH', 'access denied')),
+        }),
+    };
+    const cli = world({ topics: [], connect: failing });
+    expect(await main(['check', '-c', file()], cli)).toBe(2);
+    expect(cli.out).toMatch(/ok {5}kafka: cluster c1/);
+    expect(cli.out).toMatch(/FAILED topic t: .*\n +KAFKA_TOPIC_MISSING: Create the topic/);
+    expect(cli.out).toMatch(/FAILED storage of lake: access denied\n +STORAGE_AUTH/);
+  });
+});
