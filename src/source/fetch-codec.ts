@@ -1,10 +1,15 @@
 import { type API, createAPI, type Reader, Writer } from '@platformatic/kafka';
 import { ChunkCursor } from './chunk-cursor.ts';
 
-/** Kafka's Fetch API (KIP-74, KIP-98, KIP-320), version 12: the last that names topics, flexible, without sessions. */
+/**
+ * Kafka's Fetch API (KIP-74, KIP-98, KIP-320) without sessions: version 12, the last that names topics, and version 13,
+ * the first that says their ids (KIP-516), so that a topic made anew under the same name is refused by the broker.
+ */
 
 export interface FetchPartition {
   readonly topic: string;
+  /** Of the topic that is meant, or null where it is not known: then only version 12 can ask. */
+  readonly topicId: string | null;
   readonly partition: number;
   /** -1: the leader does not check it. */
   readonly currentLeaderEpoch: number;
@@ -22,6 +27,7 @@ export interface FetchRequest {
 }
 
 export interface FetchedPartition {
+  /** Name (version 12) or id (version 13). */
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
@@ -46,11 +52,18 @@ const noAborted: readonly never[] = [];
 export const fetchV12: API<[FetchRequest], FetchResponse> = createAPI(
   1,
   12,
-  createFetchRequest,
+  (request: FetchRequest) => createFetchRequest(request),
   (_id, _key, _version, reader: Reader) => parseFetchResponse(new ChunkCursor(reader.buffer.buffers)),
 );
 
-export function createFetchRequest(request: FetchRequest): Writer {
+export const fetchV13: API<[FetchRequest], FetchResponse> = createAPI(
+  1,
+  13,
+  (request: FetchRequest) => createFetchRequest(request, true),
+  (_id, _key, _version, reader: Reader) => parseFetchResponse(new ChunkCursor(reader.buffer.buffers), true),
+);
+
+export function createFetchRequest(request: FetchRequest, byId = false): Writer {
   const writer = Writer.create()
     .appendInt32(-1) // replica id: a consumer
     .appendInt32(request.maxWait)
@@ -59,8 +72,10 @@ export function createFetchRequest(request: FetchRequest): Writer {
     .appendInt8(request.readCommitted ? 1 : 0)
     .appendInt32(0) // session id and epoch 0, -1: no incremental session (KIP-227), every request is complete
     .appendInt32(-1);
-  writer.appendArray(byTopic(request.partitions), (w, [topic, partitions]) => {
-    w.appendString(topic).appendArray(partitions, (v, p) => {
+  writer.appendArray(byTopic(request.partitions), (w, partitions) => {
+    if (byId) w.appendUUID(partitions[0]!.topicId);
+    else w.appendString(partitions[0]!.topic);
+    w.appendArray(partitions, (v, p) => {
       v.appendInt32(p.partition)
         .appendInt32(p.currentLeaderEpoch)
         .appendInt64(BigInt(p.offset))
@@ -76,24 +91,24 @@ export function createFetchRequest(request: FetchRequest): Writer {
 }
 
 /** Neighbours of one topic under one heading. The order is kept: the broker fills partitions in the order of the request. */
-function byTopic(partitions: readonly FetchPartition[]): [string, FetchPartition[]][] {
-  const groups: [string, FetchPartition[]][] = [];
+function byTopic(partitions: readonly FetchPartition[]): FetchPartition[][] {
+  const groups: FetchPartition[][] = [];
   for (const p of partitions) {
     const last = groups.at(-1);
-    if (last !== undefined && last[0] === p.topic) last[1].push(p);
-    else groups.push([p.topic, [p]]);
+    if (last !== undefined && last[0]!.topic === p.topic && last[0]!.topicId === p.topicId) last.push(p);
+    else groups.push([p]);
   }
   return groups;
 }
 
 /** Throws `RangeError` when the bytes are not a Fetch response. Errors of partitions are data, not exceptions. */
-export function parseFetchResponse(cursor: ChunkCursor): FetchResponse {
+export function parseFetchResponse(cursor: ChunkCursor, byId = false): FetchResponse {
   const throttled = cursor.int32() > 0;
   const errorCode = cursor.int16();
   cursor.int32(); // session id
   const partitions: FetchedPartition[] = [];
   for (let topics = cursor.varint() - 1; topics > 0; topics--) {
-    const topic = cursor.compactString();
+    const topic = byId ? cursor.uuid() : cursor.compactString();
     for (let count = cursor.varint() - 1; count > 0; count--) partitions.push(parsePartition(topic, cursor));
     cursor.tagged();
   }

@@ -47,6 +47,7 @@ export function buildRequest(
   }));
   const partitions = lanes.map((state) => ({
     topic: state.lane.topic,
+    topicId: state.topicId,
     partition: state.lane.partition,
     currentLeaderEpoch: epochOf(state),
     offset: state.position,

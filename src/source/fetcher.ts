@@ -1,10 +1,11 @@
+import { apiVersionsV3, type Connection } from '@platformatic/kafka';
 import type pino from 'pino';
 import type { Ports } from '../ports.ts';
 import type { ByteBudget } from './budget.ts';
 import type { Connections } from './connection.ts';
-import { fetchV12, type FetchResponse } from './fetch-codec.ts';
+import { fetchV12, fetchV13, type FetchResponse } from './fetch-codec.ts';
 import { type Asked, buildRequest, chooseLanes, type FetchLimits, wantedBytes } from './fetch-request.ts';
-import { kafkaError } from './kafka-errors.ts';
+import { kafkaError, partial } from './kafka-errors.ts';
 import type { LaneState } from './lanes.ts';
 import type { ClusterMetadata } from './metadata.ts';
 import { Backoff } from './waiting.ts';
@@ -41,6 +42,7 @@ export class Fetcher {
   readonly #backoff: Backoff;
   #running: Promise<void> | null = null;
   #lastBytes = 1;
+  #versions: { readonly connection: Connection; readonly ids: boolean } | null = null;
 
   constructor(key: FetcherKey, env: FetcherEnvironment) {
     this.key = key;
@@ -94,26 +96,46 @@ export class Fetcher {
 
   /** One request. The lanes may have changed while the budget was waited for, so they are chosen now. */
   async #fetch(granted: number): Promise<number> {
-    const { metadata, limits, connections } = this.#env;
+    const { connections } = this.#env;
     const { node, worker, slot } = this.key;
     const lanes = chooseLanes(this.#env.ready(this.key));
     if (lanes.length === 0) return 0;
-    const epochOf = (s: LaneState): number =>
-      metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
     for (const state of lanes) state.busy = true;
     let answer: { asked: Asked[]; response: FetchResponse };
     try {
       const connection = await connections.get(node, `fetch/${worker}/${slot}`);
-      // Built only now: a seek while the connection was made must count.
-      const { request, asked } = buildRequest(lanes, granted, limits, epochOf);
-      const response = await fetchV12.async(connection, request).catch((error: unknown) => {
+      answer = await this.#ask(connection, lanes, granted).catch((error: unknown) => {
         connections.drop(connection);
         throw error;
       });
-      answer = { asked, response };
     } finally {
       for (const state of lanes) state.busy = false;
     }
     return this.#env.deliver(answer.asked, answer.response);
+  }
+
+  async #ask(
+    connection: Connection,
+    lanes: readonly LaneState[],
+    granted: number,
+  ): Promise<{ asked: Asked[]; response: FetchResponse }> {
+    const { metadata, limits } = this.#env;
+    const takesIds = await this.#takesIds(connection);
+    const epochOf = (s: LaneState): number =>
+      metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
+    // Built only now: a seek while the connection was made must count.
+    const { request, asked } = buildRequest(lanes, granted, limits, epochOf);
+    const byId = takesIds && request.partitions.every((p) => p.topicId !== null);
+    return { asked, response: await (byId ? fetchV13 : fetchV12).async(connection, request) };
+  }
+
+  /** Whether the broker takes topic ids (Kafka 3.1 and later). Asked once for each connection. */
+  async #takesIds(connection: Connection): Promise<boolean> {
+    if (this.#versions?.connection !== connection) {
+      const { apiKeys } = await partial(apiVersionsV3.api.async(connection, 'tabletopic', '1'));
+      const fetch = apiKeys.find((a) => a.apiKey === fetchV13.key);
+      this.#versions = { connection, ids: fetch !== undefined && fetch.maxVersion >= fetchV13.version };
+    }
+    return this.#versions.ids;
   }
 }

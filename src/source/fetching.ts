@@ -127,7 +127,8 @@ export class Fetching {
     for (const one of asked) {
       const { state } = one;
       if (one.generation !== state.generation || !this.lanes.holds(state)) continue;
-      const answer = answers.get(`${state.lane.topic}/${state.lane.partition}`);
+      const { topic, partition } = state.lane;
+      const answer = answers.get(`${topic}/${partition}`) ?? answers.get(`${state.topicId}/${partition}`);
       // A throttled answer names no partition; any other must. An error of the whole answer means stale metadata at worst.
       if (answer === undefined) {
         if (!response.throttled) this.#apply(one, null, { kind: 'refresh' });

@@ -100,9 +100,39 @@ test('an offset that a number cannot hold exactly is refused', () => {
   expect(new ChunkCursor([bytes]).offset()).toBe(-1);
 });
 
+test('by topic ids, a response is read and a request written with ids in the place of names', () => {
+  const id = '01020304-0506-4708-890a-0b0c0d0e0f10';
+  const w = Writer.create().appendInt32(0).appendInt16(0).appendInt32(0);
+  w.appendArray([id], (v, topicId) => {
+    v.appendUUID(topicId).appendArray([], () => {});
+  });
+  const empty = parseFetchResponse(new ChunkCursor([w.appendTaggedFields().buffer]), true);
+  expect(empty.partitions).toEqual([]);
+  const partition = {
+    topic: 't',
+    topicId: id,
+    partition: 0,
+    currentLeaderEpoch: 0,
+    offset: 0,
+    lastFetchedEpoch: -1,
+    maxBytes: 1,
+  };
+  const other = { ...partition, topicId: id.replace('01', 'ff'), partition: 1 };
+  const r = Reader.from(
+    createFetchRequest({ maxWait: 0, maxBytes: 1, readCommitted: false, partitions: [partition, other] }, true).buffer,
+  );
+  r.skip(25);
+  const topics = r.readArray((t) => [t.readUUID(), t.readArray((p) => p.skip(32)).length]);
+  expect(topics).toEqual([
+    [id, 1],
+    [other.topicId, 1],
+  ]);
+});
+
 test('a request names the partitions in the given order, with what the leader checks', () => {
   const partition = (topic: string, n: number) => ({
     topic,
+    topicId: null,
     partition: n,
     currentLeaderEpoch: 3,
     offset: 2 ** 33,

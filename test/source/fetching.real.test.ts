@@ -216,3 +216,22 @@ test('a topic that is missing, and one that was made anew, stop their lanes', as
   await until('the new id is told', () => member.topics[0]?.id !== before && member.topics.length === 1);
   expect(member.laneErrors.map((e) => e.error.policy)).toEqual(['stop-table', 'stop-table']);
 });
+
+test('a topic that was made anew while its lane was paused is not taken for the old one', async () => {
+  const topic = uniqueTopic('swapped');
+  await stack.topic.create(topic, 1);
+  await produce(brokers, topic, 0, numbered(5));
+  // Metadata is read so seldom that only the fetch itself can tell.
+  const member = await reader(topic, { metadataRefresh: 3_600_000 });
+  const key = `${topic}/0`;
+  await until('it is read', () => member.reached(key) === 5);
+  const lane = member.byPartition.get(key)!;
+  member.source.pause(lane);
+  await new Promise((resolve) => setTimeout(resolve, 700)); // what is under way ends
+  await stack.topic.delete(topic);
+  await stack.topic.create(topic, 1);
+  await produce(brokers, topic, 0, numbered(50));
+  member.source.resume(lane);
+  await until('it is told', () => member.laneErrors.some((e) => e.error.code === 'KAFKA_TOPIC_CHANGED'));
+  expect(member.reached(key)).toBe(5);
+});

@@ -81,6 +81,7 @@ export class ScriptedCluster {
     r.readTaggedFields();
     const head = Writer.create().appendInt32(correlation).appendTaggedFields();
     if (key === 3) socket.write(this.#metadata(head).prependLength().buffer);
+    else if (key === 18) socket.write(versions(correlation).prependLength().buffer);
     else if (key === 1) this.#fetch(node, r, head, (w) => socket.write(w.prependLength().buffer));
     else socket.destroy();
   }
@@ -155,6 +156,15 @@ export class ScriptedCluster {
     const empty = given.every(([, p]) => p.records === undefined && p.errorCode === undefined);
     setTimeout(() => send(w.appendTaggedFields()), empty ? 20 : 0);
   }
+}
+
+/** Fetch up to version 12, by topic names. The header of this answer has no tagged fields (KIP-511). */
+function versions(correlation: number): Writer {
+  const head = Writer.create().appendInt32(correlation).appendInt16(0);
+  return head
+    .appendArray([[1, 4, 12]], (w, [key, min, max]) => w.appendInt16(key!).appendInt16(min!).appendInt16(max!))
+    .appendInt32(0)
+    .appendTaggedFields();
 }
 
 function port(server: Server): number {
