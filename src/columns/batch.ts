@@ -194,15 +194,20 @@ export class Vector {
     return this.validity !== null && (this.validity[i >> 3]! & (1 << (i & 7))) === 0;
   }
 
-  /** Cuts back to `length` values; the bits after it are cleared, as the invariant asks. */
+  /**
+   * Cuts back to `length` values, and children to what these use, also children that already hold a part of a value
+   * that was not finished; the bits after it are cleared, as the invariant asks.
+   */
   truncate(length: number): void {
-    if (length >= this.length) return;
-    if (this.validity) clearBits(this.validity, length, this.length);
-    if (this.kind === 'bool') clearBits(this.bits, length, this.length);
-    this.length = length;
-    if (this.kind === 'struct') for (const child of this.children) child.truncate(length);
-    else if (this.kind === 'list' || this.kind === 'map')
-      for (const child of this.children) child.truncate(this.offsets[length]!);
+    const left = Math.min(length, this.length);
+    // One bit more: of a value that was begun and not counted yet.
+    if (this.validity) clearBits(this.validity, left, this.length + 1);
+    if (this.kind === 'bool') clearBits(this.bits, left, this.length + 1);
+    this.length = left;
+    if (this.kind === 'struct') for (const child of this.children) child.truncate(left);
+    else if (this.kind === 'list' || this.kind === 'map') {
+      for (const child of this.children) child.truncate(this.offsets[left]!);
+    }
   }
 
   /** Bytes in use, for the memory budget. */
@@ -300,6 +305,7 @@ function grown<T extends Uint8Array | Int32Array | Float32Array | Float64Array>(
 
 function clearBits(bits: Uint8Array, from: number, to: number): void {
   const first = from >> 3;
+  if (first >= bits.length) return;
   bits[first] = bits[first]! & ((1 << (from & 7)) - 1);
   bits.fill(0, first + 1, (to + 7) >> 3);
 }

@@ -7,7 +7,7 @@ export function bitWidth(max: number): number {
 
 /**
  * Parquet's RLE / bit-packing hybrid (format, "Encodings", RLE = 3) of `values[from…to)`, without a length in front.
- * A run of at least eight equal values becomes an RLE run; what stands between is bit-packed in groups of eight.
+ * `width` is below 32. A run of at least eight equal values becomes an RLE run; what stands between is bit-packed in groups of eight.
  */
 export function encodeHybrid(
   out: ByteBuffer,
@@ -57,8 +57,7 @@ function packLiterals(out: ByteBuffer, values: Uint8Array | Int32Array, from: nu
       view.setInt32(at, word, true);
       at += 4;
       used -= 32;
-      // A shift by 32 is a shift by 0 in JavaScript, hence the guard.
-      word = used === 0 ? 0 : value >>> (width - used);
+      word = value >>> (width - used);
     }
   }
   const end = out.length + size;

@@ -105,3 +105,34 @@ test('a reader that skips pages by these indexes finds the right rows', async ()
   });
   expect(found).toEqual(rows.slice(7001, 7004).map(({ n, s, l }) => ({ n, s, l })));
 });
+
+test('pages of a dictionary column have bounds of their own', () => {
+  const one = schemaOf(field(1, 'kind', 'string', true));
+  const values = Array.from({ length: 30_000 }, (_, i) => `kind ${(i >> 11) % 4}-${i % 3}`);
+  const own = arrayBuffer(
+    encode(
+      one,
+      values.map((kind) => ({ kind })),
+      { pageSize: 4000 },
+      2000,
+    ).bytes,
+  );
+  const { schema: elements, row_groups: groups } = parquetMetadata(own);
+  const chunk = groups[0]!.columns[0]!;
+  expect(chunk.meta_data!.encodings).toEqual(['PLAIN_DICTIONARY', 'RLE']);
+  const view = (offset: bigint, length: number): DataView => new DataView(own, Number(offset), length);
+  const index = readColumnIndex(
+    { view: view(chunk.column_index_offset!, chunk.column_index_length!), offset: 0 },
+    elements[1]!,
+  );
+  const { page_locations: pages } = readOffsetIndex({
+    view: view(chunk.offset_index_offset!, chunk.offset_index_length!),
+    offset: 0,
+  });
+  expect(pages.length).toBeGreaterThan(8);
+  pages.forEach((page, p) => {
+    const end = Number(pages[p + 1]?.first_row_index ?? values.length);
+    const sorted = values.slice(Number(page.first_row_index), end).toSorted();
+    expect([index.min_values[p], index.max_values[p]]).toEqual([sorted[0], sorted.at(-1)]);
+  });
+});

@@ -31,6 +31,7 @@ describe('bounds in single-value serialization', () => {
     expect(bounds('int', [3, -2, 7])).toEqual(['feffffff', '07000000']);
     expect(bounds('date', [null, 5])).toEqual(['05000000', '05000000']);
     expect(bounds('long', [-1n, 0n, 4294967296n, 4294967295n])).toEqual(['ffffffffffffffff', '0000000001000000']);
+    expect(bounds('long', [2147483648n, 1n, 4294967295n])).toEqual(['0100000000000000', 'ffffffff00000000']);
     expect(bounds('timestamptz', [-4294967297n, -4294967296n])).toEqual(['fffffffffeffffff', '00000000ffffffff']);
   });
 
@@ -132,4 +133,27 @@ test('counts: one value a row outside lists, nothing inside', () => {
   );
   expect(metrics.fileSize).toBe(bytes.length);
   expect(metrics.recordCount).toBe(3);
+});
+
+test('a bound that is only the start of a value says so, and encloses it', () => {
+  const [short, long] = ['x'.repeat(64), 'x'.repeat(65)];
+  for (const dictionarySize of [0, 1 << 20]) {
+    for (const values of [
+      [short, long],
+      [long, short],
+      [short, long, short, long],
+    ]) {
+      const { bytes } = encode(
+        schemaOf(field(1, 'string')),
+        values.map((v) => ({ f1: v })),
+        { dictionarySize },
+      );
+      expect(metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!.statistics).toMatchObject({
+        min_value: short,
+        is_min_value_exact: true,
+        max_value: `${'x'.repeat(63)}y`,
+        is_max_value_exact: false,
+      });
+    }
+  }
 });
