@@ -101,14 +101,15 @@ class TabletopicService implements Service {
   }
 
   async run(): Promise<{ readonly exit: number }> {
-    try {
-      await this.#start();
-      if (this.#untilCaughtUp) void this.#catchUp().catch((error: unknown) => this.#fail(asTabletopicError(error)));
-    } catch (thrown) {
-      if (!this.#abort.signal.aborted) this.#fail(asTabletopicError(thrown));
-    }
+    // A start that waits for a server does not outlast a drain.
+    const started = this.#start()
+      .then(() => (this.#untilCaughtUp ? this.#catchUp() : undefined))
+      .catch((thrown: unknown) => {
+        if (!this.#abort.signal.aborted) this.#fail(asTabletopicError(thrown));
+      });
     const exit = await this.#ended;
     await this.#close();
+    await started;
     return { exit };
   }
 
@@ -116,11 +117,15 @@ class TabletopicService implements Service {
     if (this.#draining) return;
     this.#draining = true;
     this.#log.info({ reason }, 'draining: what was read is committed, then the service ends');
-    const bound = this.#ports.clock.sleep(this.#config.drainTimeout, this.#abort.signal).then(
-      () => this.#log.warn('the drain took too long; what is not committed is read again next time'),
-      () => undefined,
+    const drained = Promise.all(this.#tables.all().map((table) => table.drain())).then(() => this.#exit());
+    const late = this.#ports.clock.sleep(this.#config.drainTimeout, this.#abort.signal).then(
+      () => {
+        this.#log.error('the drain took too long; what is not committed is read again next time');
+        return this.#exit() || ExitCode.failed;
+      },
+      () => ExitCode.done,
     );
-    void Promise.race([Promise.all(this.#tables.all().map((table) => table.drain())), bound]).then(() => this.#end(this.#exit()));
+    void Promise.race([drained, late]).then((exit) => this.#end(exit));
   }
 
   async stop(): Promise<void> {
