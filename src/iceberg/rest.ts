@@ -44,7 +44,7 @@ export class RestCatalog implements Catalog {
     const answer = await this.#client.call({ method: 'GET', url, repeat: 'all' });
     if (answer.status === 403) throw new TabletopicError('CATALOG_AUTH', `the catalog ${this.#uri} answers 403`, { where: { url } });
     if (answer.status !== 200) throw refusal(answer, 'reading the catalog’s configuration', url);
-    const { defaults = {}, overrides = {} } = this.#parse<{ defaults?: Record<string, string>; overrides?: Record<string, string> }>(answer, url);
+    const { defaults = {}, overrides = {} } = this.#parse(answer, url) as { defaults?: Record<string, string>; overrides?: Record<string, string> };
     const merged: Readonly<Record<string, string>> = { ...defaults, ...(prefix !== undefined && { prefix }), ...overrides };
     this.#prefix = merged['prefix'] ? `/${merged['prefix'].split('/').map(encodeURIComponent).join('/')}` : '';
     this.#separator = merged['namespace-separator'] ?? DEFAULT_SEPARATOR;
@@ -69,7 +69,7 @@ export class RestCatalog implements Catalog {
       const answer = await this.#client.call({ method: 'GET', url, repeat: 'all' });
       if (answer.status === 404 && errorModel(answer) !== null) return found;
       if (answer.status !== 200) throw refusal(answer, `tables of ${namespace.join('.')}`, url);
-      const page = this.#parse<{ identifiers?: TableIdent[]; 'next-page-token'?: string | null }>(answer, url);
+      const page = this.#parse(answer, url) as { identifiers?: TableIdent[]; 'next-page-token'?: string | null };
       found.push(...(page.identifiers ?? []).map((ident) => ({ namespace: ident.namespace, name: ident.name })));
       if (!page['next-page-token']) return found;
       token = page['next-page-token'];
@@ -161,15 +161,15 @@ export class RestCatalog implements Catalog {
   }
 
   #loaded(ident: TableIdent, answer: HttpAnswer, url: string, partial: boolean): LoadedTable {
-    const body = this.#parse<LoadTableResult>(answer, url);
+    const body = this.#parse(answer, url) as LoadTableResult;
     if (typeof body.metadata !== 'object' || body.metadata === null) throw notSpoken(url, 'it holds no table metadata');
     const metadata = normalMetadata(body.metadata);
     return { ident, metadataLocation: body['metadata-location'] ?? '', metadata, partial, config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) } };
   }
 
-  #parse<T>({ text }: HttpAnswer, url: string): T {
+  #parse({ text }: HttpAnswer, url: string): unknown {
     try {
-      return parseJson(text) as T;
+      return parseJson(text);
     } catch (error) {
       throw notSpoken(url, (error as Error).message, error);
     }
