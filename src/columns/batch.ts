@@ -200,9 +200,8 @@ export class Vector {
    */
   truncate(length: number): void {
     const left = Math.min(length, this.length);
-    // One bit more: of a value that was begun and not counted yet.
-    if (this.validity) clearBits(this.validity, left, this.length + 1);
-    if (this.kind === 'bool') clearBits(this.bits, left, this.length + 1);
+    if (this.validity) clearBits(this.validity, left, this.length);
+    if (this.kind === 'bool') clearBits(this.bits, left, this.length);
     this.length = left;
     if (this.kind === 'struct') for (const child of this.children) child.truncate(left);
     else if (this.kind === 'list' || this.kind === 'map') {
@@ -303,6 +302,7 @@ function grown<T extends Uint8Array | Int32Array | Float32Array | Float64Array>(
   return to;
 }
 
+/** Also bit `to`, of a value that was begun and not counted: the first byte is cleared to its end. */
 function clearBits(bits: Uint8Array, from: number, to: number): void {
   const first = from >> 3;
   if (first >= bits.length) return;
