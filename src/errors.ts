@@ -50,6 +50,7 @@ export const errorTable = {
   KAFKA_UNAVAILABLE: { policy: 'retry', exit: 1, hint: 'No broker answers: check that Kafka runs and that `kafka.brokers` is right.' },
   OFFSETS_AMBIGUOUS: { policy: 'stop-table', exit: 3, hint: 'The table’s history is broken where its offsets were: `tabletopic adopt` with offsets.' },
   REGISTRY_AUTH: { policy: 'stop-service', exit: 2, hint: 'Check `schemaRegistry` credentials.' },
+  REGISTRY_REFUSED: { policy: 'stop-table', exit: 3, hint: 'The schema registry refused the request for good; its message says why.' },
   REGISTRY_SCHEMA_MISSING: { policy: 'dead-letter', exit: 3, hint: 'The registry does not know this schema id: was the record written against another registry?' },
   REGISTRY_UNAVAILABLE: { policy: 'retry', exit: 1, hint: 'The schema registry does not answer: check that it runs and that `schemaRegistry.url` is right.' },
   SCHEMA_INCOMPATIBLE: { policy: 'dead-letter', exit: 3, hint: 'The change cannot be expressed in Iceberg: see `onIncompatible`.' },

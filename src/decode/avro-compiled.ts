@@ -31,6 +31,7 @@ export class CompiledAvro implements Decoder {
   readonly #filled: readonly Slot[];
   readonly #generated: Generated;
   readonly #fallback: InterpretedAvro;
+  readonly #cursor = new AvroCursor();
   readonly #at = { i: 0 };
   #batch: ColumnBatch | null = null;
 
@@ -42,11 +43,15 @@ export class CompiledAvro implements Decoder {
     this.#fallback = new InterpretedAvro(binding);
     // oxlint-disable-next-line no-new-func -- a fixed template into which only numbers enter
     const template = new Function('rt', 'parts', 'c', 'at', code.source) as Template;
-    this.#generated = template(avroRuntime, code.parts, new AvroCursor(), this.#at);
+    this.#generated = template(avroRuntime, code.parts, this.#cursor, this.#at);
   }
 
   get failure(): DecodeFailure {
     return this.#fallback.failure;
+  }
+
+  get digitsCut(): number {
+    return this.#cursor.cut + this.#fallback.digitsCut;
   }
 
   decode(source: RecordPositions, from: number, to: number, batch: ColumnBatch): number {

@@ -15,14 +15,14 @@ export function millisToMicros(cursor: AvroCursor): boolean {
   return high === cursor.high;
 }
 
-/** Nanoseconds to microseconds, rounded down; true where digits were cut. */
-export function nanosToMicros(cursor: AvroCursor): boolean {
+/** Nanoseconds to microseconds, rounded down; counts what is cut. */
+export function nanosToMicros(cursor: AvroCursor): void {
   const high = Math.floor(cursor.high / 1000);
   const rest = (cursor.high - high * 1000) * 0x1_0000_0000 + (cursor.low >>> 0);
   const low = Math.floor(rest / 1000);
   cursor.high = high;
   cursor.low = low | 0;
-  return rest !== low * 1000;
+  if (rest !== low * 1000) cursor.cut++;
 }
 
 /** Time of day in microseconds, from `low` and `high` in units of `scale` microseconds; -1 outside of a day. */

@@ -19,6 +19,8 @@ export class AvroCursor {
   low = 0;
   high = 0;
   path = '';
+  /** Values of which digits were cut so far: nanoseconds in a column of microseconds. */
+  cut = 0;
   #depth = 0;
   #emptyItems = 0;
 

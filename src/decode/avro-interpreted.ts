@@ -22,6 +22,10 @@ export class InterpretedAvro implements Decoder {
     this.#binding = binding;
   }
 
+  get digitsCut(): number {
+    return this.#cursor.cut;
+  }
+
   decode(source: RecordPositions, from: number, to: number, batch: ColumnBatch): number {
     if (batch !== this.#batch) attach(this.#binding.slots, (this.#batch = batch));
     for (let i = from; i < to; i++) if (!this.record(source, i)) return i;

@@ -16,13 +16,15 @@ import type { RecordPositions } from '../source/record-batch.ts';
  */
 export interface Decoder {
   /**
-   * Decodes records [from, to) of `source` (their values, or keys for a key decoder) and appends one row each to the
+   * Decodes records [from, to) of `source` (their payloads, as the wire format has set them) and appends one row each to the
    * owned columns. A null value (tombstone) appends nulls. Returns the index of the first record that failed, or `to`.
    * `batch.rows` is not touched: the pipeline counts rows when all column owners are done.
    */
   decode(source: RecordPositions, from: number, to: number, batch: ColumnBatch): number;
   /** Why the last `decode` stopped early; meaningful only then. */
   readonly failure: DecodeFailure;
+  /** Values decoded so far of which digits were cut (`nanos: micros`): the one loss that is allowed, and it is counted. */
+  readonly digitsCut?: number;
 }
 
 export interface DecodeFailure {

@@ -1,20 +1,27 @@
+import { TabletopicError } from '../errors.ts';
 import type { AvroOptions } from '../schema/avro.ts';
 import type { Schema } from '../schema/types.ts';
 import { makeAvroDecoder } from './avro.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
 import type { InferOptions } from './infer.ts';
 import { JsonDecoder } from './json.ts';
-import { RawDecoder } from './raw.ts';
+import { InterpretedJson } from './json-interpreted.ts';
+import { PlainDecoder, valueFieldId } from './plain.ts';
 
-/** The decoder of values of one writer schema into one layout. @throws SCHEMA_UNSUPPORTED, SCHEMA_INCOMPATIBLE */
-export function makeDecoder(bound: BoundSchema, layout: Schema, options: AvroOptions & InferOptions): Decoder {
+/** The table options that decide how bytes are read (DESIGN §6). */
+export type DecoderOptions = AvroOptions & InferOptions;
+
+/**
+ * The decoder of a bound writer schema into the columns of a layout: the value's columns, or with `part` `key` the
+ * struct `_key`. A decoder keeps state of the batch that it writes to: one for each thread, table and layout.
+ *
+ * @throws SCHEMA_UNSUPPORTED for a format that has no decoder, and whatever the conversion of the schema refuses.
+ */
+export function makeDecoder(bound: BoundSchema, layout: Schema, options: DecoderOptions, part: 'value' | 'key' = 'value'): Decoder {
   switch (bound.format) {
-    case 'avro':
-      return makeAvroDecoder(bound, layout, options);
-    case 'json':
-      return new JsonDecoder(layout, options);
-    case 'string':
-    case 'bytes':
-      return new RawDecoder(bound.struct.fields[0]!.id, bound.format === 'string');
+    case 'avro': return makeAvroDecoder(bound, layout, options, part);
+    case 'json': return part === 'key' ? new InterpretedJson(layout, options, part) : new JsonDecoder(layout, options);
+    case 'string': case 'bytes': return new PlainDecoder(bound.format, valueFieldId(bound.struct), part);
+    default: throw new TabletopicError('SCHEMA_UNSUPPORTED', `there is no decoder for the format ${bound.format}`);
   }
 }

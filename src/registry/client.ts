@@ -1,136 +1,116 @@
-import { request } from 'undici';
-import { TabletopicError, asTabletopicError } from '../errors.ts';
 import type { RegistryConfig } from '../config/config.ts';
+import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
-import type { RegisteredSchema, Registry, RegistryHealth, SchemaId } from './registry.ts';
+import { RegistryHttp } from './http.ts';
+import type { RegisteredSchema, Registry, RegistryHealth } from './registry.ts';
 
-interface SchemaAnswer {
-  readonly id?: number;
-  readonly schema: string;
-  readonly schemaType?: RegisteredSchema['type'];
-  readonly references?: readonly { readonly name: string; readonly subject: string; readonly version: number }[];
+/** Schemas that one schema may reference, through others. */
+const MOST_REFERENCES = 1_000;
+
+interface Fetching { readonly promise: Promise<RegisteredSchema>; waiting: number; readonly abort: AbortController }
+
+interface Reference { readonly name: string; readonly subject: string; readonly version: number }
+
+/** A registry over HTTP; `onHealth` hears of every failed try. */
+export function createRegistry(config: RegistryConfig, ports: Ports, onHealth: RegistryHealth): Registry {
+  return new HttpRegistry(new RegistryHttp(config, ports, onHealth));
 }
 
-const FIRST_DELAY = 200;
-const LAST_DELAY = 10_000;
-/** Error codes of the API for what does not exist: subject, version, schema. */
-const MISSING = new Set([40401, 40402, 40403]);
+class HttpRegistry implements Registry {
+  readonly #http: RegistryHttp;
+  readonly #schemas = new Map<number | string, RegisteredSchema>();
+  readonly #underWay = new Map<number | string, Fetching>();
 
-export function createRegistry(config: RegistryConfig, ports: Ports, onHealth: RegistryHealth = () => undefined): Registry {
-  return new RegistryClient(config, ports, onHealth);
-}
-
-class RegistryClient implements Registry {
-  readonly #config: RegistryConfig;
-  readonly #ports: Ports;
-  readonly #onHealth: RegistryHealth;
-  /** Answers and requests under way, by path. A request that failed is not kept. */
-  readonly #kept = new Map<string, Promise<RegisteredSchema>>();
-  #down = false;
-
-  constructor(config: RegistryConfig, ports: Ports, onHealth: RegistryHealth) {
-    this.#config = config;
-    this.#ports = ports;
-    this.#onHealth = onHealth;
+  constructor(http: RegistryHttp) {
+    this.#http = http;
   }
 
-  schema(id: SchemaId, signal: AbortSignal): Promise<RegisteredSchema> {
-    const path = typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${encodeURIComponent(id.guid)}`;
-    return this.#once(path, typeof id === 'number' ? id : null, signal);
+  async schema(id: number | string, signal?: AbortSignal): Promise<RegisteredSchema> {
+    const known = this.#schemas.get(id);
+    if (known) return known;
+    signal?.throwIfAborted();
+    let fetching = this.#underWay.get(id);
+    if (!fetching) {
+      const abort = new AbortController();
+      const started = { promise: this.#fetch(id, abort.signal), waiting: 0, abort };
+      fetching = started;
+      this.#underWay.set(id, started);
+      const done = (): void => this.#forget(id, started);
+      started.promise.then(done, done);
+    }
+    return this.#wait(id, fetching, signal);
   }
 
-  async latest(subject: string, signal: AbortSignal): Promise<RegisteredSchema | null> {
+  #forget(id: number | string, fetching: Fetching): void {
+    if (this.#underWay.get(id) === fetching) this.#underWay.delete(id);
+  }
+
+  /** One who gives up does not end the fetch for the others; the last one does. */
+  async #wait(id: number | string, fetching: Fetching, signal: AbortSignal | undefined): Promise<RegisteredSchema> {
+    fetching.waiting++;
+    const gaveUp = Promise.withResolvers<never>();
+    const leave = (): void => {
+      gaveUp.reject(signal!.reason as Error);
+      if (fetching.waiting > 1) return;
+      this.#forget(id, fetching);
+      fetching.abort.abort(signal!.reason);
+    };
+    signal?.addEventListener('abort', leave, { once: true });
     try {
-      const answer = await this.#wait(`/subjects/${encodeURIComponent(subject)}/versions/latest`, signal);
-      return await this.#resolved(answer, answer.id ?? null, signal);
-    } catch (error) {
-      if (error instanceof TabletopicError && error.code === 'REGISTRY_SCHEMA_MISSING') return null;
-      throw error;
+      return await Promise.race([fetching.promise, gaveUp.promise]);
+    } finally {
+      fetching.waiting--;
+      signal?.removeEventListener('abort', leave);
     }
   }
 
-  async probe(): Promise<void> {
-    await this.#get('/subjects');
-  }
-
-  #once(path: string, id: number | null, signal: AbortSignal): Promise<RegisteredSchema> {
-    const kept = this.#kept.get(path);
-    if (kept) return kept;
-    const asked = this.#wait(path, signal).then((answer) => this.#resolved(answer, id, signal));
-    this.#kept.set(path, asked);
-    asked.catch(() => this.#kept.delete(path));
-    return asked;
-  }
-
-  async #resolved(answer: SchemaAnswer, id: number | null, signal: AbortSignal): Promise<RegisteredSchema> {
-    const references: Record<string, string> = {};
-    for (const { name, subject, version } of answer.references ?? []) {
-      const referred = await this.#once(`/subjects/${encodeURIComponent(subject)}/versions/${version}`, null, signal);
-      Object.assign(references, referred.references, { [name]: referred.text });
+  async #fetch(id: number | string, signal: AbortSignal): Promise<RegisteredSchema> {
+    const json = await this.#http.request('GET', typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${encodeURIComponent(id)}`, undefined, signal);
+    if (json === null) {
+      throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `The schema registry does not know schema ${id}`, { where: { schema: id } });
     }
-    return { id, type: answer.schemaType ?? 'AVRO', text: answer.schema, references };
+    const schema = await this.#whole(json, typeof id === 'number' ? id : null, signal);
+    this.#schemas.set(id, schema);
+    return schema;
   }
 
-  /** Until the registry answers. */
-  async #wait(path: string, signal: AbortSignal): Promise<SchemaAnswer> {
-    for (let failures = 0; ; failures++) {
-      signal.throwIfAborted();
-      try {
-        const answer = (await this.#get(path)) as SchemaAnswer;
-        this.#healthy();
-        return answer;
-      } catch (thrown) {
-        const error = asTabletopicError(thrown);
-        if (error.policy !== 'retry') {
-          if (error.code === 'REGISTRY_SCHEMA_MISSING') this.#healthy();
-          throw error;
-        }
-        this.#down = true;
-        this.#onHealth(error);
-        const delay = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** failures) * (0.5 + this.#ports.random.next() / 2);
-        await this.#ports.clock.sleep(delay, signal);
+  async latest(subject: string, signal?: AbortSignal): Promise<RegisteredSchema | null> {
+    const json = await this.#http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`, undefined, signal);
+    if (json === null) return null;
+    const id = (json as { id?: unknown }).id;
+    const schema = await this.#whole(json, typeof id === 'number' ? id : null, signal);
+    if (schema.id !== null) this.#schemas.set(schema.id, schema);
+    return schema;
+  }
+
+  async register(subject: string, text: string, signal?: AbortSignal): Promise<number> {
+    const json = await this.#http.request('POST', `/subjects/${encodeURIComponent(subject)}/versions`, { schema: text, schemaType: 'AVRO' }, signal);
+    const id = (json as { id?: unknown } | null)?.id;
+    if (typeof id !== 'number') throw new TabletopicError('REGISTRY_REFUSED', `The schema registry gave no id for a schema of ${subject}`);
+    return id;
+  }
+
+  /** An answer of the registry with the texts of everything that it references. */
+  async #whole(json: unknown, id: number | null, signal: AbortSignal | undefined): Promise<RegisteredSchema> {
+    const { schema, schemaType = 'AVRO', references } = json as { schema?: unknown; schemaType?: unknown; references?: readonly Reference[] | null };
+    if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'JSON' && schemaType !== 'PROTOBUF')) {
+      throw new TabletopicError('REGISTRY_REFUSED', `The schema registry answered without a schema, or with one of type ${String(schemaType)}`);
+    }
+    const texts = new Map<string, string>();
+    await this.#collect(references ?? [], texts, signal);
+    return { id, type: schemaType, text: schema, references: Object.fromEntries(texts) };
+  }
+
+  async #collect(references: readonly Reference[], texts: Map<string, string>, signal: AbortSignal | undefined): Promise<void> {
+    for (const { name, subject, version } of references) {
+      if (texts.has(name)) continue;
+      const json = await this.#http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`, undefined, signal);
+      const { schema, references: inner } = (json ?? {}) as { schema?: unknown; references?: readonly Reference[] | null };
+      if (typeof schema !== 'string' || texts.size >= MOST_REFERENCES) {
+        throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `The schema registry does not have version ${version} of ${subject}, which is referenced as ${name}`, { where: { subject, version } });
       }
+      texts.set(name, schema);
+      await this.#collect(inner ?? [], texts, signal);
     }
-  }
-
-  #healthy(): void {
-    if (!this.#down) return;
-    this.#down = false;
-    this.#onHealth(null);
-  }
-
-  async #get(path: string): Promise<unknown> {
-    const { url, requestTimeout } = this.#config;
-    const where = { url: `${url.replace(/\/+$/, '')}${path}` };
-    let status: number;
-    let text: string;
-    try {
-      const response = await request(where.url, { headers: { accept: 'application/vnd.schemaregistry.v1+json, application/json', ...this.#authorization() }, headersTimeout: requestTimeout, bodyTimeout: requestTimeout });
-      status = response.statusCode;
-      text = await response.body.text();
-    } catch (error) {
-      throw new TabletopicError('REGISTRY_UNAVAILABLE', `the schema registry at ${url} does not answer: ${(error as Error).message}`, { cause: error, where });
-    }
-    if (status === 200) return parsed(text, where);
-    if (status === 401 || status === 403) throw new TabletopicError('REGISTRY_AUTH', `the schema registry at ${url} refuses access (HTTP ${status})`, { where });
-    if (status === 404 && MISSING.has((parsed(text, where) as { error_code?: number }).error_code ?? 0)) {
-      throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `the schema registry at ${url} has no ${path.slice(1)}`, { where });
-    }
-    throw new TabletopicError('REGISTRY_UNAVAILABLE', `the schema registry at ${url} answers HTTP ${status}: ${text.slice(0, 200)}`, { where });
-  }
-
-  #authorization(): Record<string, string> {
-    const { token, username, password } = this.#config;
-    if (token !== undefined) return { authorization: `Bearer ${token}` };
-    if (username === undefined) return {};
-    return { authorization: `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` };
-  }
-}
-
-function parsed(text: string, where: { readonly url: string }): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new TabletopicError('REGISTRY_UNAVAILABLE', `${where.url} does not answer in JSON: is it a schema registry?`, { cause: error, where });
   }
 }

@@ -1,32 +1,31 @@
 import type { TabletopicError } from '../errors.ts';
 
 /**
- * Contract of schema registries (Confluent's REST API, which Apicurio and others speak).
+ * Contract of the schema registry (Confluent's REST interface, as Apicurio, Karapace and Redpanda have it too).
  *
- * Schemas never change once registered, so answers are kept for good and fetched once however many records wait.
+ * Invariant: a schema id or GUID stands for one text for ever, so that each is fetched once in the life of the process,
+ * however many ask for it at the same time.
  */
 export interface Registry {
   /**
-   * A schema by id, or by GUID. Tries again for as long as the registry is down (told to `onHealth`); rejects with
-   * `REGISTRY_SCHEMA_MISSING`, `REGISTRY_AUTH`, or the signal's reason.
+   * By id, or by GUID (`__value_schema_id` headers), with everything it references. Waits while the registry does not
+   * answer; rejects with REGISTRY_SCHEMA_MISSING, REGISTRY_AUTH, or the signal's reason.
    */
-  schema(id: SchemaId, signal: AbortSignal): Promise<RegisteredSchema>;
-  /** The newest version of a subject, or null where the registry has none. Waits like `schema`. */
-  latest(subject: string, signal: AbortSignal): Promise<RegisteredSchema | null>;
-  /** One request; rejects with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
-  probe(): Promise<void>;
+  schema(id: number | string, signal?: AbortSignal): Promise<RegisteredSchema>;
+  /** The newest version of a subject, or null where the registry has no such subject. Never from the cache. */
+  latest(subject: string, signal?: AbortSignal): Promise<RegisteredSchema | null>;
+  /** Registers an Avro schema and gives its id; the same text gives the same id. */
+  register(subject: string, text: string, signal?: AbortSignal): Promise<number>;
 }
 
-export type SchemaId = number | { readonly guid: string };
-
 export interface RegisteredSchema {
-  /** Null where the registry did not say (asked for by GUID). */
+  /** Null where only the GUID is known. */
   readonly id: number | null;
-  readonly type: 'AVRO' | 'PROTOBUF' | 'JSON';
+  readonly type: 'AVRO' | 'JSON' | 'PROTOBUF';
   readonly text: string;
-  /** Texts of all schemas that it refers to, directly or not, by reference name; a schema stands after those it uses. */
+  /** Texts of all schemas that it references, directly or through others, by reference name. */
   readonly references: Readonly<Record<string, string>>;
 }
 
-/** Told of every failure that is tried again, and of the first success after it (null). */
+/** Called with the error when the registry does not answer, before each next try, and with null when it does again. */
 export type RegistryHealth = (error: TabletopicError | null) => void;

@@ -17,10 +17,10 @@ export function isServiceColumn(name: string): boolean {
 export class NameScope {
   readonly #taken = new Set<string>();
 
-  /** The name itself, or with the suffix `_2`, `_3` … where it is taken or belongs to the service. `prefix` ends in a dot or is empty. */
+  /** The name itself (`_` for an empty one), or with the suffix `_2`, `_3` … where it is taken or belongs to the service. `prefix` ends in a dot or is empty. */
   claim(prefix: string, name: string): string {
     for (let n = 1; ; n++) {
-      const candidate = n === 1 ? name : `${name}_${n}`;
+      const candidate = n === 1 ? name || '_' : `${name || '_'}_${n}`;
       const path = (prefix + candidate).toLowerCase();
       if (this.#taken.has(path) || isServiceColumn(path)) continue;
       this.#taken.add(path);

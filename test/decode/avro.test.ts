@@ -155,6 +155,13 @@ describe('Avro, case by case', () => {
     expect(decode(['null', 'int'], [0], { ...options, unions: 'struct' })).toBe(null);
   });
 
+  test('nanoseconds that are cut are counted', () => {
+    const { layout, compiled } = one({ type: 'long', logicalType: 'timestamp-nanos' });
+    const type = avscType('long');
+    expect(decodeAll(compiled, layout, [1_999n, 2_000n, -1n].map((ns) => type.toBuffer(ns))).rows).toEqual([{ f: 1n }, { f: 2n }, { f: -1n }]);
+    expect(compiled.digitsCut).toBe(2);
+  });
+
   test('a recursive type is JSON, however deep the bytes go', () => {
     const schema = { type: 'record', name: 'Node', fields: [{ name: 'value', type: 'long' }, { name: 'next', type: ['null', 'Node'] }] };
     const { layout, compiled } = twins(schema);

@@ -1,0 +1,445 @@
+import type { Vector } from '../columns/batch.ts';
+import { validUtf8 } from './avro-cursor.ts';
+import { hexDigit } from './avro-convert.ts';
+import { Expect, JsonObjectNode } from './json-layout.ts';
+import { doubleOf } from './json-number.ts';
+import type { JsonNode } from './json-layout.ts';
+import { putBool, putI32, putI64, putList, setValid, slot } from './vectors.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const TRUE = 0x65757274;
+const FALS = 0x736c6166;
+const NULL = 0x6c6c756e;
+
+const MOST_NUMBER_BYTES = 64;
+/** A JSON number with a fraction or an exponent. */
+const FRACTION = /^-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)$/;
+const TWO_32 = 0x1_0000_0000;
+/** 10^0 … 10^22 are exact doubles. */
+const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+
+/**
+ * Reads JSON objects of a known shape from bytes into vectors: no JavaScript string, no object per value.
+ *
+ * It takes only what is plainly right and gives up (-1) on everything else, in the middle of whatever it wrote: the
+ * caller cuts the record back and gives it to the interpreted decoder, which decodes it or says why it cannot be. So a
+ * number that needs care, a key met twice, an unknown key with a value, or invalid UTF-8 is never decided here.
+ */
+export class JsonBytes {
+  readonly #root: JsonObjectNode;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #end = 0;
+  /** Of the number read last: its digits without the dot, how many are behind the dot, and its sign. */
+  #digits = 0;
+  #fraction = 0;
+  #count = 0;
+  #negative = false;
+  /** First up to 9 digits, and up to 9 more, of a whole number. */
+  #high = 0;
+
+  constructor(columns: readonly Vector[]) {
+    this.#root = new JsonObjectNode(columns);
+  }
+
+  /** Appends one row from bytes [start, end); false where the record is not plainly right. */
+  row(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#end = end;
+    let p = this.#blank(start);
+    if (p >= end || bytes[p] !== OPEN_OBJECT) return false;
+    p = this.#object(this.#root, p + 1);
+    return p >= 0 && this.#blank(p) === end;
+  }
+
+  /** Index of the first byte that is not white space. */
+  #blank(p: number): number {
+    const bytes = this.#bytes;
+    while (p < this.#end) {
+      const byte = bytes[p]!;
+      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
+      p++;
+    }
+    return p;
+  }
+
+  /** `p` stands after the opening brace; the result after the closing one. */
+  #object(node: JsonObjectNode, p: number): number {
+    const bytes = this.#bytes;
+    const { fields, next, seen } = node;
+    const epoch = ++node.epoch;
+    let met = 0;
+    let before = 0;
+    if (bytes[p]! <= 0x20) p = this.#blank(p);
+    if (bytes[p] === CLOSE_OBJECT) p++;
+    else {
+      for (;;) {
+        let field = next[before]!;
+        let after = field >= 0 ? this.#matches(node, field, p) : -1;
+        if (after < 0) {
+          after = this.#keyEnd(p);
+          if (after < 0) return -1;
+          field = node.find(bytes, p + 1, after - 1);
+          if (field >= 0) next[before] = field;
+        }
+        p = after;
+        if (bytes[p] !== COLON) {
+          p = this.#blank(p);
+          if (bytes[p] !== COLON) return -1;
+        }
+        p++;
+        if (bytes[p]! <= 0x20) p = this.#blank(p);
+        if (field < 0) p = this.#nothing(p);
+        else {
+          if (seen[field] === epoch) return -1;
+          seen[field] = epoch;
+          met++;
+          p = this.#value(fields[field]!, p);
+          before = field + 1;
+        }
+        if (p < 0 || p >= this.#end) return -1;
+        if (bytes[p]! <= 0x20) p = this.#blank(p);
+        if (bytes[p] === CLOSE_OBJECT) break;
+        if (bytes[p] !== COMMA) return -1;
+        p++;
+        if (bytes[p]! <= 0x20) p = this.#blank(p);
+      }
+      p++;
+    }
+    if (p > this.#end) return -1;
+    if (met < fields.length) {
+      for (let i = 0; i < fields.length; i++) {
+        if (seen[i] === epoch) continue;
+        if (fields[i]!.required) return -1;
+        fields[i]!.vector.appendNull();
+      }
+    }
+    return p;
+  }
+
+  /** Index after the key with its quotes if it is that of the field, else -1. */
+  #matches(node: JsonObjectNode, field: number, p: number): number {
+    const words = node.words[field]!;
+    const length = node.lengths[field]!;
+    const view = this.#view;
+    if (p + 4 * words.length > view.byteLength) return -1;
+    const last = words.length - 1;
+    for (let i = 0; i < last; i++) if (view.getInt32(p + 4 * i, true) !== words[i]) return -1;
+    const mask = -1 >>> ((4 * words.length - length) * 8);
+    if ((view.getInt32(p + 4 * last, true) & mask) !== words[last]) return -1;
+    return p + length;
+  }
+
+  /** Index after a key without escapes and of ASCII only, else -1. */
+  #keyEnd(p: number): number {
+    const bytes = this.#bytes;
+    if (bytes[p] !== QUOTE) return -1;
+    for (let i = p + 1; i < this.#end; i++) {
+      const byte = bytes[i]!;
+      if (byte === QUOTE) return i + 1;
+      if (byte < 0x20 || byte === BACKSLASH || byte >= 0x80) return -1;
+    }
+    return -1;
+  }
+
+  /** An unknown key may stand before null, {} or []: these make no column. */
+  #nothing(p: number): number {
+    if (p + 4 <= this.#end && this.#view.getInt32(p, true) === NULL) return p + 4;
+    const bytes = this.#bytes;
+    return (bytes[p] === OPEN_OBJECT && bytes[p + 1] === CLOSE_OBJECT) || (bytes[p] === OPEN_ARRAY && bytes[p + 1] === CLOSE_ARRAY) ? p + 2 : -1;
+  }
+
+  #value(node: JsonNode, p: number): number {
+    if (this.#bytes[p] === 0x6e) {
+      if (node.required || p + 4 > this.#end || this.#view.getInt32(p, true) !== NULL) return -1;
+      node.vector.appendNull();
+      return p + 4;
+    }
+    switch (node.expect) {
+      case Expect.string: return this.#string(node.vector, p);
+      case Expect.long: case Expect.int: return this.#whole(node, p);
+      case Expect.double: return this.#double(node.vector, p);
+      case Expect.decimal: return this.#decimal(node, p);
+      case Expect.boolean: return this.#boolean(node.vector, p);
+      case Expect.struct: {
+        if (this.#bytes[p] !== OPEN_OBJECT) return -1;
+        const after = this.#object(node.object!, p + 1);
+        if (after < 0) return -1;
+        slot(node.vector);
+        node.vector.length++;
+        return after;
+      }
+      case Expect.list: return this.#list(node, p);
+      case Expect.other: return -1;
+    }
+  }
+
+  #list(node: JsonNode, p: number): number {
+    const bytes = this.#bytes;
+    if (bytes[p] !== OPEN_ARRAY) return -1;
+    p = this.#blank(p + 1);
+    if (bytes[p] === CLOSE_ARRAY) p++;
+    else {
+      for (;;) {
+        p = this.#value(node.element!, p);
+        if (p < 0) return -1;
+        p = this.#blank(p);
+        if (p >= this.#end) return -1;
+        const byte = bytes[p++];
+        if (byte === CLOSE_ARRAY) break;
+        if (byte !== COMMA) return -1;
+        p = this.#blank(p);
+      }
+    }
+    putList(node.vector);
+    return p;
+  }
+
+  #boolean(vector: Vector, p: number): number {
+    if (p + 5 > this.#end) return -1;
+    const word = this.#view.getInt32(p, true);
+    if (word === TRUE) {
+      putBool(vector, true);
+      return p + 4;
+    }
+    if (word !== FALS || this.#bytes[p + 4] !== 0x65) return -1;
+    putBool(vector, false);
+    return p + 5;
+  }
+
+  #string(vector: Vector, p: number): number {
+    const bytes = this.#bytes;
+    if (bytes[p] !== QUOTE) return -1;
+    const start = p + 1;
+    let at = start;
+    let any = 0;
+    for (; ; at++) {
+      if (at >= this.#end) return -1;
+      const byte = bytes[at]!;
+      if (byte === QUOTE) break;
+      if (byte === BACKSLASH) return this.#escaped(vector, start);
+      if (byte < 0x20) return -1;
+      any |= byte;
+    }
+    const length = at - start;
+    if (any >= 0x80 && !validUtf8(bytes, start, at)) return -1;
+    const i = slot(vector);
+    const to = vector.offsets[i]!;
+    if (to + length > vector.byteCapacity) vector.reserveBytes(length);
+    copyText(bytes, start, length, vector.bytes, to);
+    vector.offsets[i + 1] = to + length;
+    vector.length++;
+    return at + 1;
+  }
+
+  /** A string with escapes is never longer in UTF-8 than in JSON. */
+  #escaped(vector: Vector, start: number): number {
+    const bytes = this.#bytes;
+    let end = start;
+    while (end < this.#end && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+    if (end >= this.#end) return -1;
+    vector.reserve(1);
+    const i = vector.length;
+    const from = vector.offsets[i]!;
+    vector.reserveBytes(end - start);
+    const target = vector.bytes;
+    let to = from;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte < 0x20) return -1;
+      if (byte !== BACKSLASH) {
+        target[to++] = byte;
+        continue;
+      }
+      const plain = unescaped(bytes[++at]!);
+      if (plain >= 0) {
+        target[to++] = plain;
+        continue;
+      }
+      if (bytes[at] !== 0x75) return -1;
+      let unit = this.#hex4(at + 1, end);
+      at += 4;
+      if (unit < 0) return -1;
+      if (unit >= 0xd800 && unit < 0xe000) {
+        if (unit >= 0xdc00 || bytes[at + 1] !== BACKSLASH || bytes[at + 2] !== 0x75) return -1;
+        const low = this.#hex4(at + 3, end);
+        if (low < 0xdc00 || low >= 0xe000) return -1;
+        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+        at += 6;
+      }
+      to = putCharacter(target, to, unit);
+    }
+    if (!validUtf8(target, from, to)) return -1;
+    setValid(vector, i);
+    vector.offsets[i + 1] = to;
+    vector.length++;
+    return end + 1;
+  }
+
+  #hex4(p: number, end: number): number {
+    if (p + 4 > end) return -1;
+    let unit = 0;
+    for (let i = 0; i < 4; i++) {
+      const digit = hexDigit(this.#bytes[p + i]!);
+      if (digit < 0) return -1;
+      unit = (unit << 4) | digit;
+    }
+    return unit;
+  }
+
+  /** Sign and digits, with one dot where there is one, of a number; -1 for anything else, an exponent included. */
+  #number(p: number): number {
+    const bytes = this.#bytes;
+    this.#negative = bytes[p] === MINUS;
+    if (this.#negative) p++;
+    const first = p;
+    let dot = -1;
+    let digits = 0;
+    this.#high = 0;
+    for (; p < this.#end; p++) {
+      const digit = bytes[p]! - ZERO;
+      if (digit >= 0 && digit <= 9) {
+        digits = digits * 10 + digit;
+        if (p - first === 8) {
+          this.#high = digits;
+          if (dot < 0) digits = 0;
+        }
+        continue;
+      }
+      if (bytes[p] !== DOT || dot >= 0) break;
+      // The whole part is put together again: with a dot at most 15 digits are taken.
+      if (p - first >= 9) digits = this.#high * POWERS[p - first - 9]! + digits;
+      dot = p;
+    }
+    const whole = (dot < 0 ? p : dot) - first;
+    if (whole === 0 || (whole > 1 && bytes[first] === ZERO)) return -1;
+    if (dot >= 0 && dot === p - 1) return -1;
+    const byte = bytes[p]!;
+    if (p < this.#end && (byte === 0x65 || byte === 0x45)) return -1;
+    this.#fraction = dot < 0 ? 0 : p - dot - 1;
+    this.#count = whole + this.#fraction;
+    this.#digits = digits;
+    return p;
+  }
+
+  #whole(node: JsonNode, p: number): number {
+    const after = this.#number(p);
+    const count = this.#count;
+    if (after < 0 || this.#fraction > 0 || count > 18) return -1;
+    let low: number;
+    let high: number;
+    if (count <= 15) {
+      const value = count < 9 ? this.#digits : this.#high * POWERS[count - 9]! + this.#digits;
+      low = value | 0;
+      high = Math.floor(value / TWO_32);
+    } else {
+      // high * 10^(count - 9) + digits in two words: the power is below 2^30, so its halves times high are exact.
+      const power = POWERS[count - 9]!;
+      const upper = this.#high * (power >>> 16);
+      const lower = this.#high * (power & 0xffff) + this.#digits;
+      const sum = (lower % TWO_32) + (upper % 0x10000) * 0x10000;
+      low = sum | 0;
+      high = Math.floor(upper / 0x10000) + Math.floor(lower / TWO_32) + (sum >= TWO_32 ? 1 : 0);
+    }
+    if (this.#negative) {
+      high = low === 0 ? -high : ~high;
+      low = -low | 0;
+    }
+    if (node.expect === Expect.long) putI64(node.vector, low, high);
+    else {
+      if (high !== low >> 31) return -1;
+      putI32(node.vector, low);
+    }
+    return after;
+  }
+
+  #double(vector: Vector, p: number): number {
+    const after = this.#number(p);
+    if (after < 0 || this.#count > 15) return this.#longDouble(vector, p);
+    let digits = this.#digits;
+    if (this.#fraction === 0 && this.#count >= 9) digits = this.#high * POWERS[this.#count - 9]! + digits;
+    // Both are exact below 2^53 and 10^22, so their quotient is the nearest double.
+    const value = digits / POWERS[this.#fraction]!;
+    const i = slot(vector);
+    vector.f64[i] = this.#negative ? -value : value;
+    vector.length++;
+    return after;
+  }
+
+  /** A double with an exponent or more than 15 digits, by its text. Whole numbers are left to others: they must be exact. */
+  #longDouble(vector: Vector, p: number): number {
+    let end = p;
+    while (end < this.#end && isNumberByte(this.#bytes[end]!)) end++;
+    if (end - p > MOST_NUMBER_BYTES) return -1;
+    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + p, end - p).toString('latin1');
+    const value = FRACTION.test(text) ? doubleOf(text) : null;
+    if (value === null) return -1;
+    const i = slot(vector);
+    vector.f64[i] = value;
+    vector.length++;
+    return end;
+  }
+
+  #decimal(node: JsonNode, p: number): number {
+    const after = this.#number(p);
+    if (after < 0 || this.#fraction > node.scale || this.#count + node.scale - this.#fraction > 15) return -1;
+    let digits = this.#digits;
+    if (this.#fraction === 0 && this.#count >= 9) digits = this.#high * POWERS[this.#count - 9]! + digits;
+    const magnitude = digits * POWERS[node.scale - this.#fraction]!;
+    if (magnitude >= node.limit) return -1;
+    const value = this.#negative ? -magnitude : magnitude;
+    if (node.vector.kind === 'i32') putI32(node.vector, value | 0);
+    else putI64(node.vector, value | 0, Math.floor(value / TWO_32));
+    return after;
+  }
+}
+
+function isNumberByte(byte: number): boolean {
+  return (byte >= ZERO && byte <= 0x39) || byte === DOT || byte === MINUS || byte === 0x2b || byte === 0x65 || byte === 0x45;
+}
+
+function copyText(bytes: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
+  if (length < 48) for (let i = 0; i < length; i++) to[at + i] = bytes[start + i]!;
+  else to.set(bytes.subarray(start, start + length), at);
+}
+
+/** The character after a backslash, or -1. */
+function unescaped(byte: number): number {
+  switch (byte) {
+    case QUOTE: case BACKSLASH: case 0x2f: return byte;
+    case 0x62: return 0x08;
+    case 0x66: return 0x0c;
+    case 0x6e: return 0x0a;
+    case 0x72: return 0x0d;
+    case 0x74: return 0x09;
+    default: return -1;
+  }
+}
+
+function putCharacter(target: Uint8Array, at: number, code: number): number {
+  if (code < 0x80) target[at++] = code;
+  else if (code < 0x800) {
+    target[at++] = 0xc0 | (code >> 6);
+    target[at++] = 0x80 | (code & 0x3f);
+  } else {
+    if (code < 0x10000) target[at++] = 0xe0 | (code >> 12);
+    else {
+      target[at++] = 0xf0 | (code >> 18);
+      target[at++] = 0x80 | ((code >> 12) & 0x3f);
+    }
+    target[at++] = 0x80 | ((code >> 6) & 0x3f);
+    target[at++] = 0x80 | (code & 0x3f);
+  }
+  return at;
+}

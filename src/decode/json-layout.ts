@@ -1,0 +1,108 @@
+import type { Vector } from '../columns/batch.ts';
+import { sourceName } from '../schema/names.ts';
+import { decimalOf } from '../schema/types.ts';
+
+/** What the byte decoder expects at one place. */
+export const Expect = { string: 0, long: 1, int: 2, double: 3, boolean: 4, decimal: 5, struct: 6, list: 7, other: 8 } as const;
+export type Expected = (typeof Expect)[keyof typeof Expect];
+
+/** A column (or list element) that the byte decoder fills. */
+export class JsonNode {
+  readonly vector: Vector;
+  readonly expect: Expected;
+  readonly required: boolean;
+  /** Decimal: fraction digits, and the first magnitude that has too many digits. */
+  readonly scale: number;
+  readonly limit: number;
+  /** Struct: its fields. */
+  readonly object: JsonObjectNode | null;
+  /** List: its element. */
+  readonly element: JsonNode | null;
+
+  constructor(vector: Vector) {
+    const { type } = vector.field;
+    const decimal = decimalOf(type);
+    this.vector = vector;
+    this.required = vector.field.required;
+    this.expect = expectOf(vector);
+    this.scale = decimal?.scale ?? 0;
+    this.limit = decimal ? 10 ** decimal.precision : 0;
+    this.object = vector.kind === 'struct' ? new JsonObjectNode(vector.children) : null;
+    this.element = vector.kind === 'list' ? new JsonNode(vector.children[0]!) : null;
+  }
+}
+
+/**
+ * The fields of an object. The order in which they are expected is learned: after each field stands the one that
+ * followed it last, so that producers may write keys in any order as long as it is mostly the same.
+ */
+export class JsonObjectNode {
+  readonly fields: readonly JsonNode[];
+  /** Each key in quotes as UTF-8, padded to whole words, as little-endian words; and its bytes. */
+  readonly words: readonly Int32Array[];
+  readonly lengths: readonly number[];
+  /** Index expected after field i, at i + 1; at 0 the first. */
+  readonly next: Int32Array;
+  /** Number of the object in which field i was met last. */
+  readonly seen: Float64Array;
+  epoch = 0;
+  readonly #byHash = new Map<number, number[]>();
+
+  constructor(vectors: readonly Vector[]) {
+    this.fields = vectors.map((vector) => new JsonNode(vector));
+    const keys = vectors.map((vector) => Buffer.from(`"${sourceName(vector.field)}"`, 'utf8'));
+    this.words = keys.map((key) => {
+      const padded = new Uint8Array((key.length + 3) & ~3);
+      padded.set(key);
+      const view = new DataView(padded.buffer);
+      return Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(4 * i, true));
+    });
+    this.lengths = keys.map((key) => key.length);
+    this.next = Int32Array.from({ length: keys.length + 1 }, (_, i) => (i < keys.length ? i : -1));
+    this.seen = new Float64Array(keys.length);
+    keys.forEach((key, i) => {
+      const hash = hashOf(key, 1, key.length - 1);
+      const same = this.#byHash.get(hash);
+      if (same) same.push(i);
+      else this.#byHash.set(hash, [i]);
+    });
+  }
+
+  /** Index of the field whose key stands at [start, end) (quotes left out), or -1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    for (const i of this.#byHash.get(hashOf(bytes, start, end)) ?? []) {
+      if (this.lengths[i] === end - start + 2 && this.#same(this.words[i]!, bytes, start - 1, end + 1)) return i;
+    }
+    return -1;
+  }
+
+  #same(words: Int32Array, bytes: Uint8Array, start: number, end: number): boolean {
+    for (let at = start; at < end; at++) {
+      const k = at - start;
+      if (((words[k >> 2]! >> ((k & 3) * 8)) & 0xff) !== bytes[at]) return false;
+    }
+    return true;
+  }
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
+}
+
+function expectOf(vector: Vector): Expected {
+  switch (vector.kind) {
+    case 'bool': return Expect.boolean;
+    case 'f64': return Expect.double;
+    case 'struct': return Expect.struct;
+    case 'list': return Expect.list;
+    case 'bytes': return vector.field.type === 'string' ? Expect.string : Expect.other;
+    case 'i32': case 'i64': {
+      if (decimalOf(vector.field.type)) return Expect.decimal;
+      if (vector.field.type === 'long') return Expect.long;
+      return vector.field.type === 'int' ? Expect.int : Expect.other;
+    }
+    default: return Expect.other;
+  }
+}
