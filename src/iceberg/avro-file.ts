@@ -32,6 +32,12 @@ export interface AvroFile {
   readonly records: readonly Record<string, unknown>[];
 }
 
+/** A value and where it ends; undefined where the buffer ends before it does. */
+interface Decoded<T> {
+  readonly value: T | undefined;
+  readonly offset: number;
+}
+
 /**
  * Encodes records with the deflate codec, block by block, giving way to other work between blocks. Attributes of the
  * schema that Avro does not know (`field-id`) stay in the header. Where the schema has a long as an object (`wideLong`, or
@@ -76,7 +82,7 @@ export async function decodeAvro(bytes: Uint8Array, location: string): Promise<A
     new TabletopicError('CATALOG_REFUSED', `${location} is not a readable Avro file: ${reason}`, { hint: 'The metadata file is damaged or of an unknown kind.', where: { location } });
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < 4 || !buffer.subarray(0, 4).equals(MAGIC)) throw bad('it does not begin with "Obj"');
-  const { value: meta, offset } = decodeAt<{ meta: Record<string, Buffer> }>(headerType, buffer, 4);
+  const { value: meta, offset } = headerType.decode(buffer, 4) as Decoded<{ meta: Record<string, Buffer> }>;
   if (meta === undefined) throw bad('the header is cut off');
   const metadata = new Map(Object.entries(meta.meta).map(([key, value]) => [key, value.toString('utf8')]));
   const schema = validNames(JSON.parse(metadata.get('avro.schema') ?? 'null')) as AvroRecordSchema | null;
@@ -87,14 +93,14 @@ export async function decodeAvro(bytes: Uint8Array, location: string): Promise<A
   const records: Record<string, unknown>[] = [];
   let at = offset;
   while (at < buffer.length) {
-    const count = decodeAt<{ count: number; length: number }>(blockType, buffer, at);
+    const count = blockType.decode(buffer, at) as Decoded<{ count: number; length: number }>;
     if (count.value === undefined || count.offset + count.value.length + 16 > buffer.length) throw bad('a block is cut off');
     const packed = buffer.subarray(count.offset, count.offset + count.value.length);
     const block = codec === 'null' ? packed : codec === 'deflate' ? await inflate(packed) : codec === 'zstandard' ? await unzstd(packed) : null;
     if (block === null) throw bad(`codec ${codec} is not supported (null, deflate and zstandard are)`);
     let position = 0;
     for (let i = 0; i < count.value.count; i++) {
-      const { value, offset: next } = decodeAt<Record<string, unknown>>(type, block, position);
+      const { value, offset: next } = type.decode(block, position) as Decoded<Record<string, unknown>>;
       if (value === undefined) throw bad('a block ends inside a record');
       records.push(value);
       position = next;
@@ -102,11 +108,6 @@ export async function decodeAvro(bytes: Uint8Array, location: string): Promise<A
     at = count.offset + count.value.length + 16;
   }
   return { metadata, schema, records };
-}
-
-/** The value at a position and where it ends; undefined where the buffer ends before it. */
-function decodeAt<T>(type: avro.Type, buffer: Buffer, at: number): { value: T | undefined; offset: number } {
-  return type.decode(buffer, at);
 }
 
 const headerType = avro.Type.forSchema({
