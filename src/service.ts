@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { Config, TablePlan } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { planTables } from './config/plan.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from './errors.ts';
+import { GrowingPlan } from './ingest/growing-plan.ts';
 import { RegistryLayouts } from './ingest/registry-layouts.ts';
 import { withRetry } from './ingest/retry.ts';
 import { TableIngest } from './ingest/table-ingest.ts';
@@ -186,13 +187,13 @@ class TabletopicService implements Service {
     if (collisions.length > 0) throw collisions[0]!;
     this.#missing = missing;
     for (const topic of missing) this.#log.error({ topic, code: 'KAFKA_TOPIC_MISSING' }, `topic ${topic} does not exist; it is read as soon as it does`);
-    const added = plans.filter((plan) => !this.#tables.has(plan)).map((plan) => this.#open(plan));
+    const added = plans.filter((plan) => !this.#tables.grow(plan)).map((plan) => this.#open(new GrowingPlan(plan)));
     // A table that waits for its catalog does not hold up the others, nor the group.
     for (const table of added) void table.start();
     await Promise.resolve();
   }
 
-  #open(plan: TablePlan): TableIngest {
+  #open(plan: GrowingPlan): TableIngest {
     const name = nameOf(plan);
     const table = new TableIngest({
       id: this.#nextTable++,

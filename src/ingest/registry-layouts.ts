@@ -23,7 +23,7 @@ export class RegistryLayouts {
   /** A table's view: the same schema may become other types under other options. */
   forTable(options: TableOptions): LayoutSource {
     return {
-      byId: async (id, signal) => converted(await this.#registry.schema(id, signal), options),
+      byId: async (id, signal) => converted(await this.#registry.schema(typeof id === 'number' ? id : id.guid, signal), options),
       latest: async (topics, signal) => {
         for (const topic of topics) {
           const schema = await this.#registry.latest(`${topic}-value`, signal);

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
-import type { TablePlan } from '../config/config.ts';
 import type { TabletopicError } from '../errors.ts';
 import type { ToWorker } from '../pipeline/messages.ts';
 import type { WorkerPool } from '../pipeline/pool.ts';
 import type { Ports } from '../ports.ts';
 import type { Source, TopicDescription } from '../source/source.ts';
+import type { GrowingPlan } from './growing-plan.ts';
 import type { IngestHooks } from './hooks.ts';
 import { LaneTable } from './lane-table.ts';
 import type { LayoutSource } from './layouts.ts';
@@ -15,7 +15,7 @@ import type { Uploads, UploadHooks } from './uploads.ts';
 
 export interface TableIngestOptions {
   readonly id: number;
-  readonly plan: TablePlan;
+  readonly plan: GrowingPlan;
   readonly name: string;
   readonly committer: Committer;
   readonly layoutSource: LayoutSource;

@@ -4,6 +4,7 @@ import { TabletopicError, asTabletopicError } from '../errors.ts';
 import type { FromWorker, WorkerTableOptions } from '../pipeline/messages.ts';
 import type { FetchedRecords, Lane, TopicPartition } from '../source/source.ts';
 import { Checkpoints } from './checkpoints.ts';
+import type { GrowingPlan } from './growing-plan.ts';
 import { LaneControl } from './lane-control.ts';
 import type { LaneState, LaneTable } from './lane-table.ts';
 import { Layouts } from './layouts.ts';
@@ -30,7 +31,7 @@ const DEAD_LETTERS_DUE = 8 << 20;
 export class TableIngest {
   readonly id: number;
   readonly name: string;
-  readonly plan: TablePlan;
+  readonly plan: GrowingPlan;
   state: 'starting' | 'running' | 'stopped' | 'closed' = 'starting';
   /** Bytes of columns, encoded pages and dead letters in the workers. */
   heldBytes = 0;
@@ -231,8 +232,8 @@ export class TableIngest {
 
   /** Commits what is there and ends. Within the caller's bound; what is not committed is read again next time. */
   async drain(): Promise<void> {
-    await this.#exclusive(async () => {
-      if (this.state !== 'running') return;
+    // A table that still waits for its catalog has read nothing.
+    if (this.state === 'running') await this.#exclusive(async () => {
       const lanes = this.lanes.all();
       this.#control.stopReading(lanes);
       await this.#turn(lanes, true);

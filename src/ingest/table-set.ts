@@ -14,8 +14,14 @@ export class TableSet {
     return [...this.#byId.values()];
   }
 
-  has(plan: TablePlan): boolean {
-    return this.#byName.has(nameOf(plan));
+  /** Gives the topics of the plan to the table that is there already; false when there is none. */
+  grow(plan: TablePlan): boolean {
+    const table = this.#byName.get(nameOf(plan));
+    if (!table) return false;
+    const added = table.plan.grow(plan.topics);
+    const partitions = [...this.#assigned.values()].filter(({ topic }) => added.includes(topic));
+    if (partitions.length > 0) void table.assign(partitions);
+    return true;
   }
 
   add(table: TableIngest): void {
