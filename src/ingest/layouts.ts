@@ -8,8 +8,10 @@ import { currentSchema } from '../iceberg/metadata.ts';
 import { PLAIN_KEY } from '../decode/wire-format.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
 import type { Ports } from '../ports.ts';
+import { droppedColumns } from '../schema/dropped.ts';
 import { evolve } from '../schema/evolve.ts';
-import type { FieldHistory } from '../schema/evolve.ts';
+import type { Evolution, FieldHistory } from '../schema/evolve.ts';
+import { withNewColumns } from '../schema/new-column.ts';
 import { isServiceColumn } from '../schema/names.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
@@ -125,7 +127,7 @@ export class Layouts {
     const { bound, incompatible } = this.#evolved(state, writer.struct, writer.aliases);
     const reason = incompatible.map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`).join('; ');
     if (reason !== '' && this.#o.plan.rule.onIncompatible === 'stop') {
-      throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema ${key}: ${reason}`, { where: { table: [...this.#o.plan.namespace, this.#o.plan.name].join('.') } });
+      throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema ${key}: ${reason}`, { where: { table: this.#name } });
     }
     const answer: SchemaAnswer = reason === '' ? { key, bound: { ...writer, struct: bound } } : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
     if (key === PLAIN_KEY) this.#plain = answer;
@@ -145,20 +147,38 @@ export class Layouts {
     for (const worker of workers) this.#o.send(worker, layout, [this.#plain]);
   }
 
+  /** A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. */
   #evolve(writer: StructType, aliases: WriterSchema['aliases'] = {}): Promise<TableState> {
     return this.#o.retry('change the schema', () =>
       this.#o.committer.evolve((current) => {
-        const { schema, lastColumnId, fields } = this.#evolved(current, writer, aliases);
-        return schema === currentSchema(current.table.metadata) ? null : { schema, lastColumnId, fields };
+        const { metadata } = current.table;
+        const { schema, lastColumnId, history, changes, incompatible } = this.#evolved(current, writer, aliases);
+        if (incompatible.length > 0 || schema === currentSchema(metadata)) return null;
+        this.#refuseDropped(droppedColumns(metadata.schemas, currentSchema(metadata), changes));
+        return { schema, lastColumnId, fields: JSON.stringify(history) };
       }),
     );
   }
 
-  #evolved(state: TableState, writer: StructType, aliases: WriterSchema['aliases']): ReturnType<typeof evolve> & { fields: string } {
+  #evolved(state: TableState, writer: StructType, aliases: WriterSchema['aliases']): Evolution {
     const { metadata } = state.table;
-    const history = metadata.properties?.[FIELDS_PROPERTY] ?? '{}';
-    const result = evolve(currentSchema(metadata), metadata['last-column-id'], writer, JSON.parse(history) as FieldHistory, aliases);
-    return { ...result, fields: JSON.stringify(result.history) };
+    const history = JSON.parse(metadata.properties?.[FIELDS_PROPERTY] ?? '{}') as FieldHistory;
+    const evolved = (struct: StructType): Evolution => evolve(currentSchema(metadata), metadata['last-column-id'], struct, history, aliases);
+    const result = evolved(writer);
+    if (result.incompatible.length === 0 || this.#o.plan.rule.onIncompatible !== 'new-column') return result;
+    return evolved(withNewColumns(writer, result.incompatible));
+  }
+
+  #refuseDropped(columns: readonly string[]): void {
+    if (columns.length === 0 || this.#o.plan.rule.onDropped === 'recreate') return;
+    throw new TabletopicError('TABLE_CHANGED', `records have ${columns.join(', ')}, which was dropped from the table`, {
+      hint: 'Set `onDropped: recreate` to add the column again (empty for older rows), or stop producing the field.',
+      where: { table: this.#name, columns: columns.join(', ') },
+    });
+  }
+
+  get #name(): string {
+    return [...this.#o.plan.namespace, this.#o.plan.name].join('.');
   }
 
   /** Shapes of all workers are merged: the order of records, partitions and workers does not matter. */
