@@ -37,9 +37,14 @@ const connect: Connectors = {
     const registry = createRegistry(config.schemaRegistry, ports, (error) => {
       if (error) failed.abort(error);
     });
-    const ask = (subject: string): ReturnType<typeof registry.latest> => {
-      failed = new AbortController();
-      return registry.latest(subject, failed.signal);
+    const ask = async (subject: string): ReturnType<typeof registry.latest> => {
+      const asked = new AbortController();
+      failed = asked;
+      try {
+        return await registry.latest(subject, asked.signal);
+      } catch (error) {
+        throw asked.signal.aborted ? asked.signal.reason : error;
+      }
     };
     return {
       probe: async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { TopicTracker, progressLine, timeText } from '../../src/cli/progress.ts';
+import { Progress, TopicTracker, progressLine, timeText } from '../../src/cli/progress.ts';
 import { withReadiness } from '../../src/ops/health.ts';
+import { createLogger } from '../../src/ops/logger.ts';
 import type { PartitionStatus, ServiceStatus } from '../../src/ops/status.ts';
 import { facts, now, tableStatus } from '../ops/status.ts';
 
@@ -73,4 +74,38 @@ test('lines', () => {
   expect(progressLine({ topic: 'shop.orders', done: 0, total: 0, rate: 0, left: 0 }, 200)).toContain('100 %');
   expect(progressLine({ topic: 'shop.orders', done: 1, total: 2, rate: 1, left: 1 }, 30)).toHaveLength(30);
   expect([59.2, 61, 7265].map(timeText)).toEqual(['1 min 0 s', '1 min 1 s', '2 h 1 min']);
+});
+
+test('on a terminal it is drawn in place, and log lines go above it', async () => {
+  const written: string[] = [];
+  const ended = new AbortController();
+  const { promise: drawn, resolve } = Promise.withResolvers<void>();
+  const output = {
+    stdout: () => undefined,
+    stderr: (text: string) => void written.push(text),
+    isTerminal: true,
+    columns: 200,
+  };
+  const progress = new Progress(output, { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() });
+  let looks = 0;
+  const following = progress.follow(
+    () => {
+      if (++looks === 2) {
+        ended.abort();
+        resolve();
+      }
+      return at(looks, [[0, looks * 10, 100]]);
+    },
+    createLogger({ level: 'silent', format: 'json' }, () => undefined),
+    ended.signal,
+  );
+  await drawn;
+  await following;
+  expect(written[0]).toMatch(/^t .* 0 of 90 .*\n$/);
+  // One line up, clear, draw again.
+  const clear = '\u001B[1A\u001B[J';
+  expect(written[1]).toContain(`${clear}t `);
+  expect(written[1]).toContain(' 10 of 90 ');
+  progress.above('a log line\n');
+  expect(written[2]).toContain(`${clear}a log line\nt `);
 });
