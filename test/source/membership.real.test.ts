@@ -92,6 +92,9 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
     const eventsOfB = b.events.length;
     const joinsOfB = b.logged('joined the group');
     await a.close(false);
+    // Longer than a heartbeat: had it left, the other would have taken over by now.
+    await new Promise((resolve) => setTimeout(resolve, 7000));
+    expect(b.owned.size).toBe(2);
     const again = await join({ ...config, instanceId: 'a' }, [topic]);
     await until('it is back', () => again.owned.size === 2);
     expect([...again.owned].sort()).toEqual(before);
