@@ -24,7 +24,7 @@ export function walkAncestors(metadata: TableMetadata, head: bigint | null): Anc
   const snapshots = new Map(metadata.snapshots?.map((snapshot) => [snapshot['snapshot-id'], snapshot]));
   const ancestors: Snapshot[] = [];
   const seen = new Set<bigint>();
-  for (let id = head; id !== null; ) {
+  for (let id = head; id !== null;) {
     const snapshot = snapshots.get(id);
     // A cycle cannot be walked to its end either.
     if (!snapshot || seen.has(id)) return { ancestors, end: { kind: 'missing', snapshotId: id } };

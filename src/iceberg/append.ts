@@ -60,7 +60,11 @@ export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): P
   return { ...plan, files: [...files, manifestListLocation] };
 }
 
-async function parentEntries(io: FileIO, location: string, cache: AppendAttempt['listCache']): Promise<readonly ManifestFile[]> {
+async function parentEntries(
+  io: FileIO,
+  location: string,
+  cache: AppendAttempt['listCache'],
+): Promise<readonly ManifestFile[]> {
   const known = cache?.get(location);
   if (known) return known;
   const entries = await Promise.all((await readManifestList(io, location)).map((manifest) => counted(io, manifest)));
@@ -90,7 +94,12 @@ async function counted(io: FileIO, manifest: ManifestFile): Promise<ManifestFile
 }
 
 /** Entries of deleted files are left behind, the others become EXISTING with explicit snapshot id and sequence numbers. */
-async function mergeManifests(io: FileIO, location: string, group: readonly ManifestFile[], { metadata }: AppendAttempt): Promise<ManifestFile> {
+async function mergeManifests(
+  io: FileIO,
+  location: string,
+  group: readonly ManifestFile[],
+  { metadata }: AppendAttempt,
+): Promise<ManifestFile> {
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === group[0]!.specId)!;
   const entries: ManifestEntry[] = [];
   for (const manifest of group) {
@@ -106,14 +115,22 @@ async function mergeManifests(io: FileIO, location: string, group: readonly Mani
     }
   }
   const formatVersion = metadata['format-version'];
-  const merged = await writeManifest(io, location, entries, { schema: schemaFor(spec, metadata), spec, formatVersion, content: ManifestContent.data });
+  const merged = await writeManifest(io, location, entries, {
+    schema: schemaFor(spec, metadata),
+    spec,
+    formatVersion,
+    content: ManifestContent.data,
+  });
   // Files that keep their own row ids do not take new ones.
-  return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null) ? { ...merged, firstRowId: group[0]!.firstRowId! } : merged;
+  return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null)
+    ? { ...merged, firstRowId: group[0]!.firstRowId! }
+    : merged;
 }
 
 /** The current schema, or the newest that still has the columns an old spec partitions by: their types are needed for the tuple. */
 function schemaFor(spec: PartitionSpec, metadata: TableMetadata): Schema {
-  const complete = (schema: Schema): boolean => spec.fields.every((field) => fieldById(schema.fields, field['source-id']) !== undefined);
+  const complete = (schema: Schema): boolean =>
+    spec.fields.every((field) => fieldById(schema.fields, field['source-id']) !== undefined);
   const current = currentSchema(metadata);
   return complete(current) ? current : (metadata.schemas.findLast(complete) ?? current);
 }

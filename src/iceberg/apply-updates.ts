@@ -19,7 +19,12 @@ export type Applied =
  *
  * @throws TabletopicError `CATALOG_REFUSED` for an update that can never be applied.
  */
-export function applyUpdates(metadata: TableMetadata, requirements: readonly Requirement[], updates: readonly Update[], now: number): Applied {
+export function applyUpdates(
+  metadata: TableMetadata,
+  requirements: readonly Requirement[],
+  updates: readonly Update[],
+  now: number,
+): Applied {
   for (const requirement of requirements) {
     const reason = violation(requirement, metadata);
     if (reason !== null) return { kind: 'conflict', reason };
@@ -55,7 +60,8 @@ class Builder {
     const m = this.#m;
     switch (update.action) {
       case 'assign-uuid':
-        if (update.uuid !== m['table-uuid']) throw refused(`the table's UUID is ${m['table-uuid']} and cannot become ${update.uuid}`);
+        if (update.uuid !== m['table-uuid'])
+          throw refused(`the table's UUID is ${m['table-uuid']} and cannot become ${update.uuid}`);
         return null;
       case 'upgrade-format-version':
         this.#upgrade(update['format-version']);
@@ -64,19 +70,34 @@ class Builder {
         this.#addSchema(update.schema);
         return null;
       case 'set-current-schema':
-        m['current-schema-id'] = chosen(update['schema-id'], this.#lastSchema, m.schemas.map((schema) => schema['schema-id']), 'schema');
+        m['current-schema-id'] = chosen(
+          update['schema-id'],
+          this.#lastSchema,
+          m.schemas.map((schema) => schema['schema-id']),
+          'schema',
+        );
         return null;
       case 'add-spec':
         this.#addSpec(update.spec);
         return null;
       case 'set-default-spec':
-        m['default-spec-id'] = chosen(update['spec-id'], this.#lastSpec, m['partition-specs'].map((spec) => spec['spec-id']), 'partition spec');
+        m['default-spec-id'] = chosen(
+          update['spec-id'],
+          this.#lastSpec,
+          m['partition-specs'].map((spec) => spec['spec-id']),
+          'partition spec',
+        );
         return null;
       case 'add-sort-order':
         this.#addOrder(update['sort-order']);
         return null;
       case 'set-default-sort-order':
-        m['default-sort-order-id'] = chosen(update['sort-order-id'], this.#lastOrder, m['sort-orders'].map((order) => order['order-id']), 'sort order');
+        m['default-sort-order-id'] = chosen(
+          update['sort-order-id'],
+          this.#lastOrder,
+          m['sort-orders'].map((order) => order['order-id']),
+          'sort order',
+        );
         return null;
       case 'add-snapshot':
         return this.#addSnapshot(update.snapshot);
@@ -96,14 +117,17 @@ class Builder {
         m.properties = { ...m.properties, ...update.updates };
         return null;
       case 'remove-properties':
-        m.properties = Object.fromEntries(Object.entries(m.properties ?? {}).filter(([key]) => !update.removals.includes(key)));
+        m.properties = Object.fromEntries(
+          Object.entries(m.properties ?? {}).filter(([key]) => !update.removals.includes(key)),
+        );
         return null;
     }
   }
 
   #upgrade(version: number): void {
     const m = this.#m;
-    if (version < m['format-version'] || version > 3) throw refused(`format version ${m['format-version']} cannot become ${version}`);
+    if (version < m['format-version'] || version > 3)
+      throw refused(`format version ${m['format-version']} cannot become ${version}`);
     m['format-version'] = version as 2 | 3;
     if (version >= 3) m['next-row-id'] ??= 0;
   }
@@ -111,7 +135,9 @@ class Builder {
   #addSchema(schema: Schema): void {
     const m = this.#m;
     const known = m.schemas.find((candidate) => sameSchema(candidate, schema));
-    this.#lastSchema = known ? known['schema-id'] : Math.max(...m.schemas.map((candidate) => candidate['schema-id'])) + 1;
+    this.#lastSchema = known
+      ? known['schema-id']
+      : Math.max(...m.schemas.map((candidate) => candidate['schema-id'])) + 1;
     if (!known) m.schemas = [...m.schemas, { ...schema, 'schema-id': this.#lastSchema }];
     m['last-column-id'] = Math.max(m['last-column-id'], highestId(schema));
   }
@@ -119,7 +145,9 @@ class Builder {
   #addSpec(spec: PartitionSpec): void {
     const m = this.#m;
     const known = m['partition-specs'].find((candidate) => sameSpec(candidate, spec));
-    this.#lastSpec = known ? known['spec-id'] : Math.max(...m['partition-specs'].map((candidate) => candidate['spec-id'])) + 1;
+    this.#lastSpec = known
+      ? known['spec-id']
+      : Math.max(...m['partition-specs'].map((candidate) => candidate['spec-id'])) + 1;
     if (known) return;
     let last = m['last-partition-id'];
     const fields = spec.fields.map((field) => ({ ...field, 'field-id': field['field-id'] ?? ++last }));
@@ -132,7 +160,8 @@ class Builder {
     const same = (candidate: SortOrder): boolean => JSON.stringify(candidate.fields) === JSON.stringify(order.fields);
     const known = m['sort-orders'].find(same);
     // Order 0 is "unsorted" and nothing else.
-    const free = order.fields.length === 0 ? 0 : Math.max(0, ...m['sort-orders'].map((candidate) => candidate['order-id'])) + 1;
+    const free =
+      order.fields.length === 0 ? 0 : Math.max(0, ...m['sort-orders'].map((candidate) => candidate['order-id'])) + 1;
     this.#lastOrder = known ? known['order-id'] : free;
     if (!known) m['sort-orders'] = [...m['sort-orders'], { ...order, 'order-id': free }];
   }
@@ -143,12 +172,17 @@ class Builder {
     if (m.snapshots?.some((known) => known['snapshot-id'] === id)) return `snapshot ${id} already exists`;
     const sequence = snapshot['sequence-number'] ?? 0;
     // As servers do: the check is waived where there is no parent.
-    if (m['format-version'] >= 2 && (snapshot['parent-snapshot-id'] ?? null) !== null && sequence <= m['last-sequence-number']) {
+    if (
+      m['format-version'] >= 2 &&
+      (snapshot['parent-snapshot-id'] ?? null) !== null &&
+      sequence <= m['last-sequence-number']
+    ) {
       return `cannot add snapshot with sequence number ${sequence} older than last sequence number ${m['last-sequence-number']}`;
     }
     if (m['format-version'] >= 3) {
       const [first, next] = [snapshot['first-row-id'], m['next-row-id'] ?? 0];
-      if (first === undefined || snapshot['added-rows'] === undefined) throw refused('a snapshot of format v3 needs first-row-id and added-rows');
+      if (first === undefined || snapshot['added-rows'] === undefined)
+        throw refused('a snapshot of format v3 needs first-row-id and added-rows');
       if (first < next) return `cannot add snapshot with first-row-id ${first} behind next-row-id ${next}`;
       m['next-row-id'] = next + snapshot['added-rows'];
     }
@@ -189,8 +223,12 @@ class Builder {
     // The log keeps only what follows the newest removed snapshot: time travel across a hole would be wrong.
     const log = m['snapshot-log'] ?? [];
     m['snapshot-log'] = log.slice(log.findLastIndex((entry) => ids.has(entry['snapshot-id'])) + 1);
-    if (m.statistics) m.statistics = m.statistics.filter((file) => !ids.has((file as { 'snapshot-id': bigint })['snapshot-id']));
-    if (m['partition-statistics']) m['partition-statistics'] = m['partition-statistics'].filter((file) => !ids.has((file as { 'snapshot-id': bigint })['snapshot-id']));
+    if (m.statistics)
+      m.statistics = m.statistics.filter((file) => !ids.has((file as { 'snapshot-id': bigint })['snapshot-id']));
+    if (m['partition-statistics'])
+      m['partition-statistics'] = m['partition-statistics'].filter(
+        (file) => !ids.has((file as { 'snapshot-id': bigint })['snapshot-id']),
+      );
   }
 }
 
@@ -202,11 +240,15 @@ function chosen(id: number, last: number | null, known: readonly number[], what:
 }
 
 function sameSchema(a: Schema, b: Schema): boolean {
-  return JSON.stringify([a.fields, a['identifier-field-ids'] ?? []]) === JSON.stringify([b.fields, b['identifier-field-ids'] ?? []]);
+  return (
+    JSON.stringify([a.fields, a['identifier-field-ids'] ?? []]) ===
+    JSON.stringify([b.fields, b['identifier-field-ids'] ?? []])
+  );
 }
 
 function sameSpec(a: PartitionSpec, b: PartitionSpec): boolean {
-  const key = (spec: PartitionSpec): string => JSON.stringify(spec.fields.map((field) => [field['source-id'], field.name, field.transform]));
+  const key = (spec: PartitionSpec): string =>
+    JSON.stringify(spec.fields.map((field) => [field['source-id'], field.name, field.transform]));
   return key(a) === key(b);
 }
 

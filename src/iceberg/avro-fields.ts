@@ -8,7 +8,9 @@ export class FieldReader {
 
   constructor(schema: AvroRecordSchema) {
     this.#schema = schema;
-    this.#names = new Map(schema.fields.flatMap((field) => (field['field-id'] === undefined ? [] : [[field['field-id'], field]])));
+    this.#names = new Map(
+      schema.fields.flatMap((field) => (field['field-id'] === undefined ? [] : [[field['field-id'], field]])),
+    );
     this.#byName = new Map(schema.fields.map((field) => [field.name, field]));
   }
 

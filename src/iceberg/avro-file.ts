@@ -49,7 +49,9 @@ export async function encodeAvro(
   records: Iterable<Record<string, unknown>>,
 ): Promise<Uint8Array> {
   const isWide = (part: unknown): boolean => (part as { type?: unknown } | null)?.type === 'long';
-  const type = avro.Type.forSchema(schema as never, { typeHook: (part) => (isWide(part) ? longType : undefined) as never });
+  const type = avro.Type.forSchema(schema as never, {
+    typeHook: (part) => (isWide(part) ? longType : undefined) as never,
+  });
   const head = header({ ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' });
   // The marker only has to be unlikely in the data; a digest keeps the same input the same file.
   const sync = createHash('md5').update(head).digest();
@@ -79,7 +81,10 @@ export async function encodeAvro(
  */
 export async function decodeAvro(bytes: Uint8Array, location: string): Promise<AvroFile> {
   const bad = (reason: string): TabletopicError =>
-    new TabletopicError('CATALOG_REFUSED', `${location} is not a readable Avro file: ${reason}`, { hint: 'The metadata file is damaged or of an unknown kind.', where: { location } });
+    new TabletopicError('CATALOG_REFUSED', `${location} is not a readable Avro file: ${reason}`, {
+      hint: 'The metadata file is damaged or of an unknown kind.',
+      where: { location },
+    });
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < 4 || !buffer.subarray(0, 4).equals(MAGIC)) throw bad('it does not begin with "Obj"');
   const { value: meta, offset } = headerType.decode(buffer, 4) as Decoded<{ meta: Record<string, Buffer> }>;
@@ -89,14 +94,24 @@ export async function decodeAvro(bytes: Uint8Array, location: string): Promise<A
   if (schema?.type !== 'record') throw bad('its schema is no record');
   const codec = metadata.get('avro.codec') ?? 'null';
   const isLong = (part: unknown): boolean => part === 'long' || (part as { type?: unknown } | null)?.type === 'long';
-  const type = avro.Type.forSchema(schema as never, { typeHook: (part) => (isLong(part) ? longType : undefined) as never });
+  const type = avro.Type.forSchema(schema as never, {
+    typeHook: (part) => (isLong(part) ? longType : undefined) as never,
+  });
   const records: Record<string, unknown>[] = [];
   let at = offset;
   while (at < buffer.length) {
     const count = blockType.decode(buffer, at) as Decoded<{ count: number; length: number }>;
-    if (count.value === undefined || count.offset + count.value.length + 16 > buffer.length) throw bad('a block is cut off');
+    if (count.value === undefined || count.offset + count.value.length + 16 > buffer.length)
+      throw bad('a block is cut off');
     const packed = buffer.subarray(count.offset, count.offset + count.value.length);
-    const block = codec === 'null' ? packed : codec === 'deflate' ? await inflate(packed) : codec === 'zstandard' ? await unzstd(packed) : null;
+    const block =
+      codec === 'null'
+        ? packed
+        : codec === 'deflate'
+          ? await inflate(packed)
+          : codec === 'zstandard'
+            ? await unzstd(packed)
+            : null;
     if (block === null) throw bad(`codec ${codec} is not supported (null, deflate and zstandard are)`);
     let position = 0;
     for (let i = 0; i < count.value.count; i++) {
@@ -118,7 +133,14 @@ const headerType = avro.Type.forSchema({
     { name: 'sync', type: { type: 'fixed', name: 'sync', size: 16 } as never },
   ],
 });
-const blockType = avro.Type.forSchema({ type: 'record', name: 'block', fields: [{ name: 'count', type: 'long' }, { name: 'length', type: 'long' }] });
+const blockType = avro.Type.forSchema({
+  type: 'record',
+  name: 'block',
+  fields: [
+    { name: 'count', type: 'long' },
+    { name: 'length', type: 'long' },
+  ],
+});
 
 function header(metadata: Readonly<Record<string, string>>): Buffer {
   const meta = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, Buffer.from(value)]));
@@ -136,7 +158,11 @@ function validNames(schema: unknown): unknown {
   const copy: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'fields' && Array.isArray(value)) {
-      copy[key] = value.map((field: AvroField) => ({ ...field, name: avroName(field.name), type: validNames(field.type) }));
+      copy[key] = value.map((field: AvroField) => ({
+        ...field,
+        name: avroName(field.name),
+        type: validNames(field.type),
+      }));
     } else if (key === 'type' || key === 'items' || key === 'values') copy[key] = validNames(value);
     else if (key !== 'default' && key !== 'aliases') copy[key] = value;
   }

@@ -5,6 +5,9 @@ import { sanitizeName } from '../schema/sanitize.ts';
  * The name only has to be valid: readers go by field id.
  */
 export function avroName(name: string): string {
-  const ascii = sanitizeName(name).replace(/[^A-Za-z0-9_]/g, (letter) => `_x${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  const ascii = sanitizeName(name).replace(
+    /[^A-Za-z0-9_]/g,
+    (letter) => `_x${letter.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return ascii === '' ? '_' : ascii;
 }

@@ -3,7 +3,10 @@ import type { TabletopicError } from '../errors.ts';
 import type { PartitionSpec, Snapshot, SortOrder, TableMetadata } from './metadata.ts';
 
 /** `namespace` levels and table name. */
-export interface TableIdent { readonly namespace: readonly string[]; readonly name: string }
+export interface TableIdent {
+  readonly namespace: readonly string[];
+  readonly name: string;
+}
 
 export interface LoadedTable {
   readonly ident: TableIdent;

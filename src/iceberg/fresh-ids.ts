@@ -4,7 +4,11 @@ import type { IcebergType, NestedField, Schema, StructType } from '../schema/typ
  * Numbers a schema anew from 1, as Java's `AssignFreshIds` does at createTable: all fields of a struct first, then what is
  * nested in each. Answers also the new id of each old one, by which specs and sort orders follow.
  */
-export function assignFreshIds(schema: Schema): { schema: Schema; lastColumnId: number; idOf: ReadonlyMap<number, number> } {
+export function assignFreshIds(schema: Schema): {
+  schema: Schema;
+  lastColumnId: number;
+  idOf: ReadonlyMap<number, number>;
+} {
   let last = 0;
   const idOf = new Map<number, number>();
   const next = (old: number): number => {
@@ -28,7 +32,11 @@ export function assignFreshIds(schema: Schema): { schema: Schema; lastColumnId: 
   const fields = struct(schema);
   const identifiers = schema['identifier-field-ids'];
   return {
-    schema: { ...schema, fields, ...(identifiers && { 'identifier-field-ids': identifiers.map((id) => idOf.get(id) ?? id) }) },
+    schema: {
+      ...schema,
+      fields,
+      ...(identifiers && { 'identifier-field-ids': identifiers.map((id) => idOf.get(id) ?? id) }),
+    },
     lastColumnId: last,
     idOf,
   };
@@ -37,7 +45,8 @@ export function assignFreshIds(schema: Schema): { schema: Schema; lastColumnId: 
 /** Largest field id of a schema, at any depth; 0 without fields. */
 export function highestId(type: IcebergType): number {
   if (typeof type === 'string') return 0;
-  if (type.type === 'struct') return type.fields.reduce((max, field) => Math.max(max, field.id, highestId(field.type)), 0);
+  if (type.type === 'struct')
+    return type.fields.reduce((max, field) => Math.max(max, field.id, highestId(field.type)), 0);
   if (type.type === 'list') return Math.max(type['element-id'], highestId(type.element));
   return Math.max(type['key-id'], highestId(type.key), type['value-id'], highestId(type.value));
 }

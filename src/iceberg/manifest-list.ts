@@ -14,7 +14,10 @@ export interface ManifestListOptions {
 }
 
 /** Encodes a manifest list. Every entry must have its snapshot id, sequence numbers and counts. */
-export async function encodeManifestList(manifests: readonly ManifestFile[], options: ManifestListOptions): Promise<Uint8Array> {
+export async function encodeManifestList(
+  manifests: readonly ManifestFile[],
+  options: ManifestListOptions,
+): Promise<Uint8Array> {
   const { snapshotId, parentSnapshotId, sequenceNumber, formatVersion, firstRowId } = options;
   const metadata = {
     'snapshot-id': String(snapshotId),
@@ -23,24 +26,28 @@ export async function encodeManifestList(manifests: readonly ManifestFile[], opt
     'format-version': String(formatVersion),
     ...(formatVersion >= 3 && { 'first-row-id': String(firstRowId ?? 0) }),
   };
-  return encodeAvro(manifestListSchema(formatVersion), metadata, manifests.map((manifest) => ({
-    manifest_path: manifest.location,
-    manifest_length: manifest.length,
-    partition_spec_id: manifest.specId,
-    content: manifest.content,
-    sequence_number: manifest.sequenceNumber,
-    min_sequence_number: manifest.minSequenceNumber,
-    added_snapshot_id: manifest.addedSnapshotId,
-    added_files_count: manifest.addedFiles,
-    existing_files_count: manifest.existingFiles,
-    deleted_files_count: manifest.deletedFiles,
-    added_rows_count: manifest.addedRows,
-    existing_rows_count: manifest.existingRows,
-    deleted_rows_count: manifest.deletedRows,
-    partitions: manifest.partitions && manifest.partitions.map(avroSummary),
-    key_metadata: buffer(manifest.keyMetadata),
-    ...(formatVersion >= 3 && { first_row_id: manifest.firstRowId ?? null }),
-  })));
+  return encodeAvro(
+    manifestListSchema(formatVersion),
+    metadata,
+    manifests.map((manifest) => ({
+      manifest_path: manifest.location,
+      manifest_length: manifest.length,
+      partition_spec_id: manifest.specId,
+      content: manifest.content,
+      sequence_number: manifest.sequenceNumber,
+      min_sequence_number: manifest.minSequenceNumber,
+      added_snapshot_id: manifest.addedSnapshotId,
+      added_files_count: manifest.addedFiles,
+      existing_files_count: manifest.existingFiles,
+      deleted_files_count: manifest.deletedFiles,
+      added_rows_count: manifest.addedRows,
+      existing_rows_count: manifest.existingRows,
+      deleted_rows_count: manifest.deletedRows,
+      partitions: manifest.partitions && manifest.partitions.map(avroSummary),
+      key_metadata: buffer(manifest.keyMetadata),
+      ...(formatVersion >= 3 && { first_row_id: manifest.firstRowId ?? null }),
+    })),
+  );
 }
 
 /** Reads a manifest list of any writer and format version. */
@@ -62,12 +69,13 @@ export async function readManifestList(io: FileIO, location: string): Promise<Ma
     addedRows: list.number(record, 512, 'added_rows_count'),
     existingRows: list.number(record, 513, 'existing_rows_count'),
     deletedRows: list.number(record, 514, 'deleted_rows_count'),
-    partitions: (list.value(record, 507, 'partitions') as Record<string, unknown>[] | null)?.map((part): PartitionSummary => ({
-      containsNull: Boolean(summary.value(part, 509, 'contains_null')),
-      containsNan: summary.value(part, 518, 'contains_nan') as boolean | null,
-      lowerBound: summary.value(part, 510, 'lower_bound') as Uint8Array | null,
-      upperBound: summary.value(part, 511, 'upper_bound') as Uint8Array | null,
-    })) ?? null,
+    partitions:
+      (list.value(record, 507, 'partitions') as Record<string, unknown>[] | null)?.map((part): PartitionSummary => ({
+        containsNull: Boolean(summary.value(part, 509, 'contains_null')),
+        containsNan: summary.value(part, 518, 'contains_nan') as boolean | null,
+        lowerBound: summary.value(part, 510, 'lower_bound') as Uint8Array | null,
+        upperBound: summary.value(part, 511, 'upper_bound') as Uint8Array | null,
+      })) ?? null,
     keyMetadata: list.value(record, 519, 'key_metadata') as Uint8Array | null,
     firstRowId: list.number(record, 520, 'first_row_id'),
   }));

@@ -25,7 +25,8 @@ export function partitionColumns(spec: PartitionSpec, schema: Schema): Partition
 
 function resultType(transform: string, source: IcebergType | undefined): IcebergType {
   if (transform === 'day') return 'date';
-  if (transform === 'year' || transform === 'month' || transform === 'hour' || transform.startsWith('bucket')) return 'int';
+  if (transform === 'year' || transform === 'month' || transform === 'hour' || transform.startsWith('bucket'))
+    return 'int';
   // A column that was dropped leaves a field of nulls behind.
   return source ?? 'string';
 }
@@ -34,7 +35,8 @@ function resultType(transform: string, source: IcebergType | undefined): Iceberg
 export function fieldById(fields: readonly NestedField[], id: number): NestedField | undefined {
   for (const field of fields) {
     if (field.id === id) return field;
-    const inner = typeof field.type === 'object' && field.type.type === 'struct' ? fieldById(field.type.fields, id) : undefined;
+    const inner =
+      typeof field.type === 'object' && field.type.type === 'struct' ? fieldById(field.type.fields, id) : undefined;
     if (inner) return inner;
   }
   return undefined;
@@ -49,27 +51,33 @@ export function manifestSchema(columns: readonly PartitionColumn[], formatVersio
     optional(1, 'snapshot_id', wideLong),
     optional(3, 'sequence_number', 'long'),
     optional(4, 'file_sequence_number', 'long'),
-    required(2, 'data_file', record('r2', [
-      required(134, 'content', 'int'),
-      required(100, 'file_path', 'string'),
-      required(101, 'file_format', 'string'),
-      required(102, 'partition', record('r102', partition)),
-      required(103, 'record_count', 'long'),
-      required(104, 'file_size_in_bytes', 'long'),
-      optional(108, 'column_sizes', mapArray(117, 118, 'long')),
-      optional(109, 'value_counts', mapArray(119, 120, 'long')),
-      optional(110, 'null_value_counts', mapArray(121, 122, 'long')),
-      optional(137, 'nan_value_counts', mapArray(138, 139, 'long')),
-      optional(125, 'lower_bounds', mapArray(126, 127, 'bytes')),
-      optional(128, 'upper_bounds', mapArray(129, 130, 'bytes')),
-      optional(131, 'key_metadata', 'bytes'),
-      optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
-      optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
-      optional(140, 'sort_order_id', 'int'),
-      ...(formatVersion >= 3 ? [optional(142, 'first_row_id', 'long')] : []),
-      optional(143, 'referenced_data_file', 'string'),
-      ...(formatVersion >= 3 ? [optional(144, 'content_offset', 'long'), optional(145, 'content_size_in_bytes', 'long')] : []),
-    ])),
+    required(
+      2,
+      'data_file',
+      record('r2', [
+        required(134, 'content', 'int'),
+        required(100, 'file_path', 'string'),
+        required(101, 'file_format', 'string'),
+        required(102, 'partition', record('r102', partition)),
+        required(103, 'record_count', 'long'),
+        required(104, 'file_size_in_bytes', 'long'),
+        optional(108, 'column_sizes', mapArray(117, 118, 'long')),
+        optional(109, 'value_counts', mapArray(119, 120, 'long')),
+        optional(110, 'null_value_counts', mapArray(121, 122, 'long')),
+        optional(137, 'nan_value_counts', mapArray(138, 139, 'long')),
+        optional(125, 'lower_bounds', mapArray(126, 127, 'bytes')),
+        optional(128, 'upper_bounds', mapArray(129, 130, 'bytes')),
+        optional(131, 'key_metadata', 'bytes'),
+        optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
+        optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
+        optional(140, 'sort_order_id', 'int'),
+        ...(formatVersion >= 3 ? [optional(142, 'first_row_id', 'long')] : []),
+        optional(143, 'referenced_data_file', 'string'),
+        ...(formatVersion >= 3
+          ? [optional(144, 'content_offset', 'long'), optional(145, 'content_size_in_bytes', 'long')]
+          : []),
+      ]),
+    ),
   ]);
 }
 
@@ -135,21 +143,42 @@ function avroType(type: IcebergType, names: Set<string>): unknown {
   const decimal = decimalOf(type);
   if (decimal) {
     const { precision, scale } = decimal;
-    return fixed(`decimal_${precision}_${scale}`, decimalBytes(precision), { logicalType: 'decimal', precision, scale });
+    return fixed(`decimal_${precision}_${scale}`, decimalBytes(precision), {
+      logicalType: 'decimal',
+      precision,
+      scale,
+    });
   }
   const length = fixedLengthOf(type);
   if (length !== null) return fixed(`fixed_${length}`, length, {});
   switch (type) {
-    case 'boolean': case 'int': case 'float': case 'double': case 'string': return type;
-    case 'long': return wideLong;
-    case 'date': return { type: 'int', logicalType: 'date' };
-    case 'time': return wide('time-micros', {});
-    case 'timestamp': return wide('timestamp-micros', { 'adjust-to-utc': false });
-    case 'timestamptz': return wide('timestamp-micros', { 'adjust-to-utc': true });
-    case 'uuid': return fixed('uuid_fixed', 16, { logicalType: 'uuid' });
-    case 'binary': return 'bytes';
-    default: throw new TypeError(`a partition field cannot be of type ${JSON.stringify(type)}`);
+    case 'boolean':
+    case 'int':
+    case 'float':
+    case 'double':
+    case 'string':
+      return type;
+    case 'long':
+      return wideLong;
+    case 'date':
+      return { type: 'int', logicalType: 'date' };
+    case 'time':
+      return wide('time-micros', {});
+    case 'timestamp':
+      return wide('timestamp-micros', { 'adjust-to-utc': false });
+    case 'timestamptz':
+      return wide('timestamp-micros', { 'adjust-to-utc': true });
+    case 'uuid':
+      return fixed('uuid_fixed', 16, { logicalType: 'uuid' });
+    case 'binary':
+      return 'bytes';
+    default:
+      throw new TypeError(`a partition field cannot be of type ${JSON.stringify(type)}`);
   }
 }
 
-const wide = (logicalType: string, attributes: Record<string, unknown>): unknown => ({ ...wideLong, logicalType, ...attributes });
+const wide = (logicalType: string, attributes: Record<string, unknown>): unknown => ({
+  ...wideLong,
+  logicalType,
+  ...attributes,
+});

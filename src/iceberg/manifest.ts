@@ -27,7 +27,11 @@ export interface ManifestOptions {
  * A manifest in bytes and its entry for a manifest list. Entries whose snapshot id and sequence numbers are null inherit
  * them at each commit, so that the manifest is written once and may be tried in many commits (invariant 5).
  */
-export async function encodeManifest(location: string, entries: readonly ManifestEntry[], options: ManifestOptions): Promise<{ bytes: Uint8Array; manifest: ManifestFile }> {
+export async function encodeManifest(
+  location: string,
+  entries: readonly ManifestEntry[],
+  options: ManifestOptions,
+): Promise<{ bytes: Uint8Array; manifest: ManifestFile }> {
   const { schema, spec, formatVersion, content = ManifestContent.data } = options;
   const columns = partitionColumns(spec, schema);
   const summaries = new PartitionSummaries(columns);
@@ -38,7 +42,8 @@ export async function encodeManifest(location: string, entries: readonly Manifes
     summaries.add(file.partition);
     files[status]!++;
     rows[status]! += file.recordCount;
-    if (status !== EntryStatus.deleted && sequenceNumber !== null) minSequenceNumber = Math.min(minSequenceNumber ?? sequenceNumber, sequenceNumber);
+    if (status !== EntryStatus.deleted && sequenceNumber !== null)
+      minSequenceNumber = Math.min(minSequenceNumber ?? sequenceNumber, sequenceNumber);
   }
   const metadata = {
     schema: stringifyJson(schema),
@@ -47,7 +52,11 @@ export async function encodeManifest(location: string, entries: readonly Manifes
     'format-version': String(formatVersion),
     content: content === ManifestContent.data ? 'data' : 'deletes',
   };
-  const bytes = await encodeAvro(manifestSchema(columns, formatVersion), metadata, records(entries, columns, formatVersion));
+  const bytes = await encodeAvro(
+    manifestSchema(columns, formatVersion),
+    metadata,
+    records(entries, columns, formatVersion),
+  );
   return {
     bytes,
     manifest: {
@@ -70,7 +79,12 @@ export async function encodeManifest(location: string, entries: readonly Manifes
 }
 
 /** Encodes and stores a manifest. */
-export async function writeManifest(io: FileIO, location: string, entries: readonly ManifestEntry[], options: ManifestOptions): Promise<ManifestFile> {
+export async function writeManifest(
+  io: FileIO,
+  location: string,
+  entries: readonly ManifestEntry[],
+  options: ManifestOptions,
+): Promise<ManifestFile> {
   const { bytes, manifest } = await encodeManifest(location, entries, options);
   await io.write(location, bytes);
   return manifest;
@@ -83,7 +97,8 @@ export async function readManifest(io: FileIO, manifest: ManifestFile): Promise<
     ...entry,
     snapshotId: entry.snapshotId ?? manifest.addedSnapshotId,
     sequenceNumber: entry.sequenceNumber ?? (entry.status === EntryStatus.added ? manifest.sequenceNumber : null),
-    fileSequenceNumber: entry.fileSequenceNumber ?? (entry.status === EntryStatus.added ? manifest.sequenceNumber : null),
+    fileSequenceNumber:
+      entry.fileSequenceNumber ?? (entry.status === EntryStatus.added ? manifest.sequenceNumber : null),
   }));
 }
 
@@ -98,10 +113,15 @@ export async function decodeManifest(bytes: Uint8Array, location: string): Promi
   });
 }
 
-function* records(entries: readonly ManifestEntry[], columns: readonly PartitionColumn[], formatVersion: number): Generator<Record<string, unknown>> {
+function* records(
+  entries: readonly ManifestEntry[],
+  columns: readonly PartitionColumn[],
+  formatVersion: number,
+): Generator<Record<string, unknown>> {
   for (const { status, snapshotId, sequenceNumber, fileSequenceNumber, file } of entries) {
     const partition: Record<string, unknown> = {};
-    for (const column of columns) partition[column.name] = avroPartitionValue(file.partition.get(column.id) ?? null, column);
+    for (const column of columns)
+      partition[column.name] = avroPartitionValue(file.partition.get(column.id) ?? null, column);
     yield {
       status,
       snapshot_id: snapshotId,
@@ -173,7 +193,10 @@ function fileReader(schema: AvroRecordSchema): Reader<DataFile> {
     content: file.number(record, 134, 'content') ?? 0,
     location: file.value(record, 100, 'file_path') as string,
     format: String(file.value(record, 101, 'file_format')).toUpperCase(),
-    partition: partition.byId(file.value(record, 102, 'partition') as Record<string, unknown>) as ReadonlyMap<number, PartitionValue>,
+    partition: partition.byId(file.value(record, 102, 'partition') as Record<string, unknown>) as ReadonlyMap<
+      number,
+      PartitionValue
+    >,
     recordCount: file.number(record, 103, 'record_count')!,
     fileSize: file.number(record, 104, 'file_size_in_bytes')!,
     columnSizes: file.map<number>(record, 108, 'column_sizes'),

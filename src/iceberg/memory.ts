@@ -23,7 +23,10 @@ export interface MemoryCatalogHooks {
 /** Namespaces and tables that several in-memory catalogs share: one server with many clients. */
 export class MemoryCatalogState {
   readonly namespaces: Set<string> = new Set();
-  readonly tables: Map<string, { readonly ident: TableIdent; metadata: TableMetadata; location: string; version: number }> = new Map();
+  readonly tables: Map<
+    string,
+    { readonly ident: TableIdent; metadata: TableMetadata; location: string; version: number }
+  > = new Map();
 }
 
 /** The in-memory twin of a catalog, for tests and the simulator: `applyUpdates` over a shared state. */
@@ -34,7 +37,10 @@ export class MemoryCatalog implements Catalog {
   readonly #warehouse: string;
   readonly #hooks: MemoryCatalogHooks;
 
-  constructor(ports: Ports, options: { name?: string; warehouse?: string; state?: MemoryCatalogState; hooks?: MemoryCatalogHooks } = {}) {
+  constructor(
+    ports: Ports,
+    options: { name?: string; warehouse?: string; state?: MemoryCatalogState; hooks?: MemoryCatalogHooks } = {},
+  ) {
     this.name = options.name ?? 'memory';
     this.state = options.state ?? new MemoryCatalogState();
     this.#ports = ports;
@@ -52,13 +58,21 @@ export class MemoryCatalog implements Catalog {
   }
 
   listTables(namespace: readonly string[]): Promise<TableIdent[]> {
-    return Promise.resolve([...this.state.tables.values()].map((table) => table.ident).filter((ident) => key(ident.namespace) === key(namespace)));
+    return Promise.resolve(
+      [...this.state.tables.values()]
+        .map((table) => table.ident)
+        .filter((ident) => key(ident.namespace) === key(namespace)),
+    );
   }
 
   async createTable(ident: TableIdent, request: CreateTableRequest): Promise<LoadedTable> {
-    if (!this.state.namespaces.has(key(ident.namespace))) throw new TabletopicError('CATALOG_REFUSED', `namespace ${ident.namespace.join('.')} does not exist`);
+    if (!this.state.namespaces.has(key(ident.namespace)))
+      throw new TabletopicError('CATALOG_REFUSED', `namespace ${ident.namespace.join('.')} does not exist`);
     const id = key([...ident.namespace, ident.name]);
-    if (this.state.tables.has(id)) throw new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, { where: { table: identText(ident) } });
+    if (this.state.tables.has(id))
+      throw new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, {
+        where: { table: identText(ident) },
+      });
     const location = request.location ?? `${this.#warehouse}/${[...ident.namespace, ident.name].join('/')}`;
     const metadata = newMetadata(request, this.#ports.ids.uuid(), location, this.#ports.clock.now());
     this.state.tables.set(id, { ident, metadata, location: this.#file(metadata, 0), version: 0 });
@@ -75,17 +89,24 @@ export class MemoryCatalog implements Catalog {
 
   async commit(ident: TableIdent, request: CommitRequest): Promise<CommitOutcome> {
     const fault = (await this.#hooks.commit?.(ident, request)) ?? null;
-    if (fault === 'unavailable') throw new TabletopicError('CATALOG_UNAVAILABLE', 'the catalog does not answer (by the test)');
+    if (fault === 'unavailable')
+      throw new TabletopicError('CATALOG_UNAVAILABLE', 'the catalog does not answer (by the test)');
     if (fault === 'conflict') return { outcome: 'conflict', reason: 'by the test' };
     if (fault === 'lost-request') return unknown();
     const table = this.state.tables.get(key([...ident.namespace, ident.name]));
-    if (!table) throw new TabletopicError('TABLE_NOT_FOUND', `table ${identText(ident)} does not exist`, { where: { table: identText(ident) } });
+    if (!table)
+      throw new TabletopicError('TABLE_NOT_FOUND', `table ${identText(ident)} does not exist`, {
+        where: { table: identText(ident) },
+      });
     const applied = applyUpdates(table.metadata, request.requirements, request.updates, this.#ports.clock.now());
     if (applied.kind === 'conflict') return { outcome: 'conflict', reason: applied.reason };
     table.metadata = logPrevious(applied.metadata, table.metadata, table.location).metadata;
     table.location = this.#file(table.metadata, ++table.version);
     if (fault === 'lost-answer') return unknown();
-    return { outcome: 'committed', table: { ident, metadataLocation: table.location, metadata: table.metadata, partial: false, config: {} } };
+    return {
+      outcome: 'committed',
+      table: { ident, metadataLocation: table.location, metadata: table.metadata, partial: false, config: {} },
+    };
   }
 
   dropTable(ident: TableIdent): Promise<void> {

@@ -12,14 +12,20 @@ const MIN_COUNT = 100;
  *
  * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5).
  */
-export function planMerge(parents: readonly ManifestFile[], added: number, properties: Readonly<Record<string, string>>): ManifestFile[][] {
+export function planMerge(
+  parents: readonly ManifestFile[],
+  added: number,
+  properties: Readonly<Record<string, string>>,
+): ManifestFile[][] {
   const alone = parents.map((manifest) => [manifest]);
   if (properties['commit.manifest-merge.enabled'] === 'false') return alone;
   const targetSize = positive(properties['commit.manifest.target-size-bytes'], TARGET_SIZE);
   const minCount = positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
   const groups: ManifestFile[][] = [];
   for (const specId of new Set(parents.map((manifest) => manifest.specId))) {
-    const ofSpec = parents.filter((manifest) => manifest.specId === specId && manifest.content === ManifestContent.data);
+    const ofSpec = parents.filter(
+      (manifest) => manifest.specId === specId && manifest.content === ManifestContent.data,
+    );
     const bins = pack(ofSpec, targetSize);
     bins.forEach((bin, index) => {
       const newest = index === 0;

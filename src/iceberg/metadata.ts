@@ -44,7 +44,12 @@ export interface PartitionField {
 
 export interface SortOrder {
   readonly 'order-id': number;
-  readonly fields: readonly { readonly transform: string; readonly 'source-id': number; readonly direction: 'asc' | 'desc'; readonly 'null-order': string }[];
+  readonly fields: readonly {
+    readonly transform: string;
+    readonly 'source-id': number;
+    readonly direction: 'asc' | 'desc';
+    readonly 'null-order': string;
+  }[];
 }
 
 export interface Snapshot {

@@ -16,12 +16,21 @@ export function newMetadata(request: CreateTableRequest, uuid: string, location:
   const { schema, lastColumnId, idOf } = assignFreshIds(request.schema);
   const source = (id: number): number => {
     const fresh = idOf.get(id);
-    if (fresh === undefined) throw new TabletopicError('CATALOG_REFUSED', `the partition spec or sort order names field ${id}, which the schema does not have`);
+    if (fresh === undefined)
+      throw new TabletopicError(
+        'CATALOG_REFUSED',
+        `the partition spec or sort order names field ${id}, which the schema does not have`,
+      );
     return fresh;
   };
   const { 'format-version': version = '2', ...properties } = request.properties;
-  if (version !== '2' && version !== '3') throw new TabletopicError('CATALOG_REFUSED', `tables of format version ${version} cannot be created; 2 and 3 can`);
-  const fields = request.spec.fields.map((field, i) => ({ ...field, 'source-id': source(field['source-id']), 'field-id': FIRST_PARTITION_ID + i }));
+  if (version !== '2' && version !== '3')
+    throw new TabletopicError('CATALOG_REFUSED', `tables of format version ${version} cannot be created; 2 and 3 can`);
+  const fields = request.spec.fields.map((field, i) => ({
+    ...field,
+    'source-id': source(field['source-id']),
+    'field-id': FIRST_PARTITION_ID + i,
+  }));
   const order = request.sortOrder?.fields.map((field) => ({ ...field, 'source-id': source(field['source-id']) })) ?? [];
   const orderId = order.length === 0 ? 0 : 1;
   return {

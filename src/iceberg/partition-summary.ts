@@ -7,10 +7,24 @@ type Value = Exclude<PartitionValue, null>;
 
 /** Ranges of partition values over the files of a manifest, by which engines skip whole manifests. */
 export class PartitionSummaries {
-  readonly #columns: readonly { readonly column: PartitionColumn; nulls: boolean; nans: boolean; lower: Value | null; upper: Value | null; ambiguous: boolean }[];
+  readonly #columns: readonly {
+    readonly column: PartitionColumn;
+    nulls: boolean;
+    nans: boolean;
+    lower: Value | null;
+    upper: Value | null;
+    ambiguous: boolean;
+  }[];
 
   constructor(columns: readonly PartitionColumn[]) {
-    this.#columns = columns.map((column) => ({ column, nulls: false, nans: false, lower: null, upper: null, ambiguous: false }));
+    this.#columns = columns.map((column) => ({
+      column,
+      nulls: false,
+      nans: false,
+      lower: null,
+      upper: null,
+      ambiguous: false,
+    }));
   }
 
   add(partition: ReadonlyMap<number, PartitionValue>): void {

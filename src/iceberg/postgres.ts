@@ -8,11 +8,21 @@ const UNIQUE_VIOLATION = '23505';
 
 /** `postgres://user:password@host:port/database`. */
 export function openPostgres(uri: string): SqlDatabase {
-  const pool = new pg.Pool({ connectionString: uri, max: 4, connectionTimeoutMillis: 10_000, query_timeout: TIMEOUT_MS, statement_timeout: TIMEOUT_MS, idleTimeoutMillis: 60_000 });
+  const pool = new pg.Pool({
+    connectionString: uri,
+    max: 4,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: TIMEOUT_MS,
+    statement_timeout: TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+  });
   const place = new URL(uri).host;
   // An idle connection that breaks is replaced at the next statement.
   pool.on('error', () => undefined);
-  const send = async (sql: string, parameters: readonly (string | null)[]): Promise<pg.QueryResult<Record<string, unknown>>> => {
+  const send = async (
+    sql: string,
+    parameters: readonly (string | null)[],
+  ): Promise<pg.QueryResult<Record<string, unknown>>> => {
     let client: pg.PoolClient;
     try {
       client = await pool.connect();
@@ -22,7 +32,10 @@ export function openPostgres(uri: string): SqlDatabase {
     let broken = false;
     try {
       let n = 0;
-      return await client.query<Record<string, unknown>>(sql.replaceAll('?', () => `$${++n}`), [...parameters]);
+      return await client.query<Record<string, unknown>>(
+        sql.replaceAll('?', () => `$${++n}`),
+        [...parameters],
+      );
     } catch (error) {
       broken = sqlState(error) === '';
       throw afterSend(error, place);
@@ -35,7 +48,8 @@ export function openPostgres(uri: string): SqlDatabase {
       try {
         return (await send(sql, parameters)).rows;
       } catch (error) {
-        if (error instanceof LostAnswer) throw new TabletopicError('CATALOG_UNAVAILABLE', error.message, { cause: error });
+        if (error instanceof LostAnswer)
+          throw new TabletopicError('CATALOG_UNAVAILABLE', error.message, { cause: error });
         throw error;
       }
     },
@@ -53,7 +67,8 @@ function sqlState(error: unknown): string {
 function refused(error: unknown, place: string): TabletopicError {
   const state = sqlState(error);
   const message = `PostgreSQL at ${place}: ${(error as Error).message || String((error as { code?: string }).code)}`;
-  if (state.startsWith('28') || state === '3D000') return new TabletopicError('CATALOG_AUTH', message, { cause: error });
+  if (state.startsWith('28') || state === '3D000')
+    return new TabletopicError('CATALOG_AUTH', message, { cause: error });
   return new TabletopicError('CATALOG_UNAVAILABLE', message, { cause: error });
 }
 
@@ -62,8 +77,13 @@ function afterSend(error: unknown, place: string): Error {
   const message = `PostgreSQL at ${place}: ${(error as Error).message}`;
   if (state === UNIQUE_VIOLATION) return new DuplicateKey(message, { cause: error });
   // The server was ended, or the connection broke, while the statement ran: it may have been done.
-  if (state === '' || state.startsWith('57P') || state.startsWith('08')) return new LostAnswer(message, { cause: error });
-  if (state === '42501') return new TabletopicError('CATALOG_AUTH', message, { cause: error, hint: 'Give the user SELECT, INSERT, UPDATE and DELETE on the catalog’s tables.' });
+  if (state === '' || state.startsWith('57P') || state.startsWith('08'))
+    return new LostAnswer(message, { cause: error });
+  if (state === '42501')
+    return new TabletopicError('CATALOG_AUTH', message, {
+      cause: error,
+      hint: 'Give the user SELECT, INSERT, UPDATE and DELETE on the catalog’s tables.',
+    });
   // Rolled back by the server: deadlock, serialization, statement timeout, out of resources.
   if (/^(?:40|53|57)/.test(state)) return new TabletopicError('CATALOG_UNAVAILABLE', message, { cause: error });
   return new TabletopicError('CATALOG_REFUSED', message, { cause: error });

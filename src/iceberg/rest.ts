@@ -42,10 +42,18 @@ export class RestCatalog implements Catalog {
     const { warehouse, prefix } = this.#config;
     const url = `${this.#uri}/v1/config${warehouse === undefined ? '' : `?warehouse=${encodeURIComponent(warehouse)}`}`;
     const answer = await this.#client.call({ method: 'GET', url, repeat: 'all' });
-    if (answer.status === 403) throw new TabletopicError('CATALOG_AUTH', `the catalog ${this.#uri} answers 403`, { where: { url } });
+    if (answer.status === 403)
+      throw new TabletopicError('CATALOG_AUTH', `the catalog ${this.#uri} answers 403`, { where: { url } });
     if (answer.status !== 200) throw refusal(answer, 'reading the catalog’s configuration', url);
-    const { defaults = {}, overrides = {} } = this.#parse(answer, url) as { defaults?: Record<string, string>; overrides?: Record<string, string> };
-    const merged: Readonly<Record<string, string>> = { ...defaults, ...(prefix !== undefined && { prefix }), ...overrides };
+    const { defaults = {}, overrides = {} } = this.#parse(answer, url) as {
+      defaults?: Record<string, string>;
+      overrides?: Record<string, string>;
+    };
+    const merged: Readonly<Record<string, string>> = {
+      ...defaults,
+      ...(prefix !== undefined && { prefix }),
+      ...overrides,
+    };
     this.#prefix = merged['prefix'] ? `/${merged['prefix'].split('/').map(encodeURIComponent).join('/')}` : '';
     this.#separator = merged['namespace-separator'] ?? DEFAULT_SEPARATOR;
   }
@@ -57,14 +65,20 @@ export class RestCatalog implements Catalog {
     if (found.status !== 404) throw refusal(found, `namespace ${namespace.join('.')}`, url);
     // Some catalogs want the levels above first.
     if (namespace.length > 1) await this.createNamespace(namespace.slice(0, -1));
-    const made = await this.#client.call({ method: 'POST', url: this.#url('namespaces'), body: stringifyJson({ namespace, properties: {} }), repeat: 'all' });
-    if (made.status !== 200 && made.status !== 409) throw refusal(made, `creating namespace ${namespace.join('.')}`, url);
+    const made = await this.#client.call({
+      method: 'POST',
+      url: this.#url('namespaces'),
+      body: stringifyJson({ namespace, properties: {} }),
+      repeat: 'all',
+    });
+    if (made.status !== 200 && made.status !== 409)
+      throw refusal(made, `creating namespace ${namespace.join('.')}`, url);
   }
 
   async listTables(namespace: readonly string[]): Promise<TableIdent[]> {
     const base = this.#url('namespaces', this.#namespace(namespace), 'tables');
     const found: TableIdent[] = [];
-    for (let token: string | undefined; ; ) {
+    for (let token: string | undefined; ;) {
       const url = token === undefined ? base : `${base}?pageToken=${encodeURIComponent(token)}`;
       const answer = await this.#client.call({ method: 'GET', url, repeat: 'all' });
       if (answer.status === 404 && errorModel(answer) !== null) return found;
@@ -92,10 +106,17 @@ export class RestCatalog implements Catalog {
       answer = await this.#client.call({ method: 'POST', url, headers: DELEGATION, body, repeat: 'unsent' });
     } catch (error) {
       // Asked again, a table that was made after all answers `TABLE_EXISTS`.
-      if (error instanceof AnswerLost) throw new TabletopicError('CATALOG_UNAVAILABLE', `creating ${identText(ident)}: ${error.message}`, { cause: error, where: { url } });
+      if (error instanceof AnswerLost)
+        throw new TabletopicError('CATALOG_UNAVAILABLE', `creating ${identText(ident)}: ${error.message}`, {
+          cause: error,
+          where: { url },
+        });
       throw error;
     }
-    if (answer.status === 409) throw new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, { where: { table: identText(ident) } });
+    if (answer.status === 409)
+      throw new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, {
+        where: { table: identText(ident) },
+      });
     if (answer.status !== 200) throw refusal(answer, `creating ${identText(ident)}`, url);
     return this.#loaded(ident, answer, url, false);
   }
@@ -116,7 +137,8 @@ export class RestCatalog implements Catalog {
     try {
       answer = await this.#client.call({ method: 'POST', url, headers, body, repeat: 'unsent' });
     } catch (error) {
-      if (error instanceof AnswerLost) return unknownOutcome(`commit of ${identText(ident)}: ${error.message}`, url, error);
+      if (error instanceof AnswerLost)
+        return unknownOutcome(`commit of ${identText(ident)}: ${error.message}`, url, error);
       throw error;
     }
     const outcome = commitOutcome(answer, identText(ident), url);
@@ -143,7 +165,11 @@ export class RestCatalog implements Catalog {
     const { sigv4, credential, token, oauth2ServerUri, scope } = this.#config;
     if (sigv4) return sigv4Auth(sigv4);
     if (credential !== undefined) {
-      return new OAuth2Auth({ tokenUri: oauth2ServerUri ?? `${this.#uri}/v1/oauth/tokens`, credential, scope: scope ?? 'catalog' }, send, ports.clock);
+      return new OAuth2Auth(
+        { tokenUri: oauth2ServerUri ?? `${this.#uri}/v1/oauth/tokens`, credential, scope: scope ?? 'catalog' },
+        send,
+        ports.clock,
+      );
     }
     return token === undefined ? noAuth : bearerAuth(token);
   }
@@ -164,7 +190,13 @@ export class RestCatalog implements Catalog {
     const body = this.#parse(answer, url) as LoadTableResult;
     if (typeof body.metadata !== 'object' || body.metadata === null) throw notSpoken(url, 'it holds no table metadata');
     const metadata = normalMetadata(body.metadata);
-    return { ident, metadataLocation: body['metadata-location'] ?? '', metadata, partial, config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) } };
+    return {
+      ident,
+      metadataLocation: body['metadata-location'] ?? '',
+      metadata,
+      partial,
+      config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) },
+    };
   }
 
   #parse({ text }: HttpAnswer, url: string): unknown {
@@ -180,15 +212,27 @@ interface LoadTableResult {
   readonly 'metadata-location'?: string;
   readonly metadata?: unknown;
   readonly config?: Readonly<Record<string, string>>;
-  readonly 'storage-credentials'?: readonly { readonly prefix: string; readonly config: Readonly<Record<string, string>> }[];
+  readonly 'storage-credentials'?: readonly {
+    readonly prefix: string;
+    readonly config: Readonly<Record<string, string>>;
+  }[];
 }
 
 /** Of several credentials those of the longest prefix count (REST spec, `StorageCredential`). */
-function credentialsFor(location: string, credentials: LoadTableResult['storage-credentials'] = []): Readonly<Record<string, string>> {
-  const matching = credentials.filter(({ prefix }) => location.startsWith(prefix)).toSorted((a, b) => b.prefix.length - a.prefix.length);
+function credentialsFor(
+  location: string,
+  credentials: LoadTableResult['storage-credentials'] = [],
+): Readonly<Record<string, string>> {
+  const matching = credentials
+    .filter(({ prefix }) => location.startsWith(prefix))
+    .toSorted((a, b) => b.prefix.length - a.prefix.length);
   return matching[0]?.config ?? {};
 }
 
 function notSpoken(url: string, reason: string, cause?: unknown): TabletopicError {
-  return new TabletopicError('CATALOG_REFUSED', `the answer of ${url} is none of an Iceberg REST catalog: ${reason}`, { cause, where: { url }, hint: 'Is `catalogs.<name>.uri` right, without `/v1`?' });
+  return new TabletopicError('CATALOG_REFUSED', `the answer of ${url} is none of an Iceberg REST catalog: ${reason}`, {
+    cause,
+    where: { url },
+    hint: 'Is `catalogs.<name>.uri` right, without `/v1`?',
+  });
 }

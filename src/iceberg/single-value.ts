@@ -18,7 +18,11 @@ export function toBytes(value: Exclude<PartitionValue, null>, type: IcebergType)
 }
 
 /** Negative, zero or positive. Strings go by UTF-8 bytes, bytes unsigned, decimals by value, -0.0 before +0.0; NaN must not occur. */
-export function compareValues(a: Exclude<PartitionValue, null>, b: Exclude<PartitionValue, null>, type: IcebergType): number {
+export function compareValues(
+  a: Exclude<PartitionValue, null>,
+  b: Exclude<PartitionValue, null>,
+  type: IcebergType,
+): number {
   if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
   if (a instanceof Uint8Array) {
     if (!decimalOf(type)) return Buffer.compare(a, b as Uint8Array);

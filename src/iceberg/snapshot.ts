@@ -94,7 +94,10 @@ function assign(manifest: ManifestFile, snapshotId: bigint, sequenceNumber: numb
 }
 
 /** Row lineage (Iceberg spec v3, "Row Lineage"): data manifests without a first row id get one, counted on from the table's next. */
-function assignRowIds(manifests: readonly ManifestFile[], nextRowId: number): { manifests: ManifestFile[]; added: number } {
+function assignRowIds(
+  manifests: readonly ManifestFile[],
+  nextRowId: number,
+): { manifests: ManifestFile[]; added: number } {
   let next = nextRowId;
   const assigned = manifests.map((manifest) => {
     if (manifest.content !== ManifestContent.data || (manifest.firstRowId ?? null) !== null) return manifest;
@@ -106,7 +109,10 @@ function assignRowIds(manifests: readonly ManifestFile[], nextRowId: number): { 
 }
 
 /** Totals follow the parent's and are left out where it does not state them. */
-function summaryOf({ added, summary }: AppendInput, parent: Readonly<Record<string, string>> | null): Record<string, string> {
+function summaryOf(
+  { added, summary }: AppendInput,
+  parent: Readonly<Record<string, string>> | null,
+): Record<string, string> {
   const total = (key: string, increment: number): Record<string, string> => {
     const before = parent === null ? '0' : parent[key];
     return before !== undefined && /^\d+$/.test(before) ? { [key]: String(BigInt(before) + BigInt(increment)) } : {};

@@ -49,10 +49,13 @@ export class SqlCatalog implements Catalog {
   async connect(): Promise<void> {
     const { database } = this.#options;
     const has = (column: string): Promise<boolean> =>
-      database.query(`SELECT ${column} FROM iceberg_tables WHERE 1 = 0`).then(() => true, (error: unknown) => {
-        if (error instanceof TabletopicError && error.code === 'CATALOG_REFUSED') return false;
-        throw error;
-      });
+      database.query(`SELECT ${column} FROM iceberg_tables WHERE 1 = 0`).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof TabletopicError && error.code === 'CATALOG_REFUSED') return false;
+          throw error;
+        },
+      );
     if (await has('iceberg_type')) return;
     if (await has('metadata_location')) {
       this.#hasType = false;
@@ -70,7 +73,10 @@ export class SqlCatalog implements Catalog {
     const { database, catalogName } = this.#options;
     if (await this.#namespaceExists(namespace)) return;
     await database
-      .execute(`INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value) VALUES (?, ?, 'exists', 'true')`, [catalogName, joined(namespace)])
+      .execute(
+        `INSERT INTO iceberg_namespace_properties (catalog_name, namespace, property_key, property_value) VALUES (?, ?, 'exists', 'true')`,
+        [catalogName, joined(namespace)],
+      )
       .catch((error: unknown) => {
         if (!(error instanceof DuplicateKey)) throw lost(error);
       });
@@ -78,13 +84,20 @@ export class SqlCatalog implements Catalog {
 
   async listTables(namespace: readonly string[]): Promise<TableIdent[]> {
     const { database, catalogName } = this.#options;
-    const rows = await database.query(`SELECT table_name FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ?${this.#onlyTables()}`, [catalogName, joined(namespace)]);
+    const rows = await database.query(
+      `SELECT table_name FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ?${this.#onlyTables()}`,
+      [catalogName, joined(namespace)],
+    );
     return rows.map((row) => ({ namespace, name: String(row['table_name']) }));
   }
 
   async createTable(ident: TableIdent, request: CreateTableRequest): Promise<LoadedTable> {
     const { database, catalogName, warehouse, io, ports } = this.#options;
-    if (!(await this.#namespaceExists(ident.namespace))) throw new TabletopicError('CATALOG_REFUSED', `namespace ${joined(ident.namespace)} does not exist`, { hint: 'Create the namespace first.', where: { table: identText(ident) } });
+    if (!(await this.#namespaceExists(ident.namespace)))
+      throw new TabletopicError('CATALOG_REFUSED', `namespace ${joined(ident.namespace)} does not exist`, {
+        hint: 'Create the namespace first.',
+        where: { table: identText(ident) },
+      });
     if ((await this.#location(ident)) !== null) throw exists(ident);
     const location = request.location ?? [warehouse.replace(/\/+$/, ''), ...ident.namespace, ident.name].join('/');
     const metadata = newMetadata(request, ports.ids.uuid(), location, ports.clock.now());
@@ -108,13 +121,24 @@ export class SqlCatalog implements Catalog {
   async loadTable(ident: TableIdent, _snapshots: 'refs' | 'all'): Promise<LoadedTable | null> {
     const location = await this.#location(ident);
     if (location === null) return null;
-    return { ident, metadataLocation: location, metadata: await this.#metadata(ident, location), partial: false, config: {} };
+    return {
+      ident,
+      metadataLocation: location,
+      metadata: await this.#metadata(ident, location),
+      partial: false,
+      config: {},
+    };
   }
 
   async commit(ident: TableIdent, request: CommitRequest): Promise<CommitOutcome> {
     const { database, catalogName, io, ports } = this.#options;
     const location = await this.#location(ident);
-    if (location === null) throw new TabletopicError('TABLE_NOT_FOUND', `table ${identText(ident)} does not exist in catalog ${catalogName}`, { where: { table: identText(ident) } });
+    if (location === null)
+      throw new TabletopicError(
+        'TABLE_NOT_FOUND',
+        `table ${identText(ident)} does not exist in catalog ${catalogName}`,
+        { where: { table: identText(ident) } },
+      );
     const current = await this.#metadata(ident, location);
     const applied = applyUpdates(current, request.requirements, request.updates, ports.clock.now());
     if (applied.kind === 'conflict') return { outcome: 'conflict', reason: applied.reason };
@@ -129,7 +153,14 @@ export class SqlCatalog implements Catalog {
       );
     } catch (error) {
       // The file stays: the row may name it.
-      if (error instanceof LostAnswer) return { outcome: 'unknown', error: new TabletopicError('COMMIT_UNKNOWN', error.message, { cause: error, where: { table: identText(ident) } }) };
+      if (error instanceof LostAnswer)
+        return {
+          outcome: 'unknown',
+          error: new TabletopicError('COMMIT_UNKNOWN', error.message, {
+            cause: error,
+            where: { table: identText(ident) },
+          }),
+        };
       await deleteQuietly(io, [file]);
       throw error;
     }
@@ -146,7 +177,10 @@ export class SqlCatalog implements Catalog {
     const { database, catalogName } = this.#options;
     this.#cache.delete(identText(ident));
     await database
-      .execute(`DELETE FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?${this.#onlyTables()}`, [catalogName, joined(ident.namespace), ident.name])
+      .execute(
+        `DELETE FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?${this.#onlyTables()}`,
+        [catalogName, joined(ident.namespace), ident.name],
+      )
       .catch((error: unknown) => {
         throw lost(error);
       });
@@ -158,7 +192,10 @@ export class SqlCatalog implements Catalog {
 
   async #location(ident: TableIdent): Promise<string | null> {
     const { database, catalogName } = this.#options;
-    const rows = await database.query(`SELECT metadata_location FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?${this.#onlyTables()}`, [catalogName, joined(ident.namespace), ident.name]);
+    const rows = await database.query(
+      `SELECT metadata_location FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?${this.#onlyTables()}`,
+      [catalogName, joined(ident.namespace), ident.name],
+    );
     const location = rows[0]?.['metadata_location'];
     return typeof location === 'string' ? location : null;
   }
@@ -174,9 +211,19 @@ export class SqlCatalog implements Catalog {
   async #namespaceExists(namespace: readonly string[]): Promise<boolean> {
     const { database, catalogName } = this.#options;
     const name = joined(namespace);
-    const tables = await database.query('SELECT 1 AS found FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? LIMIT 1', [catalogName, name]);
+    const tables = await database.query(
+      'SELECT 1 AS found FROM iceberg_tables WHERE catalog_name = ? AND table_namespace = ? LIMIT 1',
+      [catalogName, name],
+    );
     if (tables.length > 0) return true;
-    return (await database.query('SELECT 1 AS found FROM iceberg_namespace_properties WHERE catalog_name = ? AND namespace = ? LIMIT 1', [catalogName, name])).length > 0;
+    return (
+      (
+        await database.query(
+          'SELECT 1 AS found FROM iceberg_namespace_properties WHERE catalog_name = ? AND namespace = ? LIMIT 1',
+          [catalogName, name],
+        )
+      ).length > 0
+    );
   }
 
   /** Views stand in the same table. Rows of writers that know no types have none. */
@@ -186,7 +233,10 @@ export class SqlCatalog implements Catalog {
 
   #newFile(metadata: TableMetadata, previous: string | null): string {
     const before = previous === null ? -1 : Number.parseInt(/\/(\d+)-[^/]*$/.exec(previous)?.[1] ?? '-1', 10);
-    const { 'write.metadata.path': folder = `${metadata.location.replace(/\/+$/, '')}/metadata`, 'write.metadata.compression-codec': codec } = metadata.properties ?? {};
+    const {
+      'write.metadata.path': folder = `${metadata.location.replace(/\/+$/, '')}/metadata`,
+      'write.metadata.compression-codec': codec,
+    } = metadata.properties ?? {};
     return `${folder.replace(/\/+$/, '')}/${String(before + 1).padStart(5, '0')}-${this.#options.ports.ids.uuid()}${codec === 'gzip' ? '.gz' : ''}.metadata.json`;
   }
 }
@@ -194,18 +244,26 @@ export class SqlCatalog implements Catalog {
 /** These catalogs keep a namespace as its levels with dots between, so that no level may have one. */
 function joined(namespace: readonly string[]): string {
   if (namespace.length === 0 || namespace.some((level) => level === '' || level.includes('.'))) {
-    throw new TabletopicError('CATALOG_REFUSED', `a SQL catalog cannot hold the namespace ${JSON.stringify(namespace)}`, { hint: 'Levels must not be empty and must not contain a dot: name the table otherwise.' });
+    throw new TabletopicError(
+      'CATALOG_REFUSED',
+      `a SQL catalog cannot hold the namespace ${JSON.stringify(namespace)}`,
+      { hint: 'Levels must not be empty and must not contain a dot: name the table otherwise.' },
+    );
   }
   return namespace.join('.');
 }
 
 function exists(ident: TableIdent): TabletopicError {
-  return new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, { where: { table: identText(ident) } });
+  return new TabletopicError('TABLE_EXISTS', `table ${identText(ident)} exists already`, {
+    where: { table: identText(ident) },
+  });
 }
 
 /** Outside commits a lost answer is one to ask again. */
 function lost(error: unknown): unknown {
-  return error instanceof LostAnswer ? new TabletopicError('CATALOG_UNAVAILABLE', error.message, { cause: error }) : error;
+  return error instanceof LostAnswer
+    ? new TabletopicError('CATALOG_UNAVAILABLE', error.message, { cause: error })
+    : error;
 }
 
 async function deleteQuietly(io: FileIO, locations: readonly string[]): Promise<void> {

@@ -52,12 +52,25 @@ function coded(error: unknown, path: string): Error {
   const { message } = error as Error;
   const details = { cause: error, where: { path } };
   switch (resultCode(error)) {
-    case CONSTRAINT: return new DuplicateKey(message, { cause: error });
-    case BUSY: return new TabletopicError('CATALOG_UNAVAILABLE', `${path} stays locked by another process`, details);
+    case CONSTRAINT:
+      return new DuplicateKey(message, { cause: error });
+    case BUSY:
+      return new TabletopicError('CATALOG_UNAVAILABLE', `${path} stays locked by another process`, details);
     // Cannot open, read-only, full, disk error, no permission.
-    case 14: case 8: case 3:
-      return new TabletopicError('CATALOG_AUTH', `${path}: ${message}`, { ...details, hint: 'Does the folder of the database exist, and may this process write there?' });
-    case 13: case 10: return new TabletopicError('CATALOG_UNAVAILABLE', `${path}: ${message}`, { ...details, hint: 'Check the disk of the database.' });
-    default: return new TabletopicError('CATALOG_REFUSED', `${path}: ${message}`, details);
+    case 14:
+    case 8:
+    case 3:
+      return new TabletopicError('CATALOG_AUTH', `${path}: ${message}`, {
+        ...details,
+        hint: 'Does the folder of the database exist, and may this process write there?',
+      });
+    case 13:
+    case 10:
+      return new TabletopicError('CATALOG_UNAVAILABLE', `${path}: ${message}`, {
+        ...details,
+        hint: 'Check the disk of the database.',
+      });
+    default:
+      return new TabletopicError('CATALOG_REFUSED', `${path}: ${message}`, details);
   }
 }

@@ -62,7 +62,10 @@ class SchemeFileIO implements FileIO {
     const scheme = /^([a-z0-9]+):/.exec(location)?.[1] ?? '';
     const kind = scheme === 'file' ? 'file' : /^s3[an]?$/.test(scheme) ? 's3' : null;
     if (kind === null) {
-      throw new TabletopicError('CONFIG_INVALID', `${location}: storage of this kind is not supported`, { hint: 'Locations begin with `s3://` or `file:/`.', where: { location } });
+      throw new TabletopicError('CONFIG_INVALID', `${location}: storage of this kind is not supported`, {
+        hint: 'Locations begin with `s3://` or `file:/`.',
+        where: { location },
+      });
     }
     let io = this.#open.get(kind);
     if (!io) this.#open.set(kind, (io = this.#makers[kind]()));

@@ -70,7 +70,10 @@ export class LocalFileIO implements FileIO {
     const path = pathOf(prefix);
     const scheme = prefix.slice(0, prefix.length - path.length);
     const folder = path.endsWith('/') ? path : dirname(path);
-    const entries = await coded(prefix, async () => (await readdir(folder, { recursive: true, withFileTypes: true }).catch(absent)) ?? []);
+    const entries = await coded(
+      prefix,
+      async () => (await readdir(folder, { recursive: true, withFileTypes: true }).catch(absent)) ?? [],
+    );
     for (const entry of entries) {
       const file = join(entry.parentPath, entry.name);
       if (!entry.isFile() || entry.name.endsWith(TEMPORARY) || !file.startsWith(path)) continue;
@@ -107,11 +110,13 @@ class LocalOutputFile implements OutputFile {
 
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new TabletopicError('INTERNAL', `${this.location} was closed or given up`));
-    const written = this.#last.then(() => coded(this.location, async () => {
-      const file = await this.#open();
-      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
-      this.#size += bytes.length;
-    }));
+    const written = this.#last.then(() =>
+      coded(this.location, async () => {
+        const file = await this.#open();
+        for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
+        this.#size += bytes.length;
+      }),
+    );
     this.#last = written;
     written.catch(() => undefined);
     return written;
@@ -166,7 +171,11 @@ async function syncFolder(folder: string): Promise<void> {
 /** `file:/a`, `file:///a`, `file://localhost/a`. */
 function pathOf(location: string): string {
   const match = /^file:(?:\/\/(?:localhost)?(?=\/))?(\/.*)$/s.exec(location);
-  if (!match) throw new TabletopicError('CONFIG_INVALID', `${location} is no local location`, { hint: 'Local locations read `file:/absolute/path`.', where: { location } });
+  if (!match)
+    throw new TabletopicError('CONFIG_INVALID', `${location} is no local location`, {
+      hint: 'Local locations read `file:/absolute/path`.',
+      where: { location },
+    });
   return match[1]!;
 }
 
@@ -185,8 +194,14 @@ async function coded<T>(location: string, act: () => Promise<T>): Promise<T> {
     if (code === 'ENOENT') throw new TabletopicError('STORAGE_NOT_FOUND', `${location} does not exist`, details);
     if (code === 'EEXIST') throw new TabletopicError('STORAGE_EXISTS', `${location} exists already`, details);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-      throw new TabletopicError('STORAGE_AUTH', `no right to ${location}: ${message}`, { ...details, hint: 'Give the user of this process the right to the folder, or choose another warehouse.' });
+      throw new TabletopicError('STORAGE_AUTH', `no right to ${location}: ${message}`, {
+        ...details,
+        hint: 'Give the user of this process the right to the folder, or choose another warehouse.',
+      });
     }
-    throw new TabletopicError('STORAGE_UNAVAILABLE', `${location}: ${message}`, { ...details, hint: 'Check the disk of the warehouse: is it mounted, has it room?' });
+    throw new TabletopicError('STORAGE_UNAVAILABLE', `${location}: ${message}`, {
+      ...details,
+      hint: 'Check the disk of the warehouse: is it mounted, has it room?',
+    });
   }
 }

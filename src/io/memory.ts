@@ -28,7 +28,8 @@ export class MemoryFileIO implements FileIO {
   async read(location: string, range?: { offset: number; length?: number }): Promise<Uint8Array> {
     return this.#run('read', location, () => {
       const object = this.objects.get(location);
-      if (!object) throw new TabletopicError('STORAGE_NOT_FOUND', `${location} does not exist`, { where: { location } });
+      if (!object)
+        throw new TabletopicError('STORAGE_NOT_FOUND', `${location} does not exist`, { where: { location } });
       const { start, end } = resolveRange(object.bytes.length, range);
       return object.bytes.slice(start, end);
     });
@@ -36,7 +37,8 @@ export class MemoryFileIO implements FileIO {
 
   async write(location: string, bytes: Uint8Array, options: { ifAbsent?: boolean } = {}): Promise<void> {
     await this.#run('write', location, () => {
-      if (options.ifAbsent && this.objects.has(location)) throw new TabletopicError('STORAGE_EXISTS', `${location} exists already`, { where: { location } });
+      if (options.ifAbsent && this.objects.has(location))
+        throw new TabletopicError('STORAGE_EXISTS', `${location} exists already`, { where: { location } });
       this.objects.set(location, { bytes: bytes.slice(), modified: this.#clock.now() });
     });
   }
@@ -76,7 +78,9 @@ export class MemoryFileIO implements FileIO {
   }
 
   async *list(prefix: string): AsyncIterable<{ location: string; size: number; modified: number }> {
-    const found = await this.#run('list', prefix, () => [...this.objects].filter(([location]) => location.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    const found = await this.#run('list', prefix, () =>
+      [...this.objects].filter(([location]) => location.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    );
     for (const [location, object] of found) yield { location, size: object.bytes.length, modified: object.modified };
   }
 

@@ -1,4 +1,10 @@
-import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { TabletopicError } from '../errors.ts';
 import type { OutputFile } from './file-io.ts';
@@ -58,7 +64,8 @@ export class S3OutputFile implements OutputFile {
     this.#check();
     this.#closed = true;
     try {
-      if (this.#uploadId === null) await this.#send('write', new PutObjectCommand({ ...this.#target(), Body: Buffer.concat(this.#pending) }));
+      if (this.#uploadId === null)
+        await this.#send('write', new PutObjectCommand({ ...this.#target(), Body: Buffer.concat(this.#pending) }));
       else await this.#complete();
     } catch (error) {
       await this.abort();
@@ -76,7 +83,9 @@ export class S3OutputFile implements OutputFile {
     const uploadId = await this.#uploadId?.catch(() => null);
     if (!uploadId) return;
     // An upload that cannot be aborted is left to the bucket's rule for incomplete uploads.
-    await this.#client.send(new AbortMultipartUploadCommand({ ...this.#target(), UploadId: uploadId })).catch(() => undefined);
+    await this.#client
+      .send(new AbortMultipartUploadCommand({ ...this.#target(), UploadId: uploadId }))
+      .catch(() => undefined);
   }
 
   async #complete(): Promise<void> {
@@ -84,7 +93,14 @@ export class S3OutputFile implements OutputFile {
     await Promise.all(this.#inFlight);
     if (this.#failure) throw this.#failure;
     const parts = this.#etags.map((ETag, i) => ({ ETag, PartNumber: i + 1 }));
-    await this.#send('complete', new CompleteMultipartUploadCommand({ ...this.#target(), UploadId: await this.#uploadId!, MultipartUpload: { Parts: parts } }));
+    await this.#send(
+      'complete',
+      new CompleteMultipartUploadCommand({
+        ...this.#target(),
+        UploadId: await this.#uploadId!,
+        MultipartUpload: { Parts: parts },
+      }),
+    );
     this.#uploadId = null;
   }
 
@@ -94,7 +110,9 @@ export class S3OutputFile implements OutputFile {
     this.#pending = [];
     this.#pendingBytes = 0;
     // The upload itself is not cancelled: its id is needed to abort it.
-    this.#uploadId ??= this.#client.send(new CreateMultipartUploadCommand(this.#target())).then(({ UploadId }) => UploadId!);
+    this.#uploadId ??= this.#client
+      .send(new CreateMultipartUploadCommand(this.#target()))
+      .then(({ UploadId }) => UploadId!);
     const part = this.#upload(number, body, this.#uploadId)
       .catch((error: unknown) => {
         this.#failure ??= s3Error(error, 'upload', this.#place);
@@ -104,7 +122,12 @@ export class S3OutputFile implements OutputFile {
   }
 
   async #upload(number: number, body: Uint8Array, uploadId: Promise<string>): Promise<void> {
-    const command = new UploadPartCommand({ ...this.#target(), UploadId: await uploadId, PartNumber: number, Body: body });
+    const command = new UploadPartCommand({
+      ...this.#target(),
+      UploadId: await uploadId,
+      PartNumber: number,
+      Body: body,
+    });
     const { ETag } = await this.#client.send(command, { abortSignal: this.#cancel.signal });
     this.#etags[number - 1] = ETag!;
   }

@@ -1,4 +1,11 @@
-import { DeleteObjectsCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  paginateListObjectsV2,
+} from '@aws-sdk/client-s3';
 import { TabletopicError } from '../errors.ts';
 import type { FileIO, OutputFile } from './file-io.ts';
 import { rangeHeader } from './range.ts';
@@ -38,14 +45,21 @@ export class S3FileIO implements FileIO {
       forcePathStyle: pathStyle,
       ...(endpoint !== undefined && { endpoint }),
       // Stores other than Amazon's hardly look at the region, but the signature needs one.
-      ...(region !== undefined ? { region } : endpoint !== undefined && !process.env['AWS_REGION'] && { region: 'us-east-1' }),
+      ...(region !== undefined
+        ? { region }
+        : endpoint !== undefined && !process.env['AWS_REGION'] && { region: 'us-east-1' }),
       ...(credentials !== undefined && { credentials }),
       retryMode: 'standard',
       maxAttempts: 3,
       // Many stores do not know the newer checksums; requests are signed over their content anyway.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, httpAgent: { maxSockets: 64 }, httpsAgent: { maxSockets: 64 } },
+      requestHandler: {
+        connectionTimeout: 5_000,
+        requestTimeout: 60_000,
+        httpAgent: { maxSockets: 64 },
+        httpsAgent: { maxSockets: 64 },
+      },
     });
   }
 
@@ -54,7 +68,9 @@ export class S3FileIO implements FileIO {
     if (range?.length === 0) return new Uint8Array(0);
     const place = this.#place(location);
     return this.#coded('read', place, async () => {
-      const { Body } = await this.#client.send(new GetObjectCommand({ ...target(place), ...(range && { Range: rangeHeader(range) }) }));
+      const { Body } = await this.#client.send(
+        new GetObjectCommand({ ...target(place), ...(range && { Range: rangeHeader(range) }) }),
+      );
       return Body!.transformToByteArray();
     });
   }
@@ -63,7 +79,9 @@ export class S3FileIO implements FileIO {
   async write(location: string, bytes: Uint8Array, options: { ifAbsent?: boolean } = {}): Promise<void> {
     const place = this.#place(location);
     await this.#coded('write', place, () =>
-      this.#client.send(new PutObjectCommand({ ...target(place), Body: bytes, ...(options.ifAbsent && { IfNoneMatch: '*' }) })),
+      this.#client.send(
+        new PutObjectCommand({ ...target(place), Body: bytes, ...(options.ifAbsent && { IfNoneMatch: '*' }) }),
+      ),
     );
   }
 
@@ -84,14 +102,28 @@ export class S3FileIO implements FileIO {
   }
 
   async delete(locations: readonly string[]): Promise<void> {
-    const byBucket = Map.groupBy(locations.map((location) => this.#place(location)), ({ bucket }) => bucket);
+    const byBucket = Map.groupBy(
+      locations.map((location) => this.#place(location)),
+      ({ bucket }) => bucket,
+    );
     for (const [bucket, places] of byBucket) {
       for (let from = 0; from < places.length; from += DELETE_AT_ONCE) {
         const some = places.slice(from, from + DELETE_AT_ONCE);
-        const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Quiet: true, Objects: some.map(({ key }) => ({ Key: key })) } });
+        const command = new DeleteObjectsCommand({
+          Bucket: bucket,
+          Delete: { Quiet: true, Objects: some.map(({ key }) => ({ Key: key })) },
+        });
         const { Errors = [] } = await this.#coded('delete', some[0]!, () => this.#client.send(command));
         const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey');
-        if (failed) throw s3Error(Object.assign(new Error(failed.Message ?? 'not deleted'), { name: failed.Code ?? 'Error', $metadata: { httpStatusCode: failed.Code === 'AccessDenied' ? 403 : 500 } }), 'delete', { ...some[0]!, key: failed.Key ?? '' });
+        if (failed)
+          throw s3Error(
+            Object.assign(new Error(failed.Message ?? 'not deleted'), {
+              name: failed.Code ?? 'Error',
+              $metadata: { httpStatusCode: failed.Code === 'AccessDenied' ? 403 : 500 },
+            }),
+            'delete',
+            { ...some[0]!, key: failed.Key ?? '' },
+          );
       }
     }
   }
@@ -100,7 +132,10 @@ export class S3FileIO implements FileIO {
     const place = this.#place(prefix);
     const base = prefix.slice(0, prefix.length - place.key.length);
     try {
-      for await (const page of paginateListObjectsV2({ client: this.#client }, { Bucket: place.bucket, Prefix: place.key })) {
+      for await (const page of paginateListObjectsV2(
+        { client: this.#client },
+        { Bucket: place.bucket, Prefix: place.key },
+      )) {
         for (const object of page.Contents ?? []) {
           yield { location: base + object.Key!, size: object.Size ?? 0, modified: object.LastModified?.getTime() ?? 0 };
         }
@@ -117,7 +152,11 @@ export class S3FileIO implements FileIO {
 
   #place(location: string): S3Place {
     const match = /^s3[an]?:\/\/([^/]+)\/(.*)$/s.exec(location);
-    if (!match) throw new TabletopicError('CONFIG_INVALID', `${location} is no S3 location`, { hint: 'S3 locations read `s3://bucket/key`.', where: { location } });
+    if (!match)
+      throw new TabletopicError('CONFIG_INVALID', `${location} is no S3 location`, {
+        hint: 'S3 locations read `s3://bucket/key`.',
+        where: { location },
+      });
     return { bucket: match[1]!, key: match[2]!, endpoint: this.#endpoint };
   }
 

@@ -11,7 +11,10 @@ export function configuredS3({ s3 }: StorageConfig): S3Options {
     pathStyle,
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
-    ...(accessKeyId !== undefined && secretAccessKey !== undefined && { credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) } }),
+    ...(accessKeyId !== undefined &&
+      secretAccessKey !== undefined && {
+        credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+      }),
   };
 }
 
@@ -19,7 +22,11 @@ export function configuredS3({ s3 }: StorageConfig): S3Options {
  * S3 options with what the catalog vends: its credentials, and endpoint, region and path style where the configuration
  * leaves them open. Null where the table's config holds no credentials. Keys as in Java's `S3FileIOProperties`.
  */
-export function vendedS3(storage: StorageConfig, config: Readonly<Record<string, string>>, refresh: TableConfigSource): S3Options | null {
+export function vendedS3(
+  storage: StorageConfig,
+  config: Readonly<Record<string, string>>,
+  refresh: TableConfigSource,
+): S3Options | null {
   const first = vendedCredentials(config);
   if (first === null) return null;
   const own = configuredS3(storage);
@@ -39,7 +46,12 @@ export function vendedS3(storage: StorageConfig, config: Readonly<Record<string,
 }
 
 function vendedCredentials(config: Readonly<Record<string, string>>): S3Credentials | null {
-  const { 's3.access-key-id': accessKeyId, 's3.secret-access-key': secretAccessKey, 's3.session-token': sessionToken, 's3.session-token-expires-at-ms': expires } = config;
+  const {
+    's3.access-key-id': accessKeyId,
+    's3.secret-access-key': secretAccessKey,
+    's3.session-token': sessionToken,
+    's3.session-token-expires-at-ms': expires,
+  } = config;
   if (!accessKeyId || !secretAccessKey) return null;
   return {
     accessKeyId,

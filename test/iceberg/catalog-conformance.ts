@@ -21,8 +21,18 @@ const request: CreateTableRequest = {
     'schema-id': 0,
     fields: [
       { id: 11, name: 'id', required: true, type: 'long' },
-      { id: 12, name: 'place', required: false, type: { type: 'struct', fields: [{ id: 13, name: 'city', required: false, type: 'string' }] } },
-      { id: 14, name: 'tags', required: false, type: { type: 'list', 'element-id': 15, 'element-required': false, element: 'string' } },
+      {
+        id: 12,
+        name: 'place',
+        required: false,
+        type: { type: 'struct', fields: [{ id: 13, name: 'city', required: false, type: 'string' }] },
+      },
+      {
+        id: 14,
+        name: 'tags',
+        required: false,
+        type: { type: 'list', 'element-id': 15, 'element-required': false, element: 'string' },
+      },
       { id: 16, name: 'at', required: false, type: 'timestamptz' },
     ],
   },
@@ -34,7 +44,12 @@ let counter = 0;
 const fresh = (): string => `t${Date.now().toString(36)}${++counter}`;
 
 /** An empty append: what a first commit of ours looks like. */
-async function append(fixture: Fixture, table: LoadedTable, summary: Record<string, string> = {}, snapshotId = systemPorts.ids.long()): Promise<CommitRequest> {
+async function append(
+  fixture: Fixture,
+  table: LoadedTable,
+  summary: Record<string, string> = {},
+  snapshotId = systemPorts.ids.long(),
+): Promise<CommitRequest> {
   const plan = planAppend({
     metadata: table.metadata,
     branch: 'main',
@@ -66,11 +81,18 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
     it('creates a table with ids of its own, by breadth, and the spec following them', async () => {
       const { metadata } = await create();
       expect(metadata['format-version']).toBe(2);
-      expect(metadata.schemas[0]!.fields.map((field) => [field.name, field.id])).toEqual([['id', 1], ['place', 2], ['tags', 3], ['at', 4]]);
+      expect(metadata.schemas[0]!.fields.map((field) => [field.name, field.id])).toEqual([
+        ['id', 1],
+        ['place', 2],
+        ['tags', 3],
+        ['at', 4],
+      ]);
       expect(metadata.schemas[0]!.fields[1]!.type).toMatchObject({ fields: [{ id: 5, name: 'city' }] });
       expect(metadata.schemas[0]!.fields[2]!.type).toMatchObject({ 'element-id': 6 });
       expect(metadata['last-column-id']).toBe(6);
-      expect(metadata['partition-specs'][0]!.fields).toEqual([{ 'source-id': 4, 'field-id': 1000, name: 'at_day', transform: 'day' }]);
+      expect(metadata['partition-specs'][0]!.fields).toEqual([
+        { 'source-id': 4, 'field-id': 1000, name: 'at_day', transform: 'day' },
+      ]);
       expect(metadata['last-partition-id']).toBe(1000);
       expect(metadata.properties).toMatchObject({ owner: 'tests' });
       expect(metadata.properties).not.toHaveProperty('format-version');
@@ -89,7 +111,9 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
 
     it('refuses a table in a namespace that does not exist, where the catalog asks for one', async () => {
       if (!fixture.strictNamespaces) return;
-      await expect(fixture.first.createTable({ namespace: [fresh()], name: 't' }, request)).rejects.toMatchObject({ code: 'CATALOG_REFUSED' });
+      await expect(fixture.first.createTable({ namespace: [fresh()], name: 't' }, request)).rejects.toMatchObject({
+        code: 'CATALOG_REFUSED',
+      });
     });
 
     it('lists tables', async () => {
@@ -110,13 +134,18 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
     it('rejects a commit to an unknown table', async () => {
       const table = await create();
       await fixture.first.dropTable(table.ident);
-      await expect(fixture.first.commit(table.ident, await append(fixture, table))).rejects.toMatchObject({ code: 'TABLE_NOT_FOUND' });
+      await expect(fixture.first.commit(table.ident, await append(fixture, table))).rejects.toMatchObject({
+        code: 'TABLE_NOT_FOUND',
+      });
     });
 
     it('commits a snapshot, with every digit of a 63-bit id', async () => {
       const table = await create();
       const id = 9223372036854775001n;
-      const outcome = await fixture.first.commit(table.ident, await append(fixture, table, { 'tabletopic.offsets': '{"next":[9007199254740993]}' }, id));
+      const outcome = await fixture.first.commit(
+        table.ident,
+        await append(fixture, table, { 'tabletopic.offsets': '{"next":[9007199254740993]}' }, id),
+      );
       expect(outcome.outcome).toBe('committed');
       for (const mode of ['refs', 'all'] as const) {
         const loaded = (await fixture.second.loadTable(table.ident, mode))!;
@@ -124,7 +153,10 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
         expect(loaded.metadata.refs!['main']!['snapshot-id']).toBe(id);
         expect(loaded.metadata.snapshots).toHaveLength(1);
         expect(loaded.metadata.snapshots![0]!).toMatchObject({ 'snapshot-id': id, 'sequence-number': 1 });
-        expect(loaded.metadata.snapshots![0]!.summary).toMatchObject({ operation: 'append', 'tabletopic.offsets': '{"next":[9007199254740993]}' });
+        expect(loaded.metadata.snapshots![0]!.summary).toMatchObject({
+          operation: 'append',
+          'tabletopic.offsets': '{"next":[9007199254740993]}',
+        });
         expect(loaded.metadata['last-sequence-number']).toBe(1);
       }
     });
@@ -164,7 +196,7 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
       const table = await create();
       let wins = 0;
       const writer = async (catalog: Catalog): Promise<void> => {
-        for (let round = 0; round < 5; ) {
+        for (let round = 0; round < 5;) {
           const loaded = (await catalog.loadTable(table.ident, 'refs'))!;
           const outcome = await catalog.commit(table.ident, await append(fixture, loaded));
           expect(['committed', 'conflict']).toContain(outcome.outcome);
@@ -186,11 +218,18 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
       const table = await create();
       const schema = table.metadata.schemas[0]!;
       const outcome = await fixture.first.commit(table.ident, {
-        requirements: [{ type: 'assert-table-uuid', uuid: table.metadata['table-uuid'] }, { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': 6 }],
+        requirements: [
+          { type: 'assert-table-uuid', uuid: table.metadata['table-uuid'] },
+          { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': 6 },
+        ],
         updates: [
           { action: 'set-properties', updates: { 'tabletopic.fields': '{"1":"id"}' } },
           { action: 'remove-properties', removals: ['owner'] },
-          { action: 'add-schema', schema: { ...schema, fields: [...schema.fields, { id: 7, name: 'note', required: false, type: 'string' }] }, 'last-column-id': 7 },
+          {
+            action: 'add-schema',
+            schema: { ...schema, fields: [...schema.fields, { id: 7, name: 'note', required: false, type: 'string' }] },
+            'last-column-id': 7,
+          },
           { action: 'set-current-schema', 'schema-id': -1 },
         ],
         idempotencyKey: systemPorts.ids.uuid(),
@@ -201,11 +240,17 @@ export function catalogConformance(name: string, open: () => Promise<Fixture>): 
       expect(metadata.properties).not.toHaveProperty('owner');
       expect(metadata['current-schema-id']).toBe(1);
       expect(metadata['last-column-id']).toBe(7);
-      expect(metadata.schemas.find((candidate) => candidate['schema-id'] === 1)!.fields.at(-1)).toMatchObject({ id: 7, name: 'note' });
+      expect(metadata.schemas.find((candidate) => candidate['schema-id'] === 1)!.fields.at(-1)).toMatchObject({
+        id: 7,
+        name: 'note',
+      });
     });
 
     it('keeps tables of nested namespaces apart', async () => {
-      const [outer, inner]: [TableIdent, TableIdent] = [{ namespace: [fresh()], name: 'x' }, { namespace: [fresh(), 'inner'], name: 'x' }];
+      const [outer, inner]: [TableIdent, TableIdent] = [
+        { namespace: [fresh()], name: 'x' },
+        { namespace: [fresh(), 'inner'], name: 'x' },
+      ];
       await fixture.first.createNamespace(outer.namespace);
       await fixture.first.createNamespace(inner.namespace.slice(0, 1));
       await fixture.first.createNamespace(inner.namespace);

@@ -10,7 +10,11 @@ import { catalogConformance } from './catalog-conformance.ts';
 catalogConformance('Apache Iceberg REST', async () => {
   const { catalog } = sharedStack();
   const open = async (): Promise<RestCatalog> => {
-    const made = new RestCatalog('rest', { type: 'rest', uri: catalog.uri, warehouse: catalog.warehouse, requestTimeout: 30_000 }, systemPorts);
+    const made = new RestCatalog(
+      'rest',
+      { type: 'rest', uri: catalog.uri, warehouse: catalog.warehouse, requestTimeout: 30_000 },
+      systemPorts,
+    );
     await made.connect();
     return made;
   };
@@ -30,7 +34,13 @@ catalogConformance('Apache Iceberg REST', async () => {
 catalogConformance('PostgreSQL', async () => {
   const stack = await startStack({ postgres: true });
   const open = async (): Promise<SqlCatalog> => {
-    const made = new SqlCatalog('sql', { catalogName: 'tests', warehouse: `file:${stack.dir}/warehouse`, database: openPostgres(stack.postgres.url), io: new LocalFileIO(systemPorts.ids), ports: systemPorts });
+    const made = new SqlCatalog('sql', {
+      catalogName: 'tests',
+      warehouse: `file:${stack.dir}/warehouse`,
+      database: openPostgres(stack.postgres.url),
+      io: new LocalFileIO(systemPorts.ids),
+      ports: systemPorts,
+    });
     await made.connect();
     return made;
   };

@@ -26,7 +26,13 @@ catalogConformance('SQLite', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tabletopic-sqlite-'));
   const open = async (): Promise<SqlCatalog> => {
     const io = new LocalFileIO(systemPorts.ids);
-    const catalog = new SqlCatalog('test', { catalogName: 'tests', warehouse: `file:${dir}/warehouse`, database: openSqlite(`sqlite:${dir}/catalog.db`, systemPorts.clock), io, ports: systemPorts });
+    const catalog = new SqlCatalog('test', {
+      catalogName: 'tests',
+      warehouse: `file:${dir}/warehouse`,
+      database: openSqlite(`sqlite:${dir}/catalog.db`, systemPorts.clock),
+      io,
+      ports: systemPorts,
+    });
     await catalog.connect();
     return catalog;
   };

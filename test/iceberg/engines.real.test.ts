@@ -21,7 +21,15 @@ import { readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
 
 const { s3, catalog: rest } = sharedStack();
-const storage = { s3: { endpoint: s3.endpoint, region: s3.region, pathStyle: true, accessKeyId: s3.accessKey, secretAccessKey: s3.secretKey } };
+const storage = {
+  s3: {
+    endpoint: s3.endpoint,
+    region: s3.region,
+    pathStyle: true,
+    accessKeyId: s3.accessKey,
+    secretAccessKey: s3.secretKey,
+  },
+};
 const DAY = Date.UTC(2026, 0, 1) / 86_400_000;
 
 interface Rows {
@@ -38,7 +46,10 @@ async function dataFile(io: FileIO, { metadata }: LoadedTable, { first, day, reg
   for (let i = 0; i < 10; i++) {
     for (const column of [id!, at!, place!]) column.reserve(1);
     const micros = BigInt(day) * 86_400_000_000n + BigInt(first + i);
-    for (const [column, value] of [[id!, BigInt(first + i)], [at!, micros]] as const) {
+    for (const [column, value] of [
+      [id!, BigInt(first + i)],
+      [at!, micros],
+    ] as const) {
       column.i32[2 * i] = Number(BigInt.asIntN(32, value));
       column.i32[2 * i + 1] = Number(value >> 32n);
       column.length = i + 1;
@@ -58,7 +69,19 @@ async function dataFile(io: FileIO, { metadata }: LoadedTable, { first, day, reg
   batch.rows = 10;
   const location = `${metadata.location}/data/${systemPorts.ids.uuid()}.parquet`;
   const parts: Uint8Array[] = [];
-  const writer = createParquetWriter(schema, { compression: 'zstd', compressionLevel: 3, rowGroupSize: 1 << 20, pageSize: 1 << 16, dictionarySize: 1 << 16, fullMetrics: [], metadata: {} }, { write: (bytes) => void parts.push(bytes) });
+  const writer = createParquetWriter(
+    schema,
+    {
+      compression: 'zstd',
+      compressionLevel: 3,
+      rowGroupSize: 1 << 20,
+      pageSize: 1 << 16,
+      dictionarySize: 1 << 16,
+      fullMetrics: [],
+      metadata: {},
+    },
+    { write: (bytes) => void parts.push(bytes) },
+  );
   writer.write(batch);
   const metrics = writer.finish();
   await io.write(location, Buffer.concat(parts));
@@ -71,13 +94,38 @@ async function append(catalog: Catalog, io: FileIO, ident: TableIdent, rows: rea
   const table = (await catalog.loadTable(ident, 'refs'))!;
   const { metadata } = table;
   const files = await Promise.all(rows.map((some) => dataFile(io, table, some)));
-  const entries = files.map((file) => ({ status: 1, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file }));
+  const entries = files.map((file) => ({
+    status: 1,
+    snapshotId: null,
+    sequenceNumber: null,
+    fileSequenceNumber: null,
+    file,
+  }));
   const metadataLocation = (name: string): string => `${metadata.location}/metadata/${name}`;
-  const options = { schema: currentSchema(metadata), spec: defaultSpec(metadata), formatVersion: metadata['format-version'] };
-  const manifests = rows.length === 0 ? [] : [await writeManifest(io, metadataLocation(`${systemPorts.ids.uuid()}-m0.avro`), entries, options)];
+  const options = {
+    schema: currentSchema(metadata),
+    spec: defaultSpec(metadata),
+    formatVersion: metadata['format-version'],
+  };
+  const manifests =
+    rows.length === 0
+      ? []
+      : [await writeManifest(io, metadataLocation(`${systemPorts.ids.uuid()}-m0.avro`), entries, options)];
   const { requirements, updates } = await writeAppend(io, systemPorts.ids, {
-    metadata, branch: 'main', manifests, metadataLocation, snapshotId: systemPorts.ids.long(), now: Date.now(), attempt: 0, summary: { 'tabletopic.offsets': '{}' },
-    added: { files: files.length, records: files.length * 10, size: files.reduce((sum, file) => sum + file.fileSize, 0), partitions: files.length },
+    metadata,
+    branch: 'main',
+    manifests,
+    metadataLocation,
+    snapshotId: systemPorts.ids.long(),
+    now: Date.now(),
+    attempt: 0,
+    summary: { 'tabletopic.offsets': '{}' },
+    added: {
+      files: files.length,
+      records: files.length * 10,
+      size: files.reduce((sum, file) => sum + file.fileSize, 0),
+      partitions: files.length,
+    },
   });
   const outcome = await catalog.commit(ident, { requirements, updates, idempotencyKey: systemPorts.ids.uuid() });
   if (outcome.outcome !== 'committed') throw new Error(`not committed: ${JSON.stringify(outcome)}`);
@@ -94,11 +142,21 @@ const request = {
       { id: 3, name: 'region', required: false, type: 'string' as const },
     ],
   },
-  spec: { 'spec-id': 0, fields: [{ 'source-id': 2, 'field-id': 1000, name: 'at_day', transform: 'day' }, { 'source-id': 3, 'field-id': 1001, name: 'region', transform: 'identity' }] },
+  spec: {
+    'spec-id': 0,
+    fields: [
+      { 'source-id': 2, 'field-id': 1000, name: 'at_day', transform: 'day' },
+      { 'source-id': 3, 'field-id': 1001, name: 'region', transform: 'identity' },
+    ],
+  },
 };
 
 /** By region alone: PyIceberg cannot write day partitions without its native part. */
-const byRegion = { ...request, spec: { 'spec-id': 0, fields: [{ 'source-id': 3, 'field-id': 1000, name: 'region', transform: 'identity' }] }, properties: {} };
+const byRegion = {
+  ...request,
+  spec: { 'spec-id': 0, fields: [{ 'source-id': 3, 'field-id': 1000, name: 'region', transform: 'identity' }] },
+  properties: {},
+};
 
 /** Four files: ids 0–9 on the first day in eu, 10–19 on the second in eu, 20–29 there without region, 30–39 on the third in us. */
 const files: readonly Rows[] = [
@@ -133,7 +191,12 @@ async function engine<T>(query: Query): Promise<T> {
   const python = join(dirOf(spark ? 'spark' : 'readers'), 'bin', 'python');
   const child = spawn(python, [join(import.meta.dirname, 'engines.py'), JSON.stringify(query)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TZ: 'UTC', PYTHONDONTWRITEBYTECODE: '1', ...(spark && { SPARK_JARS: dirOf('sparkJars'), SPARK_LOCAL_IP: '127.0.0.1' }) },
+    env: {
+      ...process.env,
+      TZ: 'UTC',
+      PYTHONDONTWRITEBYTECODE: '1',
+      ...(spark && { SPARK_JARS: dirOf('sparkJars'), SPARK_LOCAL_IP: '127.0.0.1' }),
+    },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (part: Buffer) => (out += part.toString()));
@@ -152,7 +215,12 @@ describe('a table of ours in the REST catalog', () => {
   const table = `${namespace[0]}.events`;
   const access: CatalogAccess = { type: 'rest', uri: rest.uri, s3 };
   const io = createFileIO(storage, systemPorts.ids);
-  const catalog = createCatalog('rest', { type: 'rest', uri: rest.uri, warehouse: rest.warehouse, requestTimeout: 30_000 }, io, systemPorts);
+  const catalog = createCatalog(
+    'rest',
+    { type: 'rest', uri: rest.uri, warehouse: rest.warehouse, requestTimeout: 30_000 },
+    io,
+    systemPorts,
+  );
 
   beforeAll(async () => {
     await catalog.connect();
@@ -171,18 +239,36 @@ describe('a table of ours in the REST catalog', () => {
   it('had its manifests merged on the way', async () => {
     const { metadata } = (await catalog.loadTable(ident, 'all'))!;
     const list = await readManifestList(io, metadata.snapshots!.at(-1)!['manifest-list']!);
-    expect(list.map((manifest) => [manifest.addedFiles, manifest.existingFiles])).toEqual([[1, 0], [0, 3]]);
+    expect(list.map((manifest) => [manifest.addedFiles, manifest.existingFiles])).toEqual([
+      [1, 0],
+      [0, 3],
+    ]);
   });
 
   it('is planned by PyIceberg file by file, by partition and bounds', async () => {
-    const plans = await engine<{ files: number; rows: number }[]>({ action: 'plan', catalog: access, table, filters: filters.map(([text]) => text) });
+    const plans = await engine<{ files: number; rows: number }[]>({
+      action: 'plan',
+      catalog: access,
+      table,
+      filters: filters.map(([text]) => text),
+    });
     expect(plans.map((plan, i) => [filters[i]![0], plan.files, plan.rows])).toEqual(filters);
   });
 
   it('gives Spark the right rows for each filter, and the sequence numbers of the commits', async () => {
-    const found = await engine<{ rows: number[]; entries: [number, number][] }>({ action: 'spark', catalog: access, table, filters: filters.map(([text]) => text) });
+    const found = await engine<{ rows: number[]; entries: [number, number][] }>({
+      action: 'spark',
+      catalog: access,
+      table,
+      filters: filters.map(([text]) => text),
+    });
     expect(found.rows).toEqual(filters.map(([, , rows]) => rows));
-    expect(found.entries.toSorted((a, b) => a[1] - b[1])).toEqual([[0, 2], [0, 3], [0, 3], [1, 4]]);
+    expect(found.entries.toSorted((a, b) => a[1] - b[1])).toEqual([
+      [0, 2],
+      [0, 3],
+      [0, 3],
+      [1, 4],
+    ]);
   });
 
   it.each(readers.engines)('is read whole by %s', async (name) => {
@@ -217,7 +303,12 @@ describe('an SQLite catalog shared with PyIceberg', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'tabletopic-shared-'));
     access = { type: 'sql', uri: `sqlite:${dir}/catalog.db`, name: 'lake', warehouse: `file:${dir}/warehouse` };
-    catalog = createCatalog('sql', { type: 'sql', uri: access.uri, catalogName: 'lake', warehouse: access.warehouse }, io, systemPorts);
+    catalog = createCatalog(
+      'sql',
+      { type: 'sql', uri: access.uri, catalogName: 'lake', warehouse: access.warehouse },
+      io,
+      systemPorts,
+    );
     await catalog.connect();
     await catalog.createNamespace(['shop']);
   });
@@ -233,8 +324,17 @@ describe('an SQLite catalog shared with PyIceberg', () => {
     await append(catalog, io, ident, files.slice(0, 2));
     await engine({ action: 'append', catalog: access, table: 'shop.orders', ids: [100, 101, 102] });
     await append(catalog, io, ident, files.slice(2));
-    const plans = await engine<{ files: number; rows: number }[]>({ action: 'plan', catalog: access, table: 'shop.orders', filters: ['id >= 0', "region = 'py'", "region = 'eu'"] });
-    expect(plans).toEqual([{ files: 5, rows: 43 }, { files: 1, rows: 3 }, { files: 2, rows: 20 }]);
+    const plans = await engine<{ files: number; rows: number }[]>({
+      action: 'plan',
+      catalog: access,
+      table: 'shop.orders',
+      filters: ['id >= 0', "region = 'py'", "region = 'eu'"],
+    });
+    expect(plans).toEqual([
+      { files: 5, rows: 43 },
+      { files: 1, rows: 3 },
+      { files: 2, rows: 20 },
+    ]);
     expect((await readers.duckdb({ catalog: access, table: 'shop.orders', columns: ['id'] })).rows).toBe(43);
   });
 
@@ -242,12 +342,23 @@ describe('an SQLite catalog shared with PyIceberg', () => {
     await engine({ action: 'create', catalog: access, table: 'shop.made', ids: [] });
     expect((await catalog.listTables(['shop'])).map(({ name }) => name)).toContain('made');
     const { metadata } = (await catalog.loadTable({ namespace: ['shop'], name: 'made' }, 'all'))!;
-    expect(currentSchema(metadata).fields.map((field) => [field.id, field.name, field.type])).toEqual([[1, 'id', 'long'], [2, 'region', 'string']]);
+    expect(currentSchema(metadata).fields.map((field) => [field.id, field.name, field.type])).toEqual([
+      [1, 'id', 'long'],
+      [2, 'region', 'string'],
+    ]);
     const list = await readManifestList(io, metadata.snapshots!.at(-1)!['manifest-list']!);
     expect((await readManifest(io, list[0]!))[0]!.file.recordCount).toBe(1);
-    const outcome = await catalog.commit({ namespace: ['shop'], name: 'made' }, { requirements: [], updates: [{ action: 'set-properties', updates: { seen: 'yes' } }], idempotencyKey: 'k' });
+    const outcome = await catalog.commit(
+      { namespace: ['shop'], name: 'made' },
+      { requirements: [], updates: [{ action: 'set-properties', updates: { seen: 'yes' } }], idempotencyKey: 'k' },
+    );
     expect(outcome.outcome).toBe('committed');
-    const plans = await engine<{ rows: number }[]>({ action: 'plan', catalog: access, table: 'shop.made', filters: ['id = 1'] });
+    const plans = await engine<{ rows: number }[]>({
+      action: 'plan',
+      catalog: access,
+      table: 'shop.made',
+      filters: ['id = 1'],
+    });
     expect(plans[0]!.rows).toBe(1);
   });
 });

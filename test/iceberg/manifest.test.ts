@@ -8,8 +8,28 @@ import { MemoryFileIO } from '../../src/io/memory.ts';
 import { systemPorts } from '../../src/ports.ts';
 import type { Schema } from '../../src/schema/types.ts';
 
-const types = ['boolean', 'int', 'long', 'float', 'double', 'date', 'time', 'timestamp', 'timestamptz', 'string', 'uuid', 'binary', 'fixed[3]', 'decimal(9, 2)', 'decimal(38, 10)'] as const;
-const schema: Schema = { type: 'struct', 'schema-id': 4, fields: types.map((type, i) => ({ id: i + 1, name: `c ${type}`, required: false, type })) };
+const types = [
+  'boolean',
+  'int',
+  'long',
+  'float',
+  'double',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'string',
+  'uuid',
+  'binary',
+  'fixed[3]',
+  'decimal(9, 2)',
+  'decimal(38, 10)',
+] as const;
+const schema: Schema = {
+  type: 'struct',
+  'schema-id': 4,
+  fields: types.map((type, i) => ({ id: i + 1, name: `c ${type}`, required: false, type })),
+};
 const spec: PartitionSpec = {
   'spec-id': 3,
   fields: [
@@ -18,7 +38,25 @@ const spec: PartitionSpec = {
     { 'source-id': 10, 'field-id': 1101, name: 'b', transform: 'bucket[16]' },
   ],
 };
-const values = [true, -5, -(2n ** 62n) - 1n, 1.5, -2.5, 19000, 86_399_999_999n, 1n, 2n ** 53n + 1n, 'ü €', new Uint8Array(16).fill(200), Uint8Array.of(0, 255), Uint8Array.of(1, 2, 3), Uint8Array.of(0xff, 0x00), Uint8Array.of(0x7f, 1), 19000, 7];
+const values = [
+  true,
+  -5,
+  -(2n ** 62n) - 1n,
+  1.5,
+  -2.5,
+  19000,
+  86_399_999_999n,
+  1n,
+  2n ** 53n + 1n,
+  'ü €',
+  new Uint8Array(16).fill(200),
+  Uint8Array.of(0, 255),
+  Uint8Array.of(1, 2, 3),
+  Uint8Array.of(0xff, 0x00),
+  Uint8Array.of(0x7f, 1),
+  19000,
+  7,
+];
 const ids = spec.fields.map((field) => field['field-id']);
 
 function dataFile(overrides: Partial<DataFile> = {}): DataFile {
@@ -29,7 +67,10 @@ function dataFile(overrides: Partial<DataFile> = {}): DataFile {
     partition: new Map(ids.map((id, i) => [id, values[i]!])),
     recordCount: 3,
     fileSize: 1234,
-    columnSizes: new Map([[1, 100], [2, 2 ** 40]]),
+    columnSizes: new Map([
+      [1, 100],
+      [2, 2 ** 40],
+    ]),
     valueCounts: new Map([[1, 3]]),
     nullCounts: new Map([[1, 0]]),
     nanCounts: new Map(),
@@ -41,7 +82,13 @@ function dataFile(overrides: Partial<DataFile> = {}): DataFile {
   };
 }
 
-const added = (file: DataFile): ManifestEntry => ({ status: 1, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file });
+const added = (file: DataFile): ManifestEntry => ({
+  status: 1,
+  snapshotId: null,
+  sequenceNumber: null,
+  fileSequenceNumber: null,
+  file,
+});
 
 describe('manifests', () => {
   it('keep every field, and leave ids and sequence numbers to inheritance', async () => {
@@ -53,15 +100,34 @@ describe('manifests', () => {
     expect(entry).toMatchObject({ snapshotId: 8271638172635172635n, sequenceNumber: 9, fileSequenceNumber: 9 });
     const { partition, ...file } = entry!.file;
     const { partition: _, ...written } = dataFile();
-    expect(file).toMatchObject({ ...written, lowerBounds: new Map([[2, Buffer.of(1, 0, 0, 0)]]), upperBounds: new Map([[2, Buffer.of(9, 0, 0, 0)]]) });
+    expect(file).toMatchObject({
+      ...written,
+      lowerBounds: new Map([[2, Buffer.of(1, 0, 0, 0)]]),
+      upperBounds: new Map([[2, Buffer.of(9, 0, 0, 0)]]),
+    });
     ids.forEach((id, i) => {
       const value = partition.get(id);
       // A decimal is extended to the width of its type: 4 and 16 bytes.
-      const expected = i === 13 ? Buffer.of(255, 255, 255, 0) : i === 14 ? Buffer.concat([Buffer.alloc(14), Buffer.of(0x7f, 1)]) : values[i];
+      const expected =
+        i === 13
+          ? Buffer.of(255, 255, 255, 0)
+          : i === 14
+            ? Buffer.concat([Buffer.alloc(14), Buffer.of(0x7f, 1)])
+            : values[i];
       if (value instanceof Uint8Array) expect(Buffer.compare(value, expected as Uint8Array), types[i]).toBe(0);
       else expect(value, types[i]).toBe(expected);
     });
-    expect(manifest).toMatchObject({ specId: 3, content: 0, addedFiles: 1, existingFiles: 0, deletedFiles: 0, addedRows: 3, sequenceNumber: null, addedSnapshotId: null, minSequenceNumber: null });
+    expect(manifest).toMatchObject({
+      specId: 3,
+      content: 0,
+      addedFiles: 1,
+      existingFiles: 0,
+      deletedFiles: 0,
+      addedRows: 3,
+      sequenceNumber: null,
+      addedSnapshotId: null,
+      minSequenceNumber: null,
+    });
     expect(manifest.length).toBe((await io.read('s3://b/m.avro')).length);
   });
 
@@ -81,7 +147,14 @@ describe('manifests', () => {
   });
 
   it('summarise partitions: nulls, NaN, bounds in the order of the type', async () => {
-    const plain: PartitionSpec = { 'spec-id': 0, fields: [[5, 1], [10, 2], [14, 3]].map(([source, id]) => ({ 'source-id': source!, 'field-id': id!, name: `f${id}`, transform: 'identity' })) };
+    const plain: PartitionSpec = {
+      'spec-id': 0,
+      fields: [
+        [5, 1],
+        [10, 2],
+        [14, 3],
+      ].map(([source, id]) => ({ 'source-id': source!, 'field-id': id!, name: `f${id}`, transform: 'identity' })),
+    };
     const rows = [
       [Number.NaN, 'b', Uint8Array.of(5)],
       [-0, 'B', Uint8Array.of(0xff)],
@@ -102,16 +175,35 @@ describe('manifests', () => {
   });
 
   it('give no summary rather than one that readers order differently', async () => {
-    const byUuid: PartitionSpec = { 'spec-id': 0, fields: [{ 'source-id': 11, 'field-id': 1, name: 'u', transform: 'identity' }] };
-    const file = (byte: number): ManifestEntry => added(dataFile({ partition: new Map([[1, new Uint8Array(16).fill(byte)]]) }));
-    expect((await encodeManifest('m', [file(1), file(200)], { schema, spec: byUuid, formatVersion: 2 })).manifest.partitions).toBeNull();
-    expect((await encodeManifest('m', [file(1), file(1)], { schema, spec: byUuid, formatVersion: 2 })).manifest.partitions).toHaveLength(1);
+    const byUuid: PartitionSpec = {
+      'spec-id': 0,
+      fields: [{ 'source-id': 11, 'field-id': 1, name: 'u', transform: 'identity' }],
+    };
+    const file = (byte: number): ManifestEntry =>
+      added(dataFile({ partition: new Map([[1, new Uint8Array(16).fill(byte)]]) }));
+    expect(
+      (await encodeManifest('m', [file(1), file(200)], { schema, spec: byUuid, formatVersion: 2 })).manifest.partitions,
+    ).toBeNull();
+    expect(
+      (await encodeManifest('m', [file(1), file(1)], { schema, spec: byUuid, formatVersion: 2 })).manifest.partitions,
+    ).toHaveLength(1);
   });
 
   it('of 10,000 files are written within seconds, in several blocks', async () => {
     const full = new Map(Array.from({ length: 20 }, (_, i) => [i + 1, i * 1000]));
     const bounds = new Map(Array.from({ length: 20 }, (_, i) => [i + 1, new Uint8Array(8).fill(i)]));
-    const entries = Array.from({ length: 10_000 }, (_, i) => added(dataFile({ location: `s3://b/${i}`, columnSizes: full, valueCounts: full, nullCounts: full, lowerBounds: bounds, upperBounds: bounds })));
+    const entries = Array.from({ length: 10_000 }, (_, i) =>
+      added(
+        dataFile({
+          location: `s3://b/${i}`,
+          columnSizes: full,
+          valueCounts: full,
+          nullCounts: full,
+          lowerBounds: bounds,
+          upperBounds: bounds,
+        }),
+      ),
+    );
     const start = performance.now();
     const { bytes, manifest } = await encodeManifest('m', entries, { schema, spec, formatVersion: 2 });
     expect(performance.now() - start).toBeLessThan(8000);
@@ -124,10 +216,32 @@ describe('manifest lists', () => {
   it.each([2, 3])('of format v%i keep every field', async (formatVersion) => {
     const io = new MemoryFileIO(systemPorts.clock);
     const { manifest } = await encodeManifest('s3://b/m.avro', [added(dataFile())], { schema, spec, formatVersion });
-    const entry = { ...manifest, sequenceNumber: 7, minSequenceNumber: 5, addedSnapshotId: 2n ** 62n + 1n, keyMetadata: null, firstRowId: formatVersion === 3 ? 40 : null };
-    await io.write('s3://b/l.avro', await encodeManifestList([entry], { snapshotId: 2n ** 62n + 1n, parentSnapshotId: null, sequenceNumber: 7, formatVersion }));
+    const entry = {
+      ...manifest,
+      sequenceNumber: 7,
+      minSequenceNumber: 5,
+      addedSnapshotId: 2n ** 62n + 1n,
+      keyMetadata: null,
+      firstRowId: formatVersion === 3 ? 40 : null,
+    };
+    await io.write(
+      's3://b/l.avro',
+      await encodeManifestList([entry], {
+        snapshotId: 2n ** 62n + 1n,
+        parentSnapshotId: null,
+        sequenceNumber: 7,
+        formatVersion,
+      }),
+    );
     const [read] = await readManifestList(io, 's3://b/l.avro');
-    expect(read).toEqual({ ...entry, partitions: entry.partitions!.map((part) => ({ ...part, lowerBound: Buffer.from(part.lowerBound!), upperBound: Buffer.from(part.upperBound!) })) });
+    expect(read).toEqual({
+      ...entry,
+      partitions: entry.partitions!.map((part) => ({
+        ...part,
+        lowerBound: Buffer.from(part.lowerBound!),
+        upperBound: Buffer.from(part.upperBound!),
+      })),
+    });
     const { metadata } = await decodeAvro(await io.read('s3://b/l.avro'), 'l');
     expect(metadata.get('snapshot-id')).toBe(String(2n ** 62n + 1n));
     expect(metadata.get('parent-snapshot-id')).toBe('null');

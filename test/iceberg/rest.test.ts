@@ -14,12 +14,22 @@ interface Seen {
   readonly body: string;
 }
 
-type Answer = { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> } | 'reset' | 'silence';
+type Answer =
+  | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
+  | 'reset'
+  | 'silence';
 
-const metadata = '{"format-version":2,"table-uuid":"u","location":"s3://b/t","last-sequence-number":0,"last-updated-ms":1,"last-column-id":1,"schemas":[{"type":"struct","schema-id":0,"fields":[]}],"current-schema-id":0,"partition-specs":[{"spec-id":0,"fields":[]}],"default-spec-id":0,"last-partition-id":999,"sort-orders":[{"order-id":0,"fields":[]}],"default-sort-order-id":0,"current-snapshot-id":-1}';
+const metadata =
+  '{"format-version":2,"table-uuid":"u","location":"s3://b/t","last-sequence-number":0,"last-updated-ms":1,"last-column-id":1,"schemas":[{"type":"struct","schema-id":0,"fields":[]}],"current-schema-id":0,"partition-specs":[{"spec-id":0,"fields":[]}],"default-spec-id":0,"last-partition-id":999,"sort-orders":[{"order-id":0,"fields":[]}],"default-sort-order-id":0,"current-snapshot-id":-1}';
 const error = (type: string, message: string): unknown => ({ error: { type, message, code: 0 } });
 const ident = { namespace: ['a.b', 'c/d'], name: 't é' };
-const request = { requirements: [], updates: [{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': 8271638172635172635n } as const], idempotencyKey: 'key-1' };
+const request = {
+  requirements: [],
+  updates: [
+    { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': 8271638172635172635n } as const,
+  ],
+  idempotencyKey: 'key-1',
+};
 
 describe('REST catalog', () => {
   let server: Server;
@@ -27,7 +37,10 @@ describe('REST catalog', () => {
   let seen: Seen[];
   let answers: Answer[];
   let slept: number[];
-  const ports: Ports = { ...systemPorts, clock: { ...systemPorts.clock, sleep: (ms) => (slept.push(ms), Promise.resolve()) } };
+  const ports: Ports = {
+    ...systemPorts,
+    clock: { ...systemPorts.clock, sleep: (ms) => (slept.push(ms), Promise.resolve()) },
+  };
 
   beforeEach(async () => {
     [seen, answers, slept] = [[], [], []];
@@ -51,15 +64,25 @@ describe('REST catalog', () => {
     server.close();
   });
 
-  const open = (config: Partial<RestCatalogConfig> = {}): RestCatalog => new RestCatalog('r', { type: 'rest', uri, requestTimeout: 300, ...config }, ports);
+  const open = (config: Partial<RestCatalogConfig> = {}): RestCatalog =>
+    new RestCatalog('r', { type: 'rest', uri, requestTimeout: 300, ...config }, ports);
   const loaded = `{"metadata-location":"s3://b/t/m.json","metadata":${metadata},"config":{"a":"1"},"storage-credentials":[{"prefix":"s3://b","config":{"s3.access-key-id":"short"}},{"prefix":"s3://b/t","config":{"s3.access-key-id":"long"}}]}`;
 
   it('follows the server’s prefix and namespace separator, and asks for refs and vended credentials', async () => {
-    answers = [{ status: 200, body: { defaults: { prefix: 'lost' }, overrides: { prefix: 'ws/1', 'namespace-separator': '%2E' } } }, { status: 200, body: loaded }];
+    answers = [
+      {
+        status: 200,
+        body: { defaults: { prefix: 'lost' }, overrides: { prefix: 'ws/1', 'namespace-separator': '%2E' } },
+      },
+      { status: 200, body: loaded },
+    ];
     const catalog = open({ warehouse: 's3://w h' });
     await catalog.connect();
     const table = (await catalog.loadTable(ident, 'refs'))!;
-    expect(seen.map(({ url }) => url)).toEqual(['/v1/config?warehouse=s3%3A%2F%2Fw%20h', '/v1/ws/1/namespaces/a.b%2Ec%2Fd/tables/t%20%C3%A9?snapshots=refs']);
+    expect(seen.map(({ url }) => url)).toEqual([
+      '/v1/config?warehouse=s3%3A%2F%2Fw%20h',
+      '/v1/ws/1/namespaces/a.b%2Ec%2Fd/tables/t%20%C3%A9?snapshots=refs',
+    ]);
     expect(seen[1]!.headers['x-iceberg-access-delegation']).toBe('vended-credentials');
     expect(table).toMatchObject({ partial: true, config: { a: '1', 's3.access-key-id': 'long' } });
     expect(table.metadata['current-snapshot-id']).toBeNull();
@@ -84,9 +107,30 @@ describe('REST catalog', () => {
   });
 
   it.each<[string, Answer, string]>([
-    ['409', { status: 409, body: error('CommitFailedException', 'Requirement failed: branch main has changed') }, 'conflict'],
-    ['400 about a sequence number', { status: 400, body: error('ValidationException', 'Cannot add snapshot with sequence number 3 older than last sequence number 4') }, 'conflict'],
-    ['400 about a first row id', { status: 400, body: error('ValidationException', 'Cannot add a snapshot, first-row-id is behind table next-row-id: 1 < 2') }, 'conflict'],
+    [
+      '409',
+      { status: 409, body: error('CommitFailedException', 'Requirement failed: branch main has changed') },
+      'conflict',
+    ],
+    [
+      '400 about a sequence number',
+      {
+        status: 400,
+        body: error(
+          'ValidationException',
+          'Cannot add snapshot with sequence number 3 older than last sequence number 4',
+        ),
+      },
+      'conflict',
+    ],
+    [
+      '400 about a first row id',
+      {
+        status: 400,
+        body: error('ValidationException', 'Cannot add a snapshot, first-row-id is behind table next-row-id: 1 < 2'),
+      },
+      'conflict',
+    ],
     ['500', { status: 500 }, 'unknown'],
     ['502', { status: 502 }, 'unknown'],
     ['503', { status: 503 }, 'unknown'],
@@ -112,7 +156,10 @@ describe('REST catalog', () => {
   });
 
   it('repeats a commit that was turned away (429) after the time that the server asks for, byte for byte', async () => {
-    answers = [{ status: 429, headers: { 'retry-after': '7' } }, { status: 200, body: loaded }];
+    answers = [
+      { status: 429, headers: { 'retry-after': '7' } },
+      { status: 200, body: loaded },
+    ];
     expect((await open().commit(ident, request)).outcome).toBe('committed');
     expect(slept).toEqual([7000]);
     expect(seen[1]!.body).toBe(seen[0]!.body);
@@ -132,30 +179,57 @@ describe('REST catalog', () => {
   });
 
   it.each([401, 419])('gets a token by client credentials and renews it once after %i', async (status) => {
-    const token = (value: string): Answer => ({ status: 200, body: { access_token: value, token_type: 'bearer', expires_in: 3600 } });
+    const token = (value: string): Answer => ({
+      status: 200,
+      body: { access_token: value, token_type: 'bearer', expires_in: 3600 },
+    });
     answers = [token('one'), { status }, token('two'), { status: 200, body: loaded }, { status: 200, body: loaded }];
     const catalog = open({ credential: 'id:sec:ret', scope: 'PRINCIPAL_ROLE:ALL' });
     expect((await catalog.commit(ident, request)).outcome).toBe('committed');
     await catalog.loadTable(ident, 'all');
-    expect(seen.map(({ method, headers }) => `${method} ${headers.authorization ?? '-'}`)).toEqual(['POST -', 'POST Bearer one', 'POST -', 'POST Bearer two', 'GET Bearer two']);
-    expect(Object.fromEntries(new URLSearchParams(seen[0]!.body))).toEqual({ grant_type: 'client_credentials', client_id: 'id', client_secret: 'sec:ret', scope: 'PRINCIPAL_ROLE:ALL' });
+    expect(seen.map(({ method, headers }) => `${method} ${headers.authorization ?? '-'}`)).toEqual([
+      'POST -',
+      'POST Bearer one',
+      'POST -',
+      'POST Bearer two',
+      'GET Bearer two',
+    ]);
+    expect(Object.fromEntries(new URLSearchParams(seen[0]!.body))).toEqual({
+      grant_type: 'client_credentials',
+      client_id: 'id',
+      client_secret: 'sec:ret',
+      scope: 'PRINCIPAL_ROLE:ALL',
+    });
   });
 
   it('renews a token before it runs out', async () => {
     let now = 0;
     const moving: Ports = { ...ports, clock: { ...ports.clock, monotonic: () => now } };
-    answers = [{ status: 200, body: { access_token: 'one', expires_in: 100 } }, { status: 200, body: loaded }, { status: 200, body: loaded }, { status: 200, body: { access_token: 'two', expires_in: 100 } }, { status: 200, body: loaded }];
+    answers = [
+      { status: 200, body: { access_token: 'one', expires_in: 100 } },
+      { status: 200, body: loaded },
+      { status: 200, body: loaded },
+      { status: 200, body: { access_token: 'two', expires_in: 100 } },
+      { status: 200, body: loaded },
+    ];
     const catalog = new RestCatalog('r', { type: 'rest', uri, requestTimeout: 300, credential: 'a:b' }, moving);
     await catalog.loadTable(ident, 'all');
     now = 74_000;
     await catalog.loadTable(ident, 'all');
     now = 76_000;
     await catalog.loadTable(ident, 'all');
-    expect(seen.filter(({ method }) => method === 'GET').map(({ headers }) => headers.authorization)).toEqual(['Bearer one', 'Bearer one', 'Bearer two']);
+    expect(seen.filter(({ method }) => method === 'GET').map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer one',
+      'Bearer one',
+      'Bearer two',
+    ]);
   });
 
   it('names wrong credentials as such', async () => {
     answers = [{ status: 401, body: { error: 'invalid_client' } }];
-    await expect(open({ credential: 'a:b' }).connect()).rejects.toMatchObject({ code: 'CATALOG_AUTH', message: expect.stringContaining('invalid_client') });
+    await expect(open({ credential: 'a:b' }).connect()).rejects.toMatchObject({
+      code: 'CATALOG_AUTH',
+      message: expect.stringContaining('invalid_client'),
+    });
   });
 });

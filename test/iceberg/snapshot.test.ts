@@ -16,53 +16,114 @@ import { systemPorts } from '../../src/ports.ts';
 const io = new MemoryFileIO(systemPorts.clock);
 const NOW = 4_000_000_000_000;
 
-async function table(properties: Record<string, string> = {}): Promise<{ catalog: MemoryCatalog; loaded: LoadedTable }> {
+async function table(
+  properties: Record<string, string> = {},
+): Promise<{ catalog: MemoryCatalog; loaded: LoadedTable }> {
   const catalog = new MemoryCatalog(systemPorts, { warehouse: 's3://b/wh' });
   await catalog.createNamespace(['n']);
-  const loaded = await catalog.createTable({ namespace: ['n'], name: systemPorts.ids.uuid() }, {
-    schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: false, type: 'long' }] },
-    spec: { 'spec-id': 0, fields: [] },
-    properties,
-  });
+  const loaded = await catalog.createTable(
+    { namespace: ['n'], name: systemPorts.ids.uuid() },
+    {
+      schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: false, type: 'long' }] },
+      spec: { 'spec-id': 0, fields: [] },
+      properties,
+    },
+  );
   return { catalog, loaded };
 }
 
 const file = (location: string): DataFile => ({
-  content: 0, location, format: 'PARQUET', partition: new Map(), recordCount: 10, fileSize: 100, columnSizes: null, valueCounts: null,
-  nullCounts: null, nanCounts: null, lowerBounds: null, upperBounds: null, splitOffsets: null, sortOrderId: 0,
+  content: 0,
+  location,
+  format: 'PARQUET',
+  partition: new Map(),
+  recordCount: 10,
+  fileSize: 100,
+  columnSizes: null,
+  valueCounts: null,
+  nullCounts: null,
+  nanCounts: null,
+  lowerBounds: null,
+  upperBounds: null,
+  splitOffsets: null,
+  sortOrderId: 0,
 });
 
-async function attempt(loaded: LoadedTable, name: string, overrides: Partial<AppendAttempt> = {}): Promise<AppendAttempt> {
+async function attempt(
+  loaded: LoadedTable,
+  name: string,
+  overrides: Partial<AppendAttempt> = {},
+): Promise<AppendAttempt> {
   const { metadata } = loaded;
   const entry = { status: 1, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file: file(name) };
-  const manifest = await writeManifest(io, `${metadata.location}/${name}.avro`, [entry], { schema: currentSchema(metadata), spec: defaultSpec(metadata), formatVersion: metadata['format-version'] });
+  const manifest = await writeManifest(io, `${metadata.location}/${name}.avro`, [entry], {
+    schema: currentSchema(metadata),
+    spec: defaultSpec(metadata),
+    formatVersion: metadata['format-version'],
+  });
   return {
-    metadata, branch: 'main', manifests: [manifest], added: { files: 1, records: 10, size: 100, partitions: 1 }, summary: { own: 'x' },
-    snapshotId: systemPorts.ids.long(), now: NOW, metadataLocation: (part) => `${metadata.location}/metadata/${part}`, attempt: 0, ...overrides,
+    metadata,
+    branch: 'main',
+    manifests: [manifest],
+    added: { files: 1, records: 10, size: 100, partitions: 1 },
+    summary: { own: 'x' },
+    snapshotId: systemPorts.ids.long(),
+    now: NOW,
+    metadataLocation: (part) => `${metadata.location}/metadata/${part}`,
+    attempt: 0,
+    ...overrides,
   };
 }
 
-async function append(catalog: MemoryCatalog, loaded: LoadedTable, name: string, overrides: Partial<AppendAttempt> = {}): Promise<LoadedTable> {
+async function append(
+  catalog: MemoryCatalog,
+  loaded: LoadedTable,
+  name: string,
+  overrides: Partial<AppendAttempt> = {},
+): Promise<LoadedTable> {
   const { requirements, updates } = await writeAppend(io, systemPorts.ids, await attempt(loaded, name, overrides));
   const outcome = await catalog.commit(loaded.ident, { requirements, updates, idempotencyKey: 'k' });
   if (outcome.outcome !== 'committed') throw new Error(JSON.stringify(outcome));
   return outcome.table;
 }
 
-const head = (loaded: LoadedTable) => loaded.metadata.snapshots!.find((snapshot) => snapshot['snapshot-id'] === branchHead(loaded.metadata, 'main'))!;
+const head = (loaded: LoadedTable) =>
+  loaded.metadata.snapshots!.find((snapshot) => snapshot['snapshot-id'] === branchHead(loaded.metadata, 'main'))!;
 
 describe('append snapshots', () => {
   it('count on: sequence number, parent, totals, and keep the parent’s manifests', async () => {
     const { catalog, loaded } = await table();
     const one = await append(catalog, loaded, 'one');
     const two = await append(catalog, one, 'two');
-    expect(head(two)).toMatchObject({ 'sequence-number': 2, 'parent-snapshot-id': head(one)['snapshot-id'], 'schema-id': 0, 'timestamp-ms': NOW });
+    expect(head(two)).toMatchObject({
+      'sequence-number': 2,
+      'parent-snapshot-id': head(one)['snapshot-id'],
+      'schema-id': 0,
+      'timestamp-ms': NOW,
+    });
     expect(head(two).summary).toEqual({
-      operation: 'append', own: 'x', 'added-data-files': '1', 'added-records': '10', 'added-files-size': '100', 'changed-partition-count': '1',
-      'total-records': '20', 'total-files-size': '200', 'total-data-files': '2', 'total-delete-files': '0', 'total-position-deletes': '0', 'total-equality-deletes': '0',
+      operation: 'append',
+      own: 'x',
+      'added-data-files': '1',
+      'added-records': '10',
+      'added-files-size': '100',
+      'changed-partition-count': '1',
+      'total-records': '20',
+      'total-files-size': '200',
+      'total-data-files': '2',
+      'total-delete-files': '0',
+      'total-position-deletes': '0',
+      'total-equality-deletes': '0',
     });
     const list = await readManifestList(io, head(two)['manifest-list']!);
-    expect(list.map((manifest) => [manifest.location.split('/').at(-1), manifest.sequenceNumber, manifest.minSequenceNumber, manifest.addedSnapshotId])).toEqual([
+    expect(
+      list.map((manifest) => [
+        manifest.location.split('/').at(-1),
+        manifest.sequenceNumber,
+        manifest.minSequenceNumber,
+        manifest.addedSnapshotId,
+      ]),
+    ).toEqual([
       ['two.avro', 2, 2, head(two)['snapshot-id']],
       ['one.avro', 1, 1, head(one)['snapshot-id']],
     ]);
@@ -95,9 +156,24 @@ describe('append snapshots', () => {
     const list = await readManifestList(io, head(now)['manifest-list']!);
     expect(list).toHaveLength(2);
     expect(list[0]!.location).toContain('c4.avro');
-    expect(list[1]).toMatchObject({ addedFiles: 0, existingFiles: 3, existingRows: 30, sequenceNumber: 4, minSequenceNumber: 1, addedSnapshotId: ids[3] });
+    expect(list[1]).toMatchObject({
+      addedFiles: 0,
+      existingFiles: 3,
+      existingRows: 30,
+      sequenceNumber: 4,
+      minSequenceNumber: 1,
+      addedSnapshotId: ids[3],
+    });
     const entries = await readManifest(io, list[1]!);
-    expect(entries.map((entry) => [entry.file.location, entry.status, entry.snapshotId, entry.sequenceNumber, entry.fileSequenceNumber])).toEqual([
+    expect(
+      entries.map((entry) => [
+        entry.file.location,
+        entry.status,
+        entry.snapshotId,
+        entry.sequenceNumber,
+        entry.fileSequenceNumber,
+      ]),
+    ).toEqual([
       ['c3', 0, ids[2], 3, 3],
       ['c2', 0, ids[1], 2, 2],
       ['c1', 0, ids[0], 1, 1],
@@ -110,14 +186,29 @@ describe('append snapshots', () => {
     const two = await append(catalog, one, 'v2');
     expect(head(two)).toMatchObject({ 'first-row-id': 10, 'added-rows': 10 });
     expect(two.metadata['next-row-id']).toBe(20);
-    expect((await readManifestList(io, head(two)['manifest-list']!)).map((manifest) => manifest.firstRowId)).toEqual([10, 0]);
+    expect((await readManifestList(io, head(two)['manifest-list']!)).map((manifest) => manifest.firstRowId)).toEqual([
+      10, 0,
+    ]);
   });
 });
 
 describe('planMerge', () => {
   const manifest = (n: number, overrides: Partial<ManifestFile> = {}): ManifestFile => ({
-    location: `m${n}`, length: 1000, specId: 0, content: 0, sequenceNumber: n, minSequenceNumber: n, addedSnapshotId: 1n, addedFiles: 1, existingFiles: 0,
-    deletedFiles: 0, addedRows: 1, existingRows: 0, deletedRows: 0, partitions: [], ...overrides,
+    location: `m${n}`,
+    length: 1000,
+    specId: 0,
+    content: 0,
+    sequenceNumber: n,
+    minSequenceNumber: n,
+    addedSnapshotId: 1n,
+    addedFiles: 1,
+    existingFiles: 0,
+    deletedFiles: 0,
+    addedRows: 1,
+    existingRows: 0,
+    deletedRows: 0,
+    partitions: [],
+    ...overrides,
   });
   const sizes = (groups: ManifestFile[][]): number[] => groups.map((group) => group.length);
   const many = Array.from({ length: 99 }, (_, i) => manifest(99 - i));

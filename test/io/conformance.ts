@@ -28,7 +28,9 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
       const content = bytes(1000);
       await io.write(at('a/whole'), content);
       expect(Buffer.compare(await io.read(at('a/whole')), content)).toBe(0);
-      expect(Array.from(await io.read(at('a/whole'), { offset: 10, length: 5 }))).toEqual(Array.from(content.subarray(10, 15)));
+      expect(Array.from(await io.read(at('a/whole'), { offset: 10, length: 5 }))).toEqual(
+        Array.from(content.subarray(10, 15)),
+      );
       expect(Array.from(await io.read(at('a/whole'), { offset: 995 }))).toEqual(Array.from(content.subarray(995)));
       expect(Array.from(await io.read(at('a/whole'), { offset: -4 }))).toEqual(Array.from(content.subarray(996)));
       expect(await io.read(at('a/whole'), { offset: 3, length: 0 })).toHaveLength(0);
@@ -37,7 +39,9 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
     it('replaces an object, and with ifAbsent does not', async () => {
       await io.write(at('once'), bytes(10));
       await io.write(at('once'), bytes(20));
-      await expect(io.write(at('once'), bytes(30), { ifAbsent: true })).rejects.toMatchObject({ code: 'STORAGE_EXISTS' });
+      await expect(io.write(at('once'), bytes(30), { ifAbsent: true })).rejects.toMatchObject({
+        code: 'STORAGE_EXISTS',
+      });
       expect(await io.read(at('once'))).toHaveLength(20);
       await io.write(at('first'), bytes(5), { ifAbsent: true });
       expect(await io.read(at('first'))).toHaveLength(5);
@@ -45,7 +49,9 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
     });
 
     it('lets one of two writers with ifAbsent win', async () => {
-      const results = await Promise.allSettled([1, 2, 3, 4].map((n) => io.write(at('race'), bytes(n), { ifAbsent: true })));
+      const results = await Promise.allSettled(
+        [1, 2, 3, 4].map((n) => io.write(at('race'), bytes(n), { ifAbsent: true })),
+      );
       expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     });
 
@@ -84,17 +90,20 @@ export function storeConformance(name: string, open: () => Promise<StoreFixture>
       expect(await listed('l/')).toEqual([at('l/2')]);
     });
 
-    it.each([0, 1000, 8 * 1024 * 1024, 21 * 1024 * 1024 + 7])('streams a file of %i bytes, which appears at close', async (size) => {
-      const content = bytes(size);
-      const output = io.create(at(`stream-${size}`));
-      for (let from = 0; from < size; from += 3_000_001) await output.write(content.subarray(from, from + 3_000_001));
-      expect(await io.stat(at(`stream-${size}`))).toBeNull();
-      expect(await output.close()).toBe(size);
-      const read = await io.read(at(`stream-${size}`));
-      expect(read.length).toBe(size);
-      expect(Buffer.compare(read, content)).toBe(0);
-      expect(await fixture.leftovers()).toBe(0);
-    });
+    it.each([0, 1000, 8 * 1024 * 1024, 21 * 1024 * 1024 + 7])(
+      'streams a file of %i bytes, which appears at close',
+      async (size) => {
+        const content = bytes(size);
+        const output = io.create(at(`stream-${size}`));
+        for (let from = 0; from < size; from += 3_000_001) await output.write(content.subarray(from, from + 3_000_001));
+        expect(await io.stat(at(`stream-${size}`))).toBeNull();
+        expect(await output.close()).toBe(size);
+        const read = await io.read(at(`stream-${size}`));
+        expect(read.length).toBe(size);
+        expect(Buffer.compare(read, content)).toBe(0);
+        expect(await fixture.leftovers()).toBe(0);
+      },
+    );
 
     it.each([1000, 20 * 1024 * 1024])('leaves nothing of a file given up after %i bytes', async (size) => {
       const output = io.create(at(`given-up-${size}`));

@@ -9,7 +9,12 @@ import { systemPorts } from '../../src/ports.ts';
 import { storeConformance } from './conformance.ts';
 
 storeConformance('in-memory', () =>
-  Promise.resolve({ io: new MemoryFileIO(systemPorts.clock), root: 's3://bucket/root', leftovers: () => Promise.resolve(0), stop: () => Promise.resolve() }),
+  Promise.resolve({
+    io: new MemoryFileIO(systemPorts.clock),
+    root: 's3://bucket/root',
+    leftovers: () => Promise.resolve(0),
+    stop: () => Promise.resolve(),
+  }),
 );
 
 storeConformance('local', async () => {

@@ -44,7 +44,8 @@ export class OAuth2Auth implements Auth {
   }
 
   async headers(request: HttpRequest): Promise<Record<string, string>> {
-    const token = this.#token && this.#clock.monotonic() < this.#token.renewAt ? this.#token.value : await this.#fetch();
+    const token =
+      this.#token && this.#clock.monotonic() < this.#token.renewAt ? this.#token.value : await this.#fetch();
     return { ...request.headers, authorization: `Bearer ${token}` };
   }
 
@@ -64,7 +65,11 @@ export class OAuth2Auth implements Auth {
   async #request(): Promise<string> {
     const { tokenUri, credential, scope } = this.#options;
     const colon = credential.indexOf(':');
-    const form = new URLSearchParams({ grant_type: 'client_credentials', scope, client_secret: credential.slice(colon + 1) });
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      scope,
+      client_secret: credential.slice(colon + 1),
+    });
     if (colon > 0) form.set('client_id', credential.slice(0, colon));
     const answer = await this.#send({
       method: 'POST',
@@ -73,16 +78,26 @@ export class OAuth2Auth implements Auth {
       body: form.toString(),
     });
     const where = { url: tokenUri };
-    if (answer.status === 429 || answer.status >= 500) throw new TabletopicError('CATALOG_UNAVAILABLE', `the token endpoint ${tokenUri} answers ${answer.status}`, { where });
-    const parsed = parse(answer.text);
-    if (answer.status !== 200 || typeof parsed.access_token !== 'string') {
-      throw new TabletopicError('CATALOG_AUTH', `the token endpoint ${tokenUri} answers ${answer.status}${parsed.error ? `: ${parsed.error}` : ''}${parsed.error_description ? `: ${parsed.error_description}` : ''}`, {
-        hint: 'Check `catalogs.<name>.credential` (`id:secret`), `scope` and `oauth2ServerUri`.',
+    if (answer.status === 429 || answer.status >= 500)
+      throw new TabletopicError('CATALOG_UNAVAILABLE', `the token endpoint ${tokenUri} answers ${answer.status}`, {
         where,
       });
+    const parsed = parse(answer.text);
+    if (answer.status !== 200 || typeof parsed.access_token !== 'string') {
+      throw new TabletopicError(
+        'CATALOG_AUTH',
+        `the token endpoint ${tokenUri} answers ${answer.status}${parsed.error ? `: ${parsed.error}` : ''}${parsed.error_description ? `: ${parsed.error_description}` : ''}`,
+        {
+          hint: 'Check `catalogs.<name>.credential` (`id:secret`), `scope` and `oauth2ServerUri`.',
+          where,
+        },
+      );
     }
     const lifetime = (parsed.expires_in ?? 3600) * 1000;
-    this.#token = { value: parsed.access_token, renewAt: this.#clock.monotonic() + lifetime - Math.min(60_000, lifetime / 4) };
+    this.#token = {
+      value: parsed.access_token,
+      renewAt: this.#clock.monotonic() + lifetime - Math.min(60_000, lifetime / 4),
+    };
     return parsed.access_token;
   }
 }

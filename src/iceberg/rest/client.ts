@@ -56,14 +56,28 @@ export class RestClient {
         if (error instanceof TabletopicError) throw error;
         const again = error instanceof NotSent || call.repeat === 'all';
         if (!again && !(error instanceof NotSent)) throw error;
-        if (last) throw new TabletopicError('CATALOG_UNAVAILABLE', `${new URL(call.url).origin} does not answer: ${(error as Error).message}`, { cause: error, where: { url: call.url } });
+        if (last)
+          throw new TabletopicError(
+            'CATALOG_UNAVAILABLE',
+            `${new URL(call.url).origin} does not answer: ${(error as Error).message}`,
+            { cause: error, where: { url: call.url } },
+          );
       }
       await this.#ports.clock.sleep(delay);
     }
   }
 
   async #once({ method, url, headers = {}, body }: Call): Promise<HttpAnswer> {
-    const plain: HttpRequest = { method, url, headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body: body ?? null };
+    const plain: HttpRequest = {
+      method,
+      url,
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: body ?? null,
+    };
     let proven: Record<string, string>;
     try {
       proven = await this.#auth.headers(plain);
@@ -84,7 +98,9 @@ export class RestClient {
 
 /** Whatever became of a token request, the call itself was not sent. */
 function unsent(error: unknown): Error {
-  return error instanceof TabletopicError ? error : new NotSent(`token endpoint: ${(error as Error).message}`, { cause: error });
+  return error instanceof TabletopicError
+    ? error
+    : new NotSent(`token endpoint: ${(error as Error).message}`, { cause: error });
 }
 
 function retryAfter({ headers }: HttpAnswer): number {

@@ -27,11 +27,17 @@ export function refusal(answer: HttpAnswer, what: string, url: string): Tabletop
     case answer.status === 401 || answer.status === 419:
       return new TabletopicError('CATALOG_AUTH', message, { where });
     case answer.status === 403:
-      return new TabletopicError('CATALOG_REFUSED', message, { where, hint: 'These credentials lack a right in the catalog: grant reading, creating and committing of this table.' });
+      return new TabletopicError('CATALOG_REFUSED', message, {
+        where,
+        hint: 'These credentials lack a right in the catalog: grant reading, creating and committing of this table.',
+      });
     case answer.status === 429 || answer.status >= 500:
       return new TabletopicError('CATALOG_UNAVAILABLE', message, { where });
     case answer.status === 404 && errorModel(answer) === null:
-      return new TabletopicError('CATALOG_REFUSED', message, { where, hint: 'Is `catalogs.<name>.uri` that of an Iceberg REST catalog, without `/v1`? Is `warehouse` or `prefix` right?' });
+      return new TabletopicError('CATALOG_REFUSED', message, {
+        where,
+        hint: 'Is `catalogs.<name>.uri` that of an Iceberg REST catalog, without `/v1`? Is `warehouse` or `prefix` right?',
+      });
     default:
       return new TabletopicError('CATALOG_REFUSED', message, { where });
   }
@@ -46,15 +52,26 @@ const CONFLICT_TEXT = /sequence.number|first.row.id|snapshot .*already exists|al
  *
  * @throws TabletopicError for definite refusals: `CATALOG_AUTH`, `CATALOG_REFUSED`, `TABLE_NOT_FOUND`, and `CATALOG_UNAVAILABLE` for a 429.
  */
-export function commitOutcome(answer: HttpAnswer, table: string, url: string): Exclude<CommitOutcome, { outcome: 'committed' }> | null {
+export function commitOutcome(
+  answer: HttpAnswer,
+  table: string,
+  url: string,
+): Exclude<CommitOutcome, { outcome: 'committed' }> | null {
   const { status } = answer;
   if (status === 200) return null;
-  if (status === 409 || status === 412 || (status === 400 && CONFLICT_TEXT.test(saying(answer)))) return { outcome: 'conflict', reason: saying(answer) };
-  if (status === 408 || status >= 500) return unknownOutcome(`commit of ${table}: the catalog answers ${saying(answer)}`, url);
-  if (status === 404 && errorModel(answer) !== null) throw new TabletopicError('TABLE_NOT_FOUND', `commit of ${table}: ${saying(answer)}`, { where: { table, url } });
+  if (status === 409 || status === 412 || (status === 400 && CONFLICT_TEXT.test(saying(answer))))
+    return { outcome: 'conflict', reason: saying(answer) };
+  if (status === 408 || status >= 500)
+    return unknownOutcome(`commit of ${table}: the catalog answers ${saying(answer)}`, url);
+  if (status === 404 && errorModel(answer) !== null)
+    throw new TabletopicError('TABLE_NOT_FOUND', `commit of ${table}: ${saying(answer)}`, { where: { table, url } });
   throw refusal(answer, `commit of ${table}`, url);
 }
 
-export function unknownOutcome(message: string, url: string, cause?: unknown): Extract<CommitOutcome, { outcome: 'unknown' }> {
+export function unknownOutcome(
+  message: string,
+  url: string,
+  cause?: unknown,
+): Extract<CommitOutcome, { outcome: 'unknown' }> {
   return { outcome: 'unknown', error: new TabletopicError('COMMIT_UNKNOWN', message, { cause, where: { url } }) };
 }

@@ -6,7 +6,12 @@ import type { Auth } from './auth.ts';
 
 /** Requests signed by AWS Signature Version 4 with credentials of the AWS chain (`service`: `glue`, `s3tables`, `execute-api`). */
 export function sigv4Auth({ region, service }: { readonly region: string; readonly service: string }): Auth {
-  const signer = new SignatureV4({ region, service, credentials: fromNodeProviderChain({ clientConfig: { region } }), sha256: Sha256 });
+  const signer = new SignatureV4({
+    region,
+    service,
+    credentials: fromNodeProviderChain({ clientConfig: { region } }),
+    sha256: Sha256,
+  });
   return {
     headers: async ({ method, url, headers, body }) => {
       const { protocol, hostname, port, host, pathname, searchParams } = new URL(url);
@@ -23,7 +28,10 @@ export function sigv4Auth({ region, service }: { readonly region: string; readon
         });
         return signed.headers;
       } catch (error) {
-        throw new TabletopicError('CATALOG_AUTH', `the request cannot be signed: ${(error as Error).message}`, { cause: error, hint: 'Give AWS credentials by environment, profile or role.' });
+        throw new TabletopicError('CATALOG_AUTH', `the request cannot be signed: ${(error as Error).message}`, {
+          cause: error,
+          hint: 'Give AWS credentials by environment, profile or role.',
+        });
       }
     },
     refresh: () => Promise.resolve(false),
@@ -53,5 +61,7 @@ class Sha256 {
 
 function bytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data);
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
 }

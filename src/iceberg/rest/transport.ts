@@ -23,11 +23,27 @@ export class AnswerLost extends Error {}
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const BEFORE_CONNECTION = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+const BEFORE_CONNECTION = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
 
 /** HTTP with one timeout for the wait on the answer's head and one, as long, between its bytes. */
 export function openTransport(timeoutMs: number): { send: Send; close(): Promise<void> } {
-  const agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  const agent = new Agent({
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+  });
   return {
     send: async ({ method, url, headers, body }) => {
       try {
@@ -42,7 +58,11 @@ export function openTransport(timeoutMs: number): { send: Send; close(): Promise
 }
 
 function transportError(error: unknown): NotSent | AnswerLost {
-  const { code = '', message, errors } = error as { code?: string; message: string; errors?: readonly { code?: string; message: string }[] };
+  const {
+    code = '',
+    message,
+    errors,
+  } = error as { code?: string; message: string; errors?: readonly { code?: string; message: string }[] };
   // One host, several addresses: the reasons are in the parts.
   const text = message || errors?.map((part) => part.message).join(', ') || code;
   return BEFORE_CONNECTION.has(code) || errors?.every((part) => BEFORE_CONNECTION.has(part.code ?? ''))
