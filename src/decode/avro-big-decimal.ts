@@ -19,7 +19,8 @@ export function appendBigDecimal(vector: Vector, outer: AvroCursor, start: numbe
   const at = cursor.take(size);
   const scale = cursor.int();
   if (cursor.p !== cursor.end) cursor.fail('bytes follow a big-decimal');
-  if (size > MOST_DIGITS / 2 || Math.abs(scale) > MOST_DIGITS) cursor.outOfRange(`the number has more than ${MOST_DIGITS} digits`);
+  if (size > MOST_DIGITS / 2 || Math.abs(scale) > MOST_DIGITS)
+    cursor.outOfRange(`the number has more than ${MOST_DIGITS} digits`);
   const hex = Buffer.from(outer.bytes.subarray(at, at + size)).toString('hex');
   const bytes = encoder.encode(plain(size === 0 ? 0n : BigInt.asIntN(8 * size, BigInt(`0x${hex}`)), scale));
   putBytes(vector, bytes, 0, bytes.length);

@@ -74,18 +74,35 @@ class Binder {
   }
 
   bind(plan: AvroPlan, type: IcebergType, slot: Slot | null, path: string): AvroBound {
-    const node = (children: readonly AvroBound[] = [], least = 0): AvroBound => ({ plan, path, slot, children, missing: [], symbols: [], decimal: null, least });
+    const node = (children: readonly AvroBound[] = [], least = 0): AvroBound => ({
+      plan,
+      path,
+      slot,
+      children,
+      missing: [],
+      symbols: [],
+      decimal: null,
+      least,
+    });
     switch (plan.op) {
-      case 'null': case 'present': case 'json': return node();
+      case 'null':
+      case 'present':
+      case 'json':
+        return node();
       case 'leaf': {
         if (slot) checkType(type, slot.field, path);
         const decimal = plan.convert === 'decimal' ? new DecimalReader(decimalOf(plan.type)!.precision) : null;
         return { ...node(), decimal };
       }
-      case 'enum': return { ...node(), symbols: plan.symbols.map((symbol) => encoder.encode(symbol)) };
-      case 'optional': return node([this.bind(plan.inner, type, slot, path)]);
-      case 'record': case 'union': {
-        const fields = slot ? (slot.field.type as StructType).fields.map((field, i) => this.slot([...slot.path, i], field)) : [];
+      case 'enum':
+        return { ...node(), symbols: plan.symbols.map((symbol) => encoder.encode(symbol)) };
+      case 'optional':
+        return node([this.bind(plan.inner, type, slot, path)]);
+      case 'record':
+      case 'union': {
+        const fields = slot
+          ? (slot.field.type as StructType).fields.map((field, i) => this.slot([...slot.path, i], field))
+          : [];
         return this.record(plan, type as StructType, slot, fields, path);
       }
       case 'array': {
@@ -93,15 +110,38 @@ class Binder {
         const inner = slot && list['element-id'] > 0 ? this.slot([...slot.path, 0], elementOf(slot.field.type)) : null;
         // Without its items the list itself cannot be written either.
         const own = inner ? slot : null;
-        return { ...node([this.bind(plan.items, list.element, inner, `${path}.element`)], leastBytes(plan.items.node)), slot: own };
+        return {
+          ...node([this.bind(plan.items, list.element, inner, `${path}.element`)], leastBytes(plan.items.node)),
+          slot: own,
+        };
       }
       case 'map': {
         const map = type as Extract<IcebergType, { type: 'map' }>;
         const target = slot?.field.type as Extract<IcebergType, { type: 'map' }> | undefined;
-        const key = slot && this.slot([...slot.path, 0], { id: map['key-id'], name: 'key', required: true, type: 'string' });
-        const value = slot && this.slot([...slot.path, 1], { id: map['value-id'], name: 'value', required: target!['value-required'], type: target!.value });
-        const keys: AvroBound = { plan: { op: 'json', node: plan.node, nullable: false, type: 'string' }, path: `${path}.key`, slot: key, children: [], missing: [], symbols: [], decimal: null, least: 0 };
-        return node([this.bind(plan.values, map.value, value, `${path}.value`), keys], 1 + leastBytes(plan.values.node));
+        const key =
+          slot && this.slot([...slot.path, 0], { id: map['key-id'], name: 'key', required: true, type: 'string' });
+        const value =
+          slot &&
+          this.slot([...slot.path, 1], {
+            id: map['value-id'],
+            name: 'value',
+            required: target!['value-required'],
+            type: target!.value,
+          });
+        const keys: AvroBound = {
+          plan: { op: 'json', node: plan.node, nullable: false, type: 'string' },
+          path: `${path}.key`,
+          slot: key,
+          children: [],
+          missing: [],
+          symbols: [],
+          decimal: null,
+          least: 0,
+        };
+        return node(
+          [this.bind(plan.values, map.value, value, `${path}.value`), keys],
+          1 + leastBytes(plan.values.node),
+        );
       }
     }
   }
@@ -111,10 +151,16 @@ class Binder {
     const missing = new Set(columns);
     const children = fields.map((field): AvroBound => {
       const bound = field.column < 0 ? null : struct.fields[field.column]!;
-      const column = bound && bound.id > 0 ? (columns.find((candidate) => candidate.field.id === bound.id) ?? null) : null;
+      const column =
+        bound && bound.id > 0 ? (columns.find((candidate) => candidate.field.id === bound.id) ?? null) : null;
       if (column) missing.delete(column);
       const name = bound?.name ?? '';
-      const child = this.bind(field.plan, bound?.type ?? 'boolean', field.plan.op === 'null' ? null : column, path === '' ? name : `${path}.${name}`);
+      const child = this.bind(
+        field.plan,
+        bound?.type ?? 'boolean',
+        field.plan.op === 'null' ? null : column,
+        path === '' ? name : `${path}.${name}`,
+      );
       // A list whose element has no id is walked over: its column is filled as one that the writer does not have.
       if (column && !child.slot && field.plan.op !== 'null') missing.add(column);
       return child;
@@ -129,6 +175,8 @@ function elementOf(type: IcebergType): NestedField {
 }
 
 function checkType(writer: IcebergType, column: NestedField, path: string): void {
-  const holds = typeof writer === 'string' && typeof column.type === 'string' && commonType(column.type, writer) === column.type;
-  if (!holds) throw new TabletopicError('SCHEMA_INCOMPATIBLE', `${path}: the column cannot hold the type of the writer schema`);
+  const holds =
+    typeof writer === 'string' && typeof column.type === 'string' && commonType(column.type, writer) === column.type;
+  if (!holds)
+    throw new TabletopicError('SCHEMA_INCOMPATIBLE', `${path}: the column cannot hold the type of the writer schema`);
 }

@@ -95,8 +95,10 @@ return { attach, run };`;
   #value(bound: AvroBound): string {
     const { plan, slot } = bound;
     switch (plan.op) {
-      case 'null': return plan.node.kind === 'union' ? this.#part(bound) : '';
-      case 'leaf': return slot ? this.#leaf(plan, bound, slot) : this.#part(bound);
+      case 'null':
+        return plan.node.kind === 'union' ? this.#part(bound) : '';
+      case 'leaf':
+        return slot ? this.#leaf(plan, bound, slot) : this.#part(bound);
       case 'record': {
         const body = this.#fields(bound.children);
         return slot ? body + this.#present(slot) : body;
@@ -112,13 +114,16 @@ return { attach, run };`;
         if (plan.branches.length > MOST_BRANCHES) this.#refused = true;
         if (!slot || this.#refused) return this.#part(bound);
         const cases = plan.branches.map((branch, i) => {
-          const nulls = bound.children.map((child, k) => (k === i && branch.column >= 0 ? '' : this.#null(child))).join('');
+          const nulls = bound.children
+            .map((child, k) => (k === i && branch.column >= 0 ? '' : this.#null(child)))
+            .join('');
           if (branch.column < 0) return `case ${i * 2}:${nulls}break;`;
           return `case ${i * 2}:${this.#value(bound.children[i]!)}${nulls}${this.#present(slot)}break;`;
         });
         return `switch(b[p++]){${cases.join('')}default:return -1;}`;
       }
-      default: return this.#part(bound);
+      default:
+        return this.#part(bound);
     }
   }
 
@@ -153,13 +158,21 @@ return { attach, run };`;
     const inside = bound.plan.op === 'optional' || bound.plan.op === 'record' || bound.plan.op === 'union';
     if (bound.plan.op === 'optional') return this.#null(bound.children[0]!);
     switch (kindOf(slot)) {
-      case 'bool': return '';
-      case 'i32': return `i${n}[r]=0;`;
-      case 'i64': return `i${n}[2*r]=0;i${n}[2*r+1]=0;`;
-      case 'f32': case 'f64': return `f${n}[r]=0;`;
-      case 'fixed': return `y${n}.fill(0,r*v${n}.width,(r+1)*v${n}.width);`;
-      case 'struct': return inside ? bound.children.map((child) => this.#null(child)).join('') : '';
-      default: return `o${n}[r+1]=o${n}[r];`;
+      case 'bool':
+        return '';
+      case 'i32':
+        return `i${n}[r]=0;`;
+      case 'i64':
+        return `i${n}[2*r]=0;i${n}[2*r+1]=0;`;
+      case 'f32':
+      case 'f64':
+        return `f${n}[r]=0;`;
+      case 'fixed':
+        return `y${n}.fill(0,r*v${n}.width,(r+1)*v${n}.width);`;
+      case 'struct':
+        return inside ? bound.children.map((child) => this.#null(child)).join('') : '';
+      default:
+        return `o${n}[r+1]=o${n}[r];`;
     }
   }
 
@@ -174,27 +187,37 @@ return { attach, run };`;
         return `if(end-p<4)return -1;f${n}[r]=dv.getFloat32(p,true);p+=4;${done}`;
       case 'double':
         return `if(end-p<8)return -1;f${n}[r]=dv.getFloat64(p,true);p+=8;${done}`;
-      case 'int': case 'long': {
-        const read = 't=b[p++];if(t>127){p=L(c,b,p-1,end);if(p<0)return -1;x=c.low;z=c.high;}else{x=(t>>>1)^-(t&1);z=x>>31;}';
+      case 'int':
+      case 'long': {
+        const read =
+          't=b[p++];if(t>127){p=L(c,b,p-1,end);if(p<0)return -1;x=c.low;z=c.high;}else{x=(t>>>1)^-(t&1);z=x>>31;}';
         const whole = plan.wire === 'int' ? `${read}if(z!==x>>31)return -1;` : read;
         const words = `i${n}[2*r]=c.low;i${n}[2*r+1]=c.high;${done}`;
         switch (plan.convert) {
-          case 'none': return kind === 'i32' ? `${whole}i${n}[r]=x;${done}` : `${whole}i${n}[2*r]=x;i${n}[2*r+1]=z;${done}`;
-          case 'millis-to-micros': return `p=L(c,b,p,end);if(p<0||!M(c))return -1;${words}`;
-          case 'nanos-to-micros': return `p=L(c,b,p,end);if(p<0)return -1;Q(c);${words}`;
-          case 'time-millis': case 'time-micros': {
+          case 'none':
+            return kind === 'i32' ? `${whole}i${n}[r]=x;${done}` : `${whole}i${n}[2*r]=x;i${n}[2*r+1]=z;${done}`;
+          case 'millis-to-micros':
+            return `p=L(c,b,p,end);if(p<0||!M(c))return -1;${words}`;
+          case 'nanos-to-micros':
+            return `p=L(c,b,p,end);if(p<0)return -1;Q(c);${words}`;
+          case 'time-millis':
+          case 'time-micros': {
             const check = plan.wire === 'int' ? 'if(c.high!==c.low>>31)return -1;' : '';
             return `p=L(c,b,p,end);if(p<0)return -1;${check}t=H(c,${plan.convert === 'time-millis' ? 1000 : 1});if(t<0)return -1;i${n}[2*r]=t|0;i${n}[2*r+1]=Math.floor(t/4294967296);${done}`;
           }
-          default: return this.#part(bound);
+          default:
+            return this.#part(bound);
         }
       }
       case 'fixed':
-        if (plan.convert === 'none' && kind === 'fixed') return `if(end-p<${plan.size})return -1;Y(b,dv,p,${plan.size},y${n},d${n},r*${plan.size});p+=${plan.size};${done}`;
+        if (plan.convert === 'none' && kind === 'fixed')
+          return `if(end-p<${plan.size})return -1;Y(b,dv,p,${plan.size},y${n},d${n},r*${plan.size});p+=${plan.size};${done}`;
         return plan.convert === 'decimal' ? `t=${plan.size};${this.#decimal(bound, slot)}${done}` : this.#part(bound);
-      default: break;
+      default:
+        break;
     }
-    const length = 't=b[p++];if(t>127){p=L(c,b,p-1,end);if(p<0||c.high!==0)return -1;t=c.low;}else{if((t&1)!==0)return -1;t>>>=1;}if(t<0||t>end-p)return -1;';
+    const length =
+      't=b[p++];if(t>127){p=L(c,b,p-1,end);if(p<0||c.high!==0)return -1;t=c.low;}else{if((t&1)!==0)return -1;t>>>=1;}if(t<0||t>end-p)return -1;';
     if (plan.convert === 'decimal') return `${length}${this.#decimal(bound, slot)}${done}`;
     if (plan.convert === 'uuid-text') return `${length}if(!U(b,p,t,y${n},r*16))return -1;p+=t;${done}`;
     if (plan.convert !== 'none') return this.#part(bound);

@@ -41,7 +41,7 @@ export class CompiledAvro implements Decoder {
     this.#flat = code.flat;
     this.#filled = missingOutsideLists(binding.root);
     this.#fallback = new InterpretedAvro(binding);
-    // oxlint-disable-next-line no-new-func -- a fixed template into which only numbers enter
+    // oxlint-disable-next-line typescript/no-implied-eval -- a fixed template into which only numbers enter
     const template = new Function('rt', 'parts', 'c', 'at', code.source) as Template;
     this.#generated = template(avroRuntime, code.parts, this.#cursor, this.#at);
   }
@@ -93,6 +93,7 @@ export class CompiledAvro implements Decoder {
 /** Columns that the writer does not have, at the top and in structs that stand once in a row. */
 function missingOutsideLists(bound: AvroBound): Slot[] {
   const { op } = bound.plan;
-  const inside = op === 'record' || op === 'union' || op === 'optional' ? bound.children.flatMap(missingOutsideLists) : [];
+  const inside =
+    op === 'record' || op === 'union' || op === 'optional' ? bound.children.flatMap(missingOutsideLists) : [];
   return [...bound.missing, ...inside];
 }

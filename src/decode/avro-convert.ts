@@ -34,7 +34,9 @@ export function timeMicros(cursor: AvroCursor, scale: number): number {
 export function timeText(micros: number, digits: 3 | 6): string {
   const seconds = Math.floor(micros / 1e6);
   const two = (n: number): string => String(n).padStart(2, '0');
-  const fraction = String(micros % 1e6).padStart(6, '0').slice(0, digits);
+  const fraction = String(micros % 1e6)
+    .padStart(6, '0')
+    .slice(0, digits);
   return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${fraction}`;
 }
 
@@ -42,7 +44,7 @@ export function timeText(micros: number, digits: 3 | 6): string {
 export function parseUuid(bytes: Uint8Array, start: number, length: number, to: Uint8Array, at: number): boolean {
   if (length !== 36) return false;
   let out = at;
-  for (let i = start; i < start + 36; ) {
+  for (let i = start; i < start + 36;) {
     const place = i - start;
     if (place === 8 || place === 13 || place === 18 || place === 23) {
       if (bytes[i++] !== 0x2d) return false;
@@ -123,7 +125,8 @@ export class DecimalReader {
       vector.i32[2 * i + 1] = words[1]!;
     } else {
       const last = (i + 1) * vector.width - 1;
-      for (let k = 0; k < vector.width; k++) vector.bytes[last - k] = k < 16 ? words[k >> 2]! >> ((k & 3) * 8) : words[3]! >> 31;
+      for (let k = 0; k < vector.width; k++)
+        vector.bytes[last - k] = k < 16 ? words[k >> 2]! >> ((k & 3) * 8) : words[3]! >> 31;
     }
   }
 

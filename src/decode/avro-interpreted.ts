@@ -40,7 +40,11 @@ export class InterpretedAvro implements Decoder {
     try {
       if (length < 0) {
         for (const column of owned) {
-          if (column.field.required) throw new DecodeStop('SCHEMA_INCOMPATIBLE', `${column.field.name}: the record has no value, and the column is required`);
+          if (column.field.required)
+            throw new DecodeStop(
+              'SCHEMA_INCOMPATIBLE',
+              `${column.field.name}: the record has no value, and the column is required`,
+            );
           column.vector!.appendNull();
         }
         return true;

@@ -11,20 +11,30 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
  */
 export function avroJsonText(node: AvroNode, cursor: AvroCursor): string {
   switch (node.kind) {
-    case 'null': return 'null';
-    case 'boolean': return String(cursor.boolean());
-    case 'int': return String(cursor.int());
+    case 'null':
+      return 'null';
+    case 'boolean':
+      return String(cursor.boolean());
+    case 'int':
+      return String(cursor.int());
     case 'long': {
       cursor.long();
       return String((BigInt(cursor.high) << 32n) | BigInt(cursor.low >>> 0));
     }
-    case 'float': return numberText(cursor.view.getFloat32(cursor.take(4), true));
-    case 'double': return numberText(cursor.view.getFloat64(cursor.take(8), true));
-    case 'bytes': return base64(cursor, cursor.length());
-    case 'fixed': return base64(cursor, node.size);
-    case 'string': return JSON.stringify(text(cursor));
-    case 'enum': return JSON.stringify(node.symbols[cursor.index(node.symbols.length, 'enum symbol')]);
-    case 'union': return avroJsonText(node.branches[cursor.index(node.branches.length, 'union branch')]!, cursor);
+    case 'float':
+      return numberText(cursor.view.getFloat32(cursor.take(4), true));
+    case 'double':
+      return numberText(cursor.view.getFloat64(cursor.take(8), true));
+    case 'bytes':
+      return base64(cursor, cursor.length());
+    case 'fixed':
+      return base64(cursor, node.size);
+    case 'string':
+      return JSON.stringify(text(cursor));
+    case 'enum':
+      return JSON.stringify(node.symbols[cursor.index(node.symbols.length, 'enum symbol')]);
+    case 'union':
+      return avroJsonText(node.branches[cursor.index(node.branches.length, 'union branch')]!, cursor);
     case 'record': {
       cursor.descend();
       const members = node.fields.map((field) => `${JSON.stringify(field.name)}:${avroJsonText(field.node, cursor)}`);

@@ -46,7 +46,15 @@ function longest(cursor: AvroCursor, bytes: Uint8Array, p: number, end: number, 
  * Copies a string word by word and looks at its bytes on the way; false where it is not valid UTF-8. The target has 8
  * bytes of slack.
  */
-function text(bytes: Uint8Array, view: DataView, p: number, length: number, to: Uint8Array, target: DataView, at: number): boolean {
+function text(
+  bytes: Uint8Array,
+  view: DataView,
+  p: number,
+  length: number,
+  to: Uint8Array,
+  target: DataView,
+  at: number,
+): boolean {
   if (length > 96 || p + length + 4 > view.byteLength) {
     to.set(bytes.subarray(p, p + length), at);
     return validUtf8(bytes, p, p + length);
@@ -67,7 +75,15 @@ function text(bytes: Uint8Array, view: DataView, p: number, length: number, to: 
 }
 
 /** Copies bytes word by word; the target has 8 bytes of slack. */
-function copy(bytes: Uint8Array, view: DataView, p: number, length: number, to: Uint8Array, target: DataView, at: number): void {
+function copy(
+  bytes: Uint8Array,
+  view: DataView,
+  p: number,
+  length: number,
+  to: Uint8Array,
+  target: DataView,
+  at: number,
+): void {
   if (length > 96 || p + length + 4 > view.byteLength) {
     to.set(bytes.subarray(p, p + length), at);
     return;

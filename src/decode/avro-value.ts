@@ -109,7 +109,8 @@ function readLeaf(plan: LeafPlan, bound: AvroBound, vector: Vector | null, curso
       if (vector) putBool(vector, value);
       return;
     }
-    case 'float': case 'double': {
+    case 'float':
+    case 'double': {
       const wide = plan.wire === 'double';
       const at = cursor.take(wide ? 8 : 4);
       const value = wide ? cursor.view.getFloat64(at, true) : cursor.view.getFloat32(at, true);
@@ -139,7 +140,10 @@ function readWhole(plan: LeafPlan, vector: Vector | null, cursor: AvroCursor): v
     case 'nanos-to-micros':
       nanosToMicros(cursor);
       break;
-    case 'time-millis': case 'time-micros': case 'time-millis-text': case 'time-micros-text': {
+    case 'time-millis':
+    case 'time-micros':
+    case 'time-millis-text':
+    case 'time-micros-text': {
       const millis = plan.convert.startsWith('time-millis');
       const micros = timeMicros(cursor, millis ? 1000 : 1);
       if (micros < 0) cursor.outOfRange('the time of day is not within a day');
@@ -155,12 +159,14 @@ function readWhole(plan: LeafPlan, vector: Vector | null, cursor: AvroCursor): v
 }
 
 function readBytes(plan: LeafPlan, bound: AvroBound, vector: Vector | null, cursor: AvroCursor): void {
-  const start = plan.wire === 'string' ? cursor.text() : cursor.take(plan.wire === 'fixed' ? plan.size : cursor.length());
+  const start =
+    plan.wire === 'string' ? cursor.text() : cursor.take(plan.wire === 'fixed' ? plan.size : cursor.length());
   const length = cursor.p - start;
   if (!vector) return;
   switch (plan.convert) {
     case 'decimal':
-      if (!bound.decimal!.read(cursor.bytes, start, length)) cursor.outOfRange(`the value has more digits than ${plan.type}`);
+      if (!bound.decimal!.read(cursor.bytes, start, length))
+        cursor.outOfRange(`the value has more digits than ${plan.type}`);
       bound.decimal!.append(vector);
       return;
     case 'uuid-text': {

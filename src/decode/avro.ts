@@ -12,13 +12,23 @@ import type { BoundSchema, Decoder } from './decoder.ts';
  * Joins a bound Avro schema with a layout. `bound.struct` must be what `convertAvro` made of the same text with the
  * same options, with ids.
  */
-export function avroBinding(bound: BoundSchema, layout: Schema, options: AvroOptions, part: 'value' | 'key' = 'value'): AvroBinding {
+export function avroBinding(
+  bound: BoundSchema,
+  layout: Schema,
+  options: AvroOptions,
+  part: 'value' | 'key' = 'value',
+): AvroBinding {
   const { plan } = convertAvro(bound.text, bound.references, options);
   return bindAvro(plan, bound.struct, layout, part);
 }
 
 /** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
-export function makeAvroDecoder(bound: BoundSchema, layout: Schema, options: AvroOptions, part: 'value' | 'key' = 'value'): Decoder {
+export function makeAvroDecoder(
+  bound: BoundSchema,
+  layout: Schema,
+  options: AvroOptions,
+  part: 'value' | 'key' = 'value',
+): Decoder {
   const binding = avroBinding(bound, layout, options, part);
   const code = avroCode(binding);
   if (!code) return new InterpretedAvro(binding);

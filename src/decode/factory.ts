@@ -15,13 +15,25 @@ export type DecoderOptions = AvroOptions & InferOptions;
  * The decoder of a bound writer schema into the columns of a layout: the value's columns, or with `part` `key` the
  * struct `_key`. A decoder keeps state of the batch that it writes to: one for each thread, table and layout.
  *
- * @throws SCHEMA_UNSUPPORTED for a format that has no decoder, and whatever the conversion of the schema refuses.
+ * @throws SCHEMA_UNSUPPORTED for a format without a decoder; SCHEMA_UNSUPPORTED, SCHEMA_INCOMPATIBLE as the conversion of
+ *   an Avro schema does.
  */
-export function makeDecoder(bound: BoundSchema, layout: Schema, options: DecoderOptions, part: 'value' | 'key' = 'value'): Decoder {
-  switch (bound.format) {
-    case 'avro': return makeAvroDecoder(bound, layout, options, part);
-    case 'json': return part === 'key' ? new InterpretedJson(layout, options, part) : new JsonDecoder(layout, options);
-    case 'string': case 'bytes': return new PlainDecoder(bound.format, valueFieldId(bound.struct), part);
-    default: throw new TabletopicError('SCHEMA_UNSUPPORTED', `there is no decoder for the format ${bound.format}`);
+export function makeDecoder(
+  bound: BoundSchema,
+  layout: Schema,
+  options: DecoderOptions,
+  part: 'value' | 'key' = 'value',
+): Decoder {
+  const { format } = bound;
+  switch (format) {
+    case 'avro':
+      return makeAvroDecoder(bound, layout, options, part);
+    case 'json':
+      return part === 'key' ? new InterpretedJson(layout, options, part) : new JsonDecoder(layout, options);
+    case 'string':
+    case 'bytes':
+      return new PlainDecoder(format, valueFieldId(bound.struct), part);
+    default:
+      throw new TabletopicError('SCHEMA_UNSUPPORTED', `there is no decoder for the format ${format as string}`);
   }
 }

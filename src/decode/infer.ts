@@ -50,7 +50,11 @@ type Kind = 'object' | 'array' | 'string' | 'number' | 'boolean';
 
 function kindOf(shape: Shape): Kind | null {
   const counts: readonly (readonly [Kind, number])[] = [
-    ['object', shape.object], ['array', shape.array], ['string', shape.string], ['number', shape.long + shape.double], ['boolean', shape.boolean],
+    ['object', shape.object],
+    ['array', shape.array],
+    ['string', shape.string],
+    ['number', shape.long + shape.double],
+    ['boolean', shape.boolean],
   ];
   let best: Kind | null = null;
   let most = 0;
@@ -62,26 +66,47 @@ function kindOf(shape: Shape): Kind | null {
   return best;
 }
 
-function typeOf(shape: Shape, options: InferOptions, names: NameScope, path: string, count: { fields: number }): IcebergType | null {
+function typeOf(
+  shape: Shape,
+  options: InferOptions,
+  names: NameScope,
+  path: string,
+  count: { fields: number },
+): IcebergType | null {
   switch (kindOf(shape)) {
-    case null: return null;
-    case 'object': return structOf(shape, options, names, `${path}.`, count);
+    case null:
+      return null;
+    case 'object':
+      return structOf(shape, options, names, `${path}.`, count);
     case 'array': {
       const element = shape.element && typeOf(shape.element, options, names, `${path}.element`, count);
       return element && { type: 'list', 'element-id': 0, 'element-required': false, element };
     }
-    case 'string': return 'string';
-    case 'number': return numberType(shape, options);
-    case 'boolean': return 'boolean';
+    case 'string':
+      return 'string';
+    case 'number':
+      return numberType(shape, options);
+    case 'boolean':
+      return 'boolean';
   }
 }
 
-function structOf(shape: Shape, options: InferOptions, names: NameScope, prefix: string, count: { fields: number }): StructType | null {
+function structOf(
+  shape: Shape,
+  options: InferOptions,
+  names: NameScope,
+  prefix: string,
+  count: { fields: number },
+): StructType | null {
   const fields: NestedField[] = [];
   const ordered = [...shape.fields].sort((a, b) => a.at - b.at || (a.name < b.name ? -1 : 1));
   for (const { name, shape: inner } of ordered) {
     if (!hasColumn(inner)) continue;
-    if (++count.fields > MOST_COLUMNS) throw new TabletopicError('SCHEMA_UNSUPPORTED', `The JSON values have more than ${MOST_COLUMNS} different fields`);
+    if (++count.fields > MOST_COLUMNS)
+      throw new TabletopicError(
+        'SCHEMA_UNSUPPORTED',
+        `The JSON values have more than ${MOST_COLUMNS} different fields`,
+      );
     const column = names.claim(prefix, name);
     const type = typeOf(inner, options, names, `${prefix}${column}`, count);
     const doc = columnDoc(name, column, undefined);

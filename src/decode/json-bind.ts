@@ -17,7 +17,8 @@ export function putDecimal(vector: Vector, value: bigint): void {
     vector.i32[2 * i + 1] = Number(BigInt.asIntN(32, value >> 32n));
   } else {
     let rest = value;
-    for (let at = (i + 1) * vector.width - 1; at >= i * vector.width; at--, rest >>= 8n) vector.bytes[at] = Number(rest & 0xffn);
+    for (let at = (i + 1) * vector.width - 1; at >= i * vector.width; at--, rest >>= 8n)
+      vector.bytes[at] = Number(rest & 0xffn);
   }
   vector.length++;
 }

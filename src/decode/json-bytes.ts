@@ -157,7 +157,10 @@ export class JsonBytes {
   #nothing(p: number): number {
     if (p + 4 <= this.#end && this.#view.getInt32(p, true) === NULL) return p + 4;
     const bytes = this.#bytes;
-    return (bytes[p] === OPEN_OBJECT && bytes[p + 1] === CLOSE_OBJECT) || (bytes[p] === OPEN_ARRAY && bytes[p + 1] === CLOSE_ARRAY) ? p + 2 : -1;
+    return (bytes[p] === OPEN_OBJECT && bytes[p + 1] === CLOSE_OBJECT) ||
+      (bytes[p] === OPEN_ARRAY && bytes[p + 1] === CLOSE_ARRAY)
+      ? p + 2
+      : -1;
   }
 
   #value(node: JsonNode, p: number): number {
@@ -167,11 +170,17 @@ export class JsonBytes {
       return p + 4;
     }
     switch (node.expect) {
-      case Expect.string: return this.#string(node.vector, p);
-      case Expect.long: case Expect.int: return this.#whole(node, p);
-      case Expect.double: return this.#double(node.vector, p);
-      case Expect.decimal: return this.#decimal(node, p);
-      case Expect.boolean: return this.#boolean(node.vector, p);
+      case Expect.string:
+        return this.#string(node.vector, p);
+      case Expect.long:
+      case Expect.int:
+        return this.#whole(node, p);
+      case Expect.double:
+        return this.#double(node.vector, p);
+      case Expect.decimal:
+        return this.#decimal(node, p);
+      case Expect.boolean:
+        return this.#boolean(node.vector, p);
       case Expect.struct: {
         if (this.#bytes[p] !== OPEN_OBJECT) return -1;
         const after = this.#object(node.object!, p + 1);
@@ -180,8 +189,10 @@ export class JsonBytes {
         node.vector.length++;
         return after;
       }
-      case Expect.list: return this.#list(node, p);
-      case Expect.other: return -1;
+      case Expect.list:
+        return this.#list(node, p);
+      case Expect.other:
+        return -1;
     }
   }
 
@@ -406,7 +417,9 @@ export class JsonBytes {
 }
 
 function isNumberByte(byte: number): boolean {
-  return (byte >= ZERO && byte <= 0x39) || byte === DOT || byte === MINUS || byte === 0x2b || byte === 0x65 || byte === 0x45;
+  return (
+    (byte >= ZERO && byte <= 0x39) || byte === DOT || byte === MINUS || byte === 0x2b || byte === 0x65 || byte === 0x45
+  );
 }
 
 function copyText(bytes: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
@@ -417,13 +430,22 @@ function copyText(bytes: Uint8Array, start: number, length: number, to: Uint8Arr
 /** The character after a backslash, or -1. */
 function unescaped(byte: number): number {
   switch (byte) {
-    case QUOTE: case BACKSLASH: case 0x2f: return byte;
-    case 0x62: return 0x08;
-    case 0x66: return 0x0c;
-    case 0x6e: return 0x0a;
-    case 0x72: return 0x0d;
-    case 0x74: return 0x09;
-    default: return -1;
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f:
+      return byte;
+    case 0x62:
+      return 0x08;
+    case 0x66:
+      return 0x0c;
+    case 0x6e:
+      return 0x0a;
+    case 0x72:
+      return 0x0d;
+    case 0x74:
+      return 0x09;
+    default:
+      return -1;
   }
 }
 

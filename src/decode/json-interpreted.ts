@@ -48,7 +48,8 @@ export class InterpretedJson implements Decoder {
   attach(batch: ColumnBatch): void {
     if (batch === this.#batch) return;
     this.#batch = batch;
-    this.#owned = this.#part === 'key' ? batch.columns.filter((column) => column.field.name === '_key') : valueColumns(batch);
+    this.#owned =
+      this.#part === 'key' ? batch.columns.filter((column) => column.field.name === '_key') : valueColumns(batch);
     this.#columns = this.#part === 'key' ? this.#owned[0]!.children : this.#owned;
   }
 
@@ -71,7 +72,11 @@ export class InterpretedJson implements Decoder {
   #row(value: JsonValue, tombstone: boolean): void {
     if (value === null) {
       for (const column of this.#owned) {
-        if (column.field.required) throw new DecodeStop('SCHEMA_INCOMPATIBLE', `${column.field.name}: the record has no value, and the column is required`);
+        if (column.field.required)
+          throw new DecodeStop(
+            'SCHEMA_INCOMPATIBLE',
+            `${column.field.name}: the record has no value, and the column is required`,
+          );
         // The JSON text `null` is a key that is present and has no fields.
         if (this.#part === 'key' && !tombstone) this.#fill(column, { value: null });
         else column.appendNull();
@@ -101,7 +106,8 @@ export class InterpretedJson implements Decoder {
 
   #value(column: Vector, value: JsonValue, path: string): void {
     if (value === null) {
-      if (column.field.required) throw new DecodeStop('SCHEMA_INCOMPATIBLE', `${path}: is missing or null, and the column is required`);
+      if (column.field.required)
+        throw new DecodeStop('SCHEMA_INCOMPATIBLE', `${path}: is missing or null, and the column is required`);
       column.appendNull();
       return;
     }
@@ -111,13 +117,17 @@ export class InterpretedJson implements Decoder {
       return putList(column);
     }
     if (column.field.type === 'string' && typeof value === 'string') {
-      if (!isText(value)) throw new DecodeStop('DECODE_JSON', `${path}: a string has a lone surrogate, which no UTF-8 can hold`);
+      if (!isText(value))
+        throw new DecodeStop('DECODE_JSON', `${path}: a string has a lone surrogate, which no UTF-8 can hold`);
       const bytes = Buffer.from(value, 'utf8');
       return putBytes(column, bytes, 0, bytes.length);
     }
     if (column.kind === 'bool' && typeof value === 'boolean') return putBool(column, value);
     if (value instanceof JsonNumber && this.#number(column, value.text, path)) return;
-    throw new DecodeStop('SCHEMA_INCOMPATIBLE', `${path}: the column is ${typeName(column)}, the value is ${kindName(value)}`);
+    throw new DecodeStop(
+      'SCHEMA_INCOMPATIBLE',
+      `${path}: the column is ${typeName(column)}, the value is ${kindName(value)}`,
+    );
   }
 
   /** False where the column is not of a number type. */
@@ -133,13 +143,15 @@ export class InterpretedJson implements Decoder {
       return true;
     }
     switch (type) {
-      case 'int': case 'long': {
+      case 'int':
+      case 'long': {
         const value = longOf(text) ?? outside();
         if (type === 'long') putI64(column, Number(BigInt.asIntN(32, value)), Number(value >> 32n));
         else putI32(column, BigInt.asIntN(32, value) === value ? Number(value) : outside());
         return true;
       }
-      case 'float': case 'double': {
+      case 'float':
+      case 'double': {
         const value = doubleOf(text) ?? outside();
         if (type === 'float' && !fitsFloat(value)) outside();
         const i = slot(column);
@@ -147,7 +159,8 @@ export class InterpretedJson implements Decoder {
         column.length++;
         return true;
       }
-      default: return false;
+      default:
+        return false;
     }
   }
 
@@ -170,7 +183,11 @@ export class InterpretedJson implements Decoder {
 
   #unknownInside(value: JsonValue, column: Vector): Shape | null {
     if (column.kind === 'struct' && isObject(value)) {
-      const fields = this.#unknown(value, column.children, new Set(column.children.map((child) => sourceName(child.field))));
+      const fields = this.#unknown(
+        value,
+        column.children,
+        new Set(column.children.map((child) => sourceName(child.field))),
+      );
       return fields.length > 0 ? { ...emptyShape(), object: 1, fields } : null;
     }
     if (column.kind === 'list' && Array.isArray(value)) {
@@ -183,11 +200,18 @@ export class InterpretedJson implements Decoder {
   }
 
   #unknownFields(fields: readonly ShapeField[]): DecodeStop {
-    const names = fields.slice(0, 10).map((field) => JSON.stringify(field.name)).join(', ');
+    const names = fields
+      .slice(0, 10)
+      .map((field) => JSON.stringify(field.name))
+      .join(', ');
     const reason = `the table has no column for ${names}`;
     if (this.#full) return new DecodeStop('SCHEMA_INCOMPATIBLE', `${reason}, and has ${MOST_COLUMNS} already`);
     try {
-      return new DecodeStop('SCHEMA_INCOMPATIBLE', reason, shapeToStruct({ ...emptyShape(), object: 1, fields }, this.#options));
+      return new DecodeStop(
+        'SCHEMA_INCOMPATIBLE',
+        reason,
+        shapeToStruct({ ...emptyShape(), object: 1, fields }, this.#options),
+      );
     } catch {
       return new DecodeStop('SCHEMA_INCOMPATIBLE', `${reason}, and it would be more than ${MOST_COLUMNS}`);
     }

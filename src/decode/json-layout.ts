@@ -3,7 +3,17 @@ import { sourceName } from '../schema/names.ts';
 import { decimalOf } from '../schema/types.ts';
 
 /** What the byte decoder expects at one place. */
-export const Expect = { string: 0, long: 1, int: 2, double: 3, boolean: 4, decimal: 5, struct: 6, list: 7, other: 8 } as const;
+export const Expect = {
+  string: 0,
+  long: 1,
+  int: 2,
+  double: 3,
+  boolean: 4,
+  decimal: 5,
+  struct: 6,
+  list: 7,
+  other: 8,
+} as const;
 export type Expected = (typeof Expect)[keyof typeof Expect];
 
 /** A column (or list element) that the byte decoder fills. */
@@ -93,16 +103,23 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
 
 function expectOf(vector: Vector): Expected {
   switch (vector.kind) {
-    case 'bool': return Expect.boolean;
-    case 'f64': return Expect.double;
-    case 'struct': return Expect.struct;
-    case 'list': return Expect.list;
-    case 'bytes': return vector.field.type === 'string' ? Expect.string : Expect.other;
-    case 'i32': case 'i64': {
+    case 'bool':
+      return Expect.boolean;
+    case 'f64':
+      return Expect.double;
+    case 'struct':
+      return Expect.struct;
+    case 'list':
+      return Expect.list;
+    case 'bytes':
+      return vector.field.type === 'string' ? Expect.string : Expect.other;
+    case 'i32':
+    case 'i64': {
       if (decimalOf(vector.field.type)) return Expect.decimal;
       if (vector.field.type === 'long') return Expect.long;
       return vector.field.type === 'int' ? Expect.int : Expect.other;
     }
-    default: return Expect.other;
+    default:
+      return Expect.other;
   }
 }

@@ -12,9 +12,13 @@ export function shapeOf(value: JsonValue): Shape {
   if (typeof value === 'string') return { ...one, string: 1 };
   if (value instanceof JsonNumber) return isLong(value.text) ? { ...one, long: 1 } : { ...one, double: 1 };
   if (isObject(value)) {
-    const fields = Object.keys(value).filter(isText).map((name, at): ShapeField => ({ name, at, shape: shapeOf(value[name]!) }));
+    const fields = Object.keys(value)
+      .filter(isText)
+      .map((name, at): ShapeField => ({ name, at, shape: shapeOf(value[name]!) }));
     // An empty object says nothing yet.
     return fields.length === 0 ? one : { ...one, object: 1, fields: fields.sort((a, b) => (a.name < b.name ? -1 : 1)) };
   }
-  return value.length === 0 ? one : { ...one, array: 1, element: value.reduce<Shape>((sum, item) => mergeShapes(sum, shapeOf(item)), one) };
+  return value.length === 0
+    ? one
+    : { ...one, array: 1, element: value.reduce<Shape>((sum, item) => mergeShapes(sum, shapeOf(item)), one) };
 }

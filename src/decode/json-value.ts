@@ -10,7 +10,9 @@ export class JsonNumber {
 }
 
 export type JsonValue = null | boolean | string | JsonNumber | readonly JsonValue[] | JsonObject;
-export interface JsonObject { readonly [key: string]: JsonValue }
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -28,7 +30,9 @@ export function parseJson(bytes: Uint8Array): JsonValue {
   }
   try {
     // A type assertion because the library's types do not know the third parameter (TC39 "JSON.parse source text access").
-    return (JSON.parse as Parse)(text, (_key, value, context) => (typeof value === 'number' ? new JsonNumber(context.source!) : value)) as JsonValue;
+    return (JSON.parse as Parse)(text, (_key, value, context) =>
+      typeof value === 'number' ? new JsonNumber(context.source!) : value,
+    ) as JsonValue;
   } catch (error) {
     const problem = error instanceof SyntaxError ? 'is not JSON' : 'is nested too deeply';
     throw new DecodeStop('DECODE_JSON', bytes.length === 0 ? 'the value is empty' : `the value ${problem}`);

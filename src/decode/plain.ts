@@ -57,9 +57,16 @@ export class PlainDecoder implements Decoder {
   #problem(bytes: Uint8Array, start: number, length: number): DecodeStop | null {
     if (length < 0) {
       const required = this.#key ?? this.#value;
-      return required?.field.required ? new DecodeStop('SCHEMA_INCOMPATIBLE', `${required.field.name}: the record has no value, and the column is required`) : null;
+      return required?.field.required
+        ? new DecodeStop(
+            'SCHEMA_INCOMPATIBLE',
+            `${required.field.name}: the record has no value, and the column is required`,
+          )
+        : null;
     }
-    return this.#text && !validUtf8(bytes, start, start + length) ? new DecodeStop('VALUE_OUT_OF_RANGE', 'value: the bytes are not valid UTF-8, and the column is string') : null;
+    return this.#text && !validUtf8(bytes, start, start + length)
+      ? new DecodeStop('DECODE_TEXT', 'value: the text is not valid UTF-8')
+      : null;
   }
 
   #present(key: Vector): void {

@@ -49,7 +49,7 @@ export function mergeShapes(a: Shape, b: Shape): Shape {
 
 function mergeFields(a: readonly ShapeField[], b: readonly ShapeField[]): ShapeField[] {
   const merged: ShapeField[] = [];
-  for (let i = 0, k = 0; i < a.length || k < b.length; ) {
+  for (let i = 0, k = 0; i < a.length || k < b.length;) {
     const [left, right] = [a[i], b[k]];
     if (left && right && left.name === right.name) {
       merged.push({ name: left.name, at: Math.min(left.at, right.at), shape: mergeShapes(left.shape, right.shape) });
@@ -63,5 +63,8 @@ function mergeFields(a: readonly ShapeField[], b: readonly ShapeField[]): ShapeF
 
 /** Counts the fields of a shape at all levels, to bound a sample. */
 export function shapeSize(shape: Shape): number {
-  return shape.fields.reduce((sum, field) => sum + 1 + shapeSize(field.shape), shape.element ? shapeSize(shape.element) : 0);
+  return shape.fields.reduce(
+    (sum, field) => sum + 1 + shapeSize(field.shape),
+    shape.element ? shapeSize(shape.element) : 0,
+  );
 }

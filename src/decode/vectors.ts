@@ -76,7 +76,8 @@ export function cutBack(vector: Vector, length: number): void {
   if (vector.length < length) return;
   vector.truncate(length);
   if (vector.kind === 'struct') for (const child of vector.children) cutBack(child, length);
-  else if (vector.kind === 'list' || vector.kind === 'map') for (const child of vector.children) cutBack(child, vector.offsets[length]!);
+  else if (vector.kind === 'list' || vector.kind === 'map')
+    for (const child of vector.children) cutBack(child, vector.offsets[length]!);
 }
 
 /** The columns that a value decoder owns: all but those of the service. */

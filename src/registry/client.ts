@@ -7,9 +7,17 @@ import type { RegisteredSchema, Registry, RegistryHealth } from './registry.ts';
 /** Schemas that one schema may reference, through others. */
 const MOST_REFERENCES = 1_000;
 
-interface Fetching { readonly promise: Promise<RegisteredSchema>; waiting: number; readonly abort: AbortController }
+interface Fetching {
+  readonly promise: Promise<RegisteredSchema>;
+  waiting: number;
+  readonly abort: AbortController;
+}
 
-interface Reference { readonly name: string; readonly subject: string; readonly version: number }
+interface Reference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
+}
 
 /** A registry over HTTP; `onHealth` hears of every failed try. */
 export function createRegistry(config: RegistryConfig, ports: Ports, onHealth: RegistryHealth): Registry {
@@ -35,10 +43,14 @@ class HttpRegistry implements Registry {
       const started = { promise: this.#fetch(id, abort.signal), waiting: 0, abort };
       fetching = started;
       this.#underWay.set(id, started);
-      const done = (): void => this.#forget(id, started);
-      started.promise.then(done, done);
+      void this.#settle(id, started);
     }
     return this.#wait(id, fetching, signal);
+  }
+
+  async #settle(id: number | string, fetching: Fetching): Promise<void> {
+    await Promise.allSettled([fetching.promise]);
+    this.#forget(id, fetching);
   }
 
   #forget(id: number | string, fetching: Fetching): void {
@@ -65,9 +77,16 @@ class HttpRegistry implements Registry {
   }
 
   async #fetch(id: number | string, signal: AbortSignal): Promise<RegisteredSchema> {
-    const json = await this.#http.request('GET', typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${encodeURIComponent(id)}`, undefined, signal);
+    const json = await this.#http.request(
+      'GET',
+      typeof id === 'number' ? `/schemas/ids/${id}` : `/schemas/guids/${encodeURIComponent(id)}`,
+      undefined,
+      signal,
+    );
     if (json === null) {
-      throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `The schema registry does not know schema ${id}`, { where: { schema: id } });
+      throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `The schema registry does not know schema ${id}`, {
+        where: { schema: id },
+      });
     }
     const schema = await this.#whole(json, typeof id === 'number' ? id : null, signal);
     this.#schemas.set(id, schema);
@@ -75,7 +94,12 @@ class HttpRegistry implements Registry {
   }
 
   async latest(subject: string, signal?: AbortSignal): Promise<RegisteredSchema | null> {
-    const json = await this.#http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/latest`, undefined, signal);
+    const json = await this.#http.request(
+      'GET',
+      `/subjects/${encodeURIComponent(subject)}/versions/latest`,
+      undefined,
+      signal,
+    );
     if (json === null) return null;
     const id = (json as { id?: unknown }).id;
     const schema = await this.#whole(json, typeof id === 'number' ? id : null, signal);
@@ -84,30 +108,59 @@ class HttpRegistry implements Registry {
   }
 
   async register(subject: string, text: string, signal?: AbortSignal): Promise<number> {
-    const json = await this.#http.request('POST', `/subjects/${encodeURIComponent(subject)}/versions`, { schema: text, schemaType: 'AVRO' }, signal);
+    const json = await this.#http.request(
+      'POST',
+      `/subjects/${encodeURIComponent(subject)}/versions`,
+      { schema: text, schemaType: 'AVRO' },
+      signal,
+    );
     const id = (json as { id?: unknown } | null)?.id;
-    if (typeof id !== 'number') throw new TabletopicError('REGISTRY_REFUSED', `The schema registry gave no id for a schema of ${subject}`);
+    if (typeof id !== 'number')
+      throw new TabletopicError('REGISTRY_REFUSED', `The schema registry gave no id for a schema of ${subject}`);
     return id;
   }
 
   /** An answer of the registry with the texts of everything that it references. */
   async #whole(json: unknown, id: number | null, signal: AbortSignal | undefined): Promise<RegisteredSchema> {
-    const { schema, schemaType = 'AVRO', references } = json as { schema?: unknown; schemaType?: unknown; references?: readonly Reference[] | null };
+    const {
+      schema,
+      schemaType = 'AVRO',
+      references,
+    } = json as { schema?: unknown; schemaType?: unknown; references?: readonly Reference[] | null };
     if (typeof schema !== 'string' || (schemaType !== 'AVRO' && schemaType !== 'JSON' && schemaType !== 'PROTOBUF')) {
-      throw new TabletopicError('REGISTRY_REFUSED', `The schema registry answered without a schema, or with one of type ${String(schemaType)}`);
+      throw new TabletopicError(
+        'REGISTRY_REFUSED',
+        `The schema registry answered without a schema, or with one of type ${String(schemaType)}`,
+      );
     }
     const texts = new Map<string, string>();
     await this.#collect(references ?? [], texts, signal);
     return { id, type: schemaType, text: schema, references: Object.fromEntries(texts) };
   }
 
-  async #collect(references: readonly Reference[], texts: Map<string, string>, signal: AbortSignal | undefined): Promise<void> {
+  async #collect(
+    references: readonly Reference[],
+    texts: Map<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     for (const { name, subject, version } of references) {
       if (texts.has(name)) continue;
-      const json = await this.#http.request('GET', `/subjects/${encodeURIComponent(subject)}/versions/${version}`, undefined, signal);
-      const { schema, references: inner } = (json ?? {}) as { schema?: unknown; references?: readonly Reference[] | null };
+      const json = await this.#http.request(
+        'GET',
+        `/subjects/${encodeURIComponent(subject)}/versions/${version}`,
+        undefined,
+        signal,
+      );
+      const { schema, references: inner } = (json ?? {}) as {
+        schema?: unknown;
+        references?: readonly Reference[] | null;
+      };
       if (typeof schema !== 'string' || texts.size >= MOST_REFERENCES) {
-        throw new TabletopicError('REGISTRY_SCHEMA_MISSING', `The schema registry does not have version ${version} of ${subject}, which is referenced as ${name}`, { where: { subject, version } });
+        throw new TabletopicError(
+          'REGISTRY_SCHEMA_MISSING',
+          `The schema registry does not have version ${version} of ${subject}, which is referenced as ${name}`,
+          { where: { subject, version } },
+        );
       }
       texts.set(name, schema);
       await this.#collect(inner ?? [], texts, signal);

@@ -29,7 +29,12 @@ export class RegistryHttp {
   }
 
   /** The JSON answer; null for 404. Rejects with REGISTRY_AUTH, REGISTRY_REFUSED by the registry's message, or the signal's reason. */
-  async request(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+  async request(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
     for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, LONGEST_DELAY)) {
       signal?.throwIfAborted();
       const answer = await this.#attempt(method, path, body, signal);
@@ -45,7 +50,12 @@ export class RegistryHttp {
     }
   }
 
-  async #attempt(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<{ json: unknown } | TabletopicError> {
+  async #attempt(
+    method: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<{ json: unknown } | TabletopicError> {
     const url = `${this.#config.url.replace(/\/+$/, '')}${path}`;
     const timeout = AbortSignal.timeout(this.#config.requestTimeout);
     try {
@@ -67,10 +77,21 @@ export class RegistryHttp {
     const where = { url, status };
     // Without the registry's own code (404xx) it is somebody else who answers: a wrong path, a proxy. No record may be
     // taken for bad because of that.
-    if (status === 404) return isRegistryError(text) ? { json: null } : unavailable(url, 'HTTP 404 from something that is not a schema registry');
-    if (status === 401 || status === 403) return new TabletopicError('REGISTRY_AUTH', `The schema registry refuses these credentials (HTTP ${status})`, { where });
+    if (status === 404)
+      return isRegistryError(text)
+        ? { json: null }
+        : unavailable(url, 'HTTP 404 from something that is not a schema registry');
+    if (status === 401 || status === 403)
+      return new TabletopicError('REGISTRY_AUTH', `The schema registry refuses these credentials (HTTP ${status})`, {
+        where,
+      });
     if (AGAIN.has(status)) return unavailable(url, `HTTP ${status}: ${text.slice(0, 200)}`);
-    if (status < 200 || status >= 300) return new TabletopicError('REGISTRY_REFUSED', `The schema registry answered HTTP ${status}: ${text.slice(0, 200)}`, { where });
+    if (status < 200 || status >= 300)
+      return new TabletopicError(
+        'REGISTRY_REFUSED',
+        `The schema registry answered HTTP ${status}: ${text.slice(0, 200)}`,
+        { where },
+      );
     try {
       return { json: JSON.parse(text) };
     } catch (cause) {
@@ -90,7 +111,10 @@ function isRegistryError(text: string): boolean {
 }
 
 function unavailable(url: string, reason: string, cause?: unknown): TabletopicError {
-  return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry does not answer: ${reason}`, { where: { url }, ...(cause === undefined ? {} : { cause }) });
+  return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry does not answer: ${reason}`, {
+    where: { url },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** fetch wraps what went wrong on the network in a TypeError. */

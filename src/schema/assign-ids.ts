@@ -25,7 +25,8 @@ export class IdSource {
 export function freshType(type: IcebergType, ids: IdSource): IcebergType {
   if (typeof type === 'string') return type;
   switch (type.type) {
-    case 'struct': return freshStruct(type, ids);
+    case 'struct':
+      return freshStruct(type, ids);
     case 'list': {
       const id = ids.next();
       return { ...type, 'element-id': id, element: freshType(type.element, ids) };
@@ -33,7 +34,13 @@ export function freshType(type: IcebergType, ids: IdSource): IcebergType {
     case 'map': {
       const key = ids.next();
       const value = ids.next();
-      return { ...type, 'key-id': key, 'value-id': value, key: freshType(type.key, ids), value: freshType(type.value, ids) };
+      return {
+        ...type,
+        'key-id': key,
+        'value-id': value,
+        key: freshType(type.key, ids),
+        value: freshType(type.value, ids),
+      };
     }
   }
 }

@@ -1,7 +1,16 @@
 import { TabletopicError } from '../errors.ts';
 import type { AvroField, AvroLogical, AvroNode, AvroPrimitive } from './avro-node.ts';
 
-const PRIMITIVES: ReadonlySet<string> = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string']);
+const PRIMITIVES: ReadonlySet<string> = new Set([
+  'null',
+  'boolean',
+  'int',
+  'long',
+  'float',
+  'double',
+  'bytes',
+  'string',
+]);
 const MOST_DEPTH = 200;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -49,22 +58,29 @@ class Parser {
     const type = object['type'];
     if (typeof type === 'object') return this.#node(type, namespace, at, depth + 1);
     switch (type) {
-      case 'record': case 'error': return this.#record(object, namespace, at, depth);
+      case 'record':
+      case 'error':
+        return this.#record(object, namespace, at, depth);
       case 'enum': {
         const name = fullName(object, namespace, at);
         const symbols = object['symbols'];
-        if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string')) throw invalid(at, 'is an enum without symbols');
-        return this.#define(name, { kind: 'enum', name, symbols: symbols as string[] }, at);
+        if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string'))
+          throw invalid(at, 'is an enum without symbols');
+        return this.#define(name, { kind: 'enum', name, symbols: symbols }, at);
       }
       case 'fixed': {
         const name = fullName(object, namespace, at);
         const size = object['size'];
-        if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30) throw invalid(at, 'is a fixed without a valid size');
+        if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > 2 ** 30)
+          throw invalid(at, 'is a fixed without a valid size');
         return this.#define(name, { kind: 'fixed', name, size, logical: logicalOf(object) }, at);
       }
-      case 'array': return { kind: 'array', items: this.#node(object['items'], namespace, `${at}.items`, depth + 1) };
-      case 'map': return { kind: 'map', values: this.#node(object['values'], namespace, `${at}.values`, depth + 1) };
-      default: break;
+      case 'array':
+        return { kind: 'array', items: this.#node(object['items'], namespace, `${at}.items`, depth + 1) };
+      case 'map':
+        return { kind: 'map', values: this.#node(object['values'], namespace, `${at}.values`, depth + 1) };
+      default:
+        break;
     }
     if (typeof type !== 'string') throw invalid(at, 'has no type');
     if (PRIMITIVES.has(type)) return { kind: type as AvroPrimitive['kind'], logical: logicalOf(object) };
@@ -132,7 +148,8 @@ function fullName(object: Json, outer: string, at: string): string {
 function logicalOf(object: Json): AvroLogical | null {
   const name = object['logicalType'];
   if (typeof name !== 'string') return null;
-  const number = (key: string): number => (Number.isSafeInteger(object[key]) ? (object[key] as number) : key in object ? -1 : 0);
+  const number = (key: string): number =>
+    Number.isSafeInteger(object[key]) ? (object[key] as number) : key in object ? -1 : 0;
   return { name, precision: number('precision'), scale: number('scale') };
 }
 

@@ -29,10 +29,17 @@ export interface ConvertedAvro {
  *
  * @throws SCHEMA_UNSUPPORTED for text that is not a valid schema, SCHEMA_INCOMPATIBLE for a type that no column can hold.
  */
-export function convertAvro(text: string, references: Readonly<Record<string, string>>, options: AvroOptions): ConvertedAvro {
+export function convertAvro(
+  text: string,
+  references: Readonly<Record<string, string>>,
+  options: AvroOptions,
+): ConvertedAvro {
   const node = parseAvro(text, references);
   const planner = new Planner(options);
-  const root = node.kind === 'record' ? node : { kind: 'record' as const, name: 'value', fields: [{ name: 'value', aliases: [], doc: undefined, node }] };
+  const root =
+    node.kind === 'record'
+      ? node
+      : { kind: 'record' as const, name: 'value', fields: [{ name: 'value', aliases: [], doc: undefined, node }] };
   const plan = planner.record(root, '');
   return { struct: plan.type, plan, wrapped: root !== node, aliases: planner.aliases };
 }
@@ -66,18 +73,33 @@ class Planner {
   }
 
   #plan(node: AvroNode, path: string): AvroPlan {
-    if (++this.#columns > MOST_COLUMNS) throw new TabletopicError('SCHEMA_UNSUPPORTED', `The Avro schema has more than ${MOST_COLUMNS} columns`);
+    if (++this.#columns > MOST_COLUMNS)
+      throw new TabletopicError('SCHEMA_UNSUPPORTED', `The Avro schema has more than ${MOST_COLUMNS} columns`);
     switch (node.kind) {
-      case 'null': return { op: 'null', node, nullable: true, type: 'boolean' };
-      case 'enum': return { op: 'enum', node, nullable: false, symbols: node.symbols, type: 'string' };
+      case 'null':
+        return { op: 'null', node, nullable: true, type: 'boolean' };
+      case 'enum':
+        return { op: 'enum', node, nullable: false, symbols: node.symbols, type: 'string' };
       case 'array': {
         const items = this.#plan(node.items, `${path}.element`);
-        const type: IcebergType = { type: 'list', 'element-id': 0, 'element-required': !items.nullable, element: items.type };
+        const type: IcebergType = {
+          type: 'list',
+          'element-id': 0,
+          'element-required': !items.nullable,
+          element: items.type,
+        };
         return { op: 'array', node, nullable: false, items, type };
       }
       case 'map': {
         const values = this.#plan(node.values, `${path}.value`);
-        const type: IcebergType = { type: 'map', 'key-id': 0, key: 'string', 'value-id': 0, 'value-required': !values.nullable, value: values.type };
+        const type: IcebergType = {
+          type: 'map',
+          'key-id': 0,
+          key: 'string',
+          'value-id': 0,
+          'value-required': !values.nullable,
+          value: values.type,
+        };
         return { op: 'map', node, nullable: false, values, type };
       }
       case 'record': {
@@ -85,8 +107,10 @@ class Planner {
         const plan = this.record(node, `${path}.`);
         return plan.type.fields.length === 0 ? { op: 'present', node, nullable: false, type: 'boolean' } : plan;
       }
-      case 'union': return this.#union(node, path);
-      default: return leafPlan(node, this.#options, path);
+      case 'union':
+        return this.#union(node, path);
+      default:
+        return leafPlan(node, this.#options, path);
     }
   }
 
@@ -97,7 +121,15 @@ class Planner {
     const others = node.branches.filter((inner) => !isNull(inner));
     if (others.length === 1 && this.#options.unions === 'optional') {
       const inner = this.#plan(others[0]!, path);
-      return { op: 'optional', node, nullable: nullable || inner.nullable, branches: node.branches.length, branch, inner, type: inner.type };
+      return {
+        op: 'optional',
+        node,
+        nullable: nullable || inner.nullable,
+        branches: node.branches.length,
+        branch,
+        inner,
+        type: inner.type,
+      };
     }
     const columns: NestedField[] = [];
     const branches = node.branches.map((inner): PlanField => {
@@ -124,12 +156,21 @@ function isNull(node: AvroNode): boolean {
 
 /** The short name of a named type, unless another branch has the same; else the name of the type. */
 function branchName(node: AvroNode, all: readonly AvroNode[]): string {
-  const short = (other: AvroNode): string => ('name' in other ? other.name.slice(other.name.lastIndexOf('.') + 1) : other.kind);
+  const short = (other: AvroNode): string =>
+    'name' in other ? other.name.slice(other.name.lastIndexOf('.') + 1) : other.kind;
   const name = short(node);
-  return 'name' in node && all.some((other) => other !== node && short(other).toLowerCase() === name.toLowerCase()) ? node.name : name;
+  return 'name' in node && all.some((other) => other !== node && short(other).toLowerCase() === name.toLowerCase())
+    ? node.name
+    : name;
 }
 
-function column(source: string, name: string, required: boolean, type: IcebergType, doc: string | undefined): NestedField {
+function column(
+  source: string,
+  name: string,
+  required: boolean,
+  type: IcebergType,
+  doc: string | undefined,
+): NestedField {
   const text = columnDoc(source, name, doc);
   return { id: 0, name, required, type, ...(text === undefined ? {} : { doc: text }) };
 }

@@ -25,7 +25,11 @@ export interface Change {
   readonly to?: string;
 }
 
-export interface Incompatible { readonly path: string; readonly from: string; readonly to: string }
+export interface Incompatible {
+  readonly path: string;
+  readonly from: string;
+  readonly to: string;
+}
 
 export interface Evolution {
   /** The very object given where nothing changes. The schema id is left for the caller. */
@@ -68,13 +72,19 @@ export function evolve(
 export function typeText(type: IcebergType): string {
   if (typeof type === 'string') return type;
   switch (type.type) {
-    case 'struct': return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`;
-    case 'list': return `list<${typeText(type.element)}>`;
-    case 'map': return `map<${typeText(type.key)}, ${typeText(type.value)}>`;
+    case 'struct':
+      return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`;
+    case 'list':
+      return `list<${typeText(type.element)}>`;
+    case 'map':
+      return `map<${typeText(type.key)}, ${typeText(type.value)}>`;
   }
 }
 
-interface Bound<T extends IcebergType> { readonly type: T; readonly bound: T }
+interface Bound<T extends IcebergType> {
+  readonly type: T;
+  readonly bound: T;
+}
 
 class Evolver {
   readonly changes: Change[] = [];
@@ -84,7 +94,12 @@ class Evolver {
   readonly #aliases: Readonly<Record<string, readonly string[]>>;
   readonly #names = new NameScope();
 
-  constructor(table: Schema, lastColumnId: number, history: FieldHistory, aliases: Readonly<Record<string, readonly string[]>>) {
+  constructor(
+    table: Schema,
+    lastColumnId: number,
+    history: FieldHistory,
+    aliases: Readonly<Record<string, readonly string[]>>,
+  ) {
     this.ids = new IdSource(lastColumnId);
     this.history = history;
     this.#aliases = aliases;
@@ -113,7 +128,10 @@ class Evolver {
     });
     const kept = table.fields.map((field) => after.get(field) ?? this.#unwritten(field, path, top));
     const same = added.length === 0 && kept.every((field, i) => field === table.fields[i]);
-    return { type: same ? table : { type: 'struct', fields: [...kept, ...added] }, bound: { type: 'struct', fields: bound } };
+    return {
+      type: same ? table : { type: 'struct', fields: [...kept, ...added] },
+      bound: { type: 'struct', fields: bound },
+    };
   }
 
   #match(table: StructType, writer: StructType, writerPath: string, top: boolean): Map<NestedField, NestedField> {
@@ -140,9 +158,17 @@ class Evolver {
     const source = sourceName(field);
     const name = this.#names.claim(path, source);
     const id = this.ids.next();
-    const doc = name === field.name ? field.doc : columnDoc(source, name, field.name === source ? field.doc : undefined);
+    const doc =
+      name === field.name ? field.doc : columnDoc(source, name, field.name === source ? field.doc : undefined);
     const { doc: _, ...rest } = field;
-    const column: NestedField = { ...rest, id, name, required: false, type: freshType(field.type, this.ids), ...(doc === undefined ? {} : { doc }) };
+    const column: NestedField = {
+      ...rest,
+      id,
+      name,
+      required: false,
+      type: freshType(field.type, this.ids),
+      ...(doc === undefined ? {} : { doc }),
+    };
     claimAll(this.#names, column.type, `${path}${name}.`);
     this.changes.push({ kind: 'add', path: `${path}${name}`, to: typeText(field.type) });
     return column;
@@ -167,11 +193,23 @@ class Evolver {
   }
 
   #type(table: IcebergType, writer: IcebergType, path: string, writerPath: string): Bound<IcebergType> | null {
-    if (typeof table === 'string' || typeof writer === 'string' || table.type !== writer.type) return this.#primitive(table, writer, path);
+    if (typeof table === 'string' || typeof writer === 'string' || table.type !== writer.type)
+      return this.#primitive(table, writer, path);
     if (table.type === 'struct') return this.struct(table, writer as StructType, `${path}.`, `${writerPath}.`, false);
     if (table.type === 'list' && writer.type === 'list') {
-      const element = this.#inside(table.element, writer.element, table['element-required'], writer['element-required'], `${path}.element`, `${writerPath}.element`);
-      const bound = { ...writer, 'element-id': element ? table['element-id'] : 0, element: element?.bound ?? writer.element };
+      const element = this.#inside(
+        table.element,
+        writer.element,
+        table['element-required'],
+        writer['element-required'],
+        `${path}.element`,
+        `${writerPath}.element`,
+      );
+      const bound = {
+        ...writer,
+        'element-id': element ? table['element-id'] : 0,
+        element: element?.bound ?? writer.element,
+      };
       if (!element || element.same) return { type: table, bound };
       return { type: { ...table, element: element.type, 'element-required': element.required }, bound };
     }
@@ -179,16 +217,38 @@ class Evolver {
       // Iceberg forbids any change inside a map's key.
       const key = typeText(table.key) === typeText(writer.key) ? table.key : null;
       if (!key) this.incompatible.push({ path: `${path}.key`, from: typeText(table.key), to: typeText(writer.key) });
-      const value = key && this.#inside(table.value, writer.value, table['value-required'], writer['value-required'], `${path}.value`, `${writerPath}.value`);
+      const value =
+        key &&
+        this.#inside(
+          table.value,
+          writer.value,
+          table['value-required'],
+          writer['value-required'],
+          `${path}.value`,
+          `${writerPath}.value`,
+        );
       if (!key || !value) return null;
-      const bound = { ...writer, 'key-id': table['key-id'], key: idsOf(writer.key, key), 'value-id': table['value-id'], value: value.bound };
+      const bound = {
+        ...writer,
+        'key-id': table['key-id'],
+        key: idsOf(writer.key, key),
+        'value-id': table['value-id'],
+        value: value.bound,
+      };
       if (value.same) return { type: table, bound };
       return { type: { ...table, value: value.type, 'value-required': value.required }, bound };
     }
     return null;
   }
 
-  #inside(table: IcebergType, writer: IcebergType, tableRequired: boolean, writerRequired: boolean, path: string, writerPath: string): (Bound<IcebergType> & { required: boolean; same: boolean }) | null {
+  #inside(
+    table: IcebergType,
+    writer: IcebergType,
+    tableRequired: boolean,
+    writerRequired: boolean,
+    path: string,
+    writerPath: string,
+  ): (Bound<IcebergType> & { required: boolean; same: boolean }) | null {
     const inner = this.#type(table, writer, path, writerPath);
     if (!inner) return null;
     const required = tableRequired && writerRequired;
@@ -211,11 +271,25 @@ class Evolver {
 function idsOf(writer: IcebergType, numbered: IcebergType): IcebergType {
   if (typeof writer === 'string' || typeof numbered === 'string') return writer;
   if (writer.type === 'struct' && numbered.type === 'struct') {
-    return { type: 'struct', fields: writer.fields.map((field, i) => ({ ...field, id: numbered.fields[i]!.id, type: idsOf(field.type, numbered.fields[i]!.type) })) };
+    return {
+      type: 'struct',
+      fields: writer.fields.map((field, i) => ({
+        ...field,
+        id: numbered.fields[i]!.id,
+        type: idsOf(field.type, numbered.fields[i]!.type),
+      })),
+    };
   }
-  if (writer.type === 'list' && numbered.type === 'list') return { ...writer, 'element-id': numbered['element-id'], element: idsOf(writer.element, numbered.element) };
+  if (writer.type === 'list' && numbered.type === 'list')
+    return { ...writer, 'element-id': numbered['element-id'], element: idsOf(writer.element, numbered.element) };
   if (writer.type === 'map' && numbered.type === 'map') {
-    return { ...writer, 'key-id': numbered['key-id'], key: idsOf(writer.key, numbered.key), 'value-id': numbered['value-id'], value: idsOf(writer.value, numbered.value) };
+    return {
+      ...writer,
+      'key-id': numbered['key-id'],
+      key: idsOf(writer.key, numbered.key),
+      'value-id': numbered['value-id'],
+      value: idsOf(writer.value, numbered.value),
+    };
   }
   return writer;
 }

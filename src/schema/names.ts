@@ -2,7 +2,15 @@ import type { NestedField } from './types.ts';
 
 /** Columns that the service fills (`metadataColumns: struct` and `flat`, and the decoded key). */
 const SERVICE_COLUMNS: ReadonlySet<string> = new Set([
-  '_kafka', '_key', '_kafka_topic', '_kafka_partition', '_kafka_offset', '_kafka_timestamp', '_kafka_timestamp_type', '_kafka_key', '_kafka_headers',
+  '_kafka',
+  '_key',
+  '_kafka_topic',
+  '_kafka_partition',
+  '_kafka_offset',
+  '_kafka_timestamp',
+  '_kafka_timestamp_type',
+  '_kafka_key',
+  '_kafka_headers',
 ]);
 
 /** True for the names of top-level columns that belong to the service, without regard to case. */

@@ -6,16 +6,20 @@ import { sourceName } from '../../src/schema/names.ts';
 import type { StructType } from '../../src/schema/types.ts';
 
 const auto: InferOptions = { numbers: 'auto' };
-const shape = (texts: readonly string[]): Shape => texts.map((text) => new TextEncoder().encode(text)).reduce(observe, emptyShape());
+const shape = (texts: readonly string[]): Shape =>
+  texts.map((text) => new TextEncoder().encode(text)).reduce(observe, emptyShape());
 const struct = (texts: readonly string[], options = auto): StructType => shapeToStruct(shape(texts), options);
-const types = (texts: readonly string[], options = auto): [string, unknown][] => struct(texts, options).fields.map(({ name, type }) => [name, type]);
+const types = (texts: readonly string[], options = auto): [string, unknown][] =>
+  struct(texts, options).fields.map(({ name, type }) => [name, type]);
 
 describe('inference', () => {
   test('neither the order of records nor how they were split decides anything', () => {
     const texts = fc.array(fc.json({ maxDepth: 3 }), { maxLength: 10 });
     fc.assert(
       fc.property(
-        texts.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }), fc.nat(10), fc.nat(10))),
+        texts.chain((all) =>
+          fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }), fc.nat(10), fc.nat(10)),
+        ),
         ([all, shuffled, a, b]) => {
           const [i, k] = [Math.min(a, b), Math.max(a, b)];
           const [x, y, z] = [shape(shuffled.slice(0, i)), shape(shuffled.slice(i, k)), shape(shuffled.slice(k))];
@@ -42,8 +46,15 @@ describe('inference', () => {
   });
 
   test('any fraction or exponent, and whole numbers beyond 64 bits, make a double', () => {
-    expect(types(['{"a":1,"b":1,"c":1}', '{"a":1.0,"b":1e2,"c":9223372036854775808}'])).toEqual([['a', 'double'], ['b', 'double'], ['c', 'double']]);
-    expect(types(['{"a":9223372036854775807,"b":-9223372036854775808}'])).toEqual([['a', 'long'], ['b', 'long']]);
+    expect(types(['{"a":1,"b":1,"c":1}', '{"a":1.0,"b":1e2,"c":9223372036854775808}'])).toEqual([
+      ['a', 'double'],
+      ['b', 'double'],
+      ['c', 'double'],
+    ]);
+    expect(types(['{"a":9223372036854775807,"b":-9223372036854775808}'])).toEqual([
+      ['a', 'long'],
+      ['b', 'long'],
+    ]);
   });
 
   test('null, [], {} and what holds nothing else make no column', () => {
@@ -57,25 +68,38 @@ describe('inference', () => {
   });
 
   test('numbers: double and decimal for all numbers', () => {
-    expect(types(['{"a":1,"b":[2]}'], { numbers: 'double' })).toEqual([['a', 'double'], ['b', { type: 'list', 'element-id': 0, 'element-required': false, element: 'double' }]]);
+    expect(types(['{"a":1,"b":[2]}'], { numbers: 'double' })).toEqual([
+      ['a', 'double'],
+      ['b', { type: 'list', 'element-id': 0, 'element-required': false, element: 'double' }],
+    ]);
     expect(types(['{"a":1.25}'], { numbers: 'decimal(12, 2)' })).toEqual([['a', 'decimal(12, 2)']]);
   });
 
   test('names that a table cannot tell apart, and those of the service, get a suffix and record their source', () => {
     const { fields } = struct(['{"id":1,"ID":2,"_kafka":3,"_KEY":4,"a":{"b":5},"a.b":6,"":7,"_kafka_offset":8}']);
     expect(fields.map((field) => [field.name, sourceName(field)])).toEqual([
-      ['id', 'id'], ['ID_2', 'ID'], ['_kafka_2', '_kafka'], ['_KEY_2', '_KEY'], ['a', 'a'], ['a.b_2', 'a.b'], ['_', ''], ['_kafka_offset_2', '_kafka_offset'],
+      ['id', 'id'],
+      ['ID_2', 'ID'],
+      ['_kafka_2', '_kafka'],
+      ['_KEY_2', '_KEY'],
+      ['a', 'a'],
+      ['a.b_2', 'a.b'],
+      ['_', ''],
+      ['_kafka_offset_2', '_kafka_offset'],
     ]);
   });
 
   test('more than 1,000 fields are refused: keys are data there', () => {
-    const wide = (count: number): string => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i])));
+    const wide = (count: number): string =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i])));
     expect(struct([wide(1_000)]).fields).toHaveLength(1_000);
     expect(() => struct([wide(1_001)])).toThrow(expect.objectContaining({ code: 'SCHEMA_UNSUPPORTED' }));
   });
 
   test('values that are not objects are the column `value`; what is not JSON counts for nothing', () => {
-    expect(types(['[1]', 'x', '[2.5]'])).toEqual([['value', { type: 'list', 'element-id': 0, 'element-required': false, element: 'double' }]]);
+    expect(types(['[1]', 'x', '[2.5]'])).toEqual([
+      ['value', { type: 'list', 'element-id': 0, 'element-required': false, element: 'double' }],
+    ]);
     expect(types(['null', '{}'])).toEqual([]);
   });
 });

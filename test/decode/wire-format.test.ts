@@ -3,7 +3,10 @@ import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader } from '../../src/de
 import { RecordPositions } from '../../src/source/record-batch.ts';
 
 type Header = readonly [string, readonly number[] | null];
-interface Item { readonly value: readonly number[] | null; readonly headers?: readonly Header[] }
+interface Item {
+  readonly value: readonly number[] | null;
+  readonly headers?: readonly Header[];
+}
 
 function varint(value: number): number[] {
   const out: number[] = [];
@@ -22,7 +25,8 @@ function positionsOf(items: readonly Item[]): RecordPositions {
     bytes.push(...(value ?? []));
     positions.headersStart[i] = bytes.length;
     positions.headersCount[i] = headers.length;
-    for (const [name, content] of headers) bytes.push(...varint(name.length), ...Buffer.from(name), ...varint(content?.length ?? -1), ...(content ?? []));
+    for (const [name, content] of headers)
+      bytes.push(...varint(name.length), ...Buffer.from(name), ...varint(content?.length ?? -1), ...(content ?? []));
   });
   positions.bytes = Uint8Array.from(bytes);
   positions.view = new DataView(positions.bytes.buffer);
@@ -30,15 +34,27 @@ function positionsOf(items: readonly Item[]): RecordPositions {
   return positions;
 }
 
-function runs(reader: WireFormatReader, items: readonly Item[]): { runs: [number, number][]; payloads: (number[] | null)[] } {
+function runs(
+  reader: WireFormatReader,
+  items: readonly Item[],
+): { runs: [number, number][]; payloads: (number[] | null)[] } {
   const positions = positionsOf(items);
   const found: [number, number][] = [];
-  for (let from = 0; from < items.length; ) {
+  for (let from = 0; from < items.length;) {
     const { schemaId, end } = reader.nextRun(positions, from, items.length);
     found.push([schemaId, end]);
     from = end;
   }
-  const payloads = items.map((_, i) => (positions.payloadLength[i]! < 0 ? null : [...positions.bytes.subarray(positions.payloadStart[i]!, positions.payloadStart[i]! + positions.payloadLength[i]!)]));
+  const payloads = items.map((_, i) =>
+    positions.payloadLength[i]! < 0
+      ? null
+      : [
+          ...positions.bytes.subarray(
+            positions.payloadStart[i],
+            positions.payloadStart[i]! + positions.payloadLength[i]!,
+          ),
+        ],
+  );
   return { runs: found, payloads };
 }
 
@@ -46,18 +62,45 @@ const prefixed = (id: number, ...payload: number[]): Item => ({ value: [0, 0, 0,
 
 describe('wire format', () => {
   test('runs of equal ids; nulls belong to any run', () => {
-    expect(runs(new WireFormatReader('confluent'), [{ value: null }, prefixed(300, 1), prefixed(300), { value: null }, prefixed(2, 7, 8), { value: null }])).toEqual({
-      runs: [[300, 4], [2, 6]],
+    expect(
+      runs(new WireFormatReader('confluent'), [
+        { value: null },
+        prefixed(300, 1),
+        prefixed(300),
+        { value: null },
+        prefixed(2, 7, 8),
+        { value: null },
+      ]),
+    ).toEqual({
+      runs: [
+        [300, 4],
+        [2, 6],
+      ],
       payloads: [null, [1], [], null, [7, 8], null],
     });
     expect(runs(new WireFormatReader('confluent'), [{ value: null }, { value: null }]).runs).toEqual([[NULL_KEY, 2]]);
   });
 
   test('no id: invalid, or the bytes themselves', () => {
-    const items: Item[] = [{ value: [1, 0, 0, 0, 1] }, { value: [0, 0, 0] }, { value: [] }, { value: [0, 0xff, 0, 0, 1] }, prefixed(1)];
-    expect(runs(new WireFormatReader('confluent'), items).runs).toEqual([[INVALID_KEY, 4], [1, 5]]);
-    expect(runs(new WireFormatReader('auto'), items).runs).toEqual([[PLAIN_KEY, 4], [1, 5]]);
-    expect(runs(new WireFormatReader('plain'), items)).toEqual({ runs: [[PLAIN_KEY, 5]], payloads: items.map(({ value }) => value) });
+    const items: Item[] = [
+      { value: [1, 0, 0, 0, 1] },
+      { value: [0, 0, 0] },
+      { value: [] },
+      { value: [0, 0xff, 0, 0, 1] },
+      prefixed(1),
+    ];
+    expect(runs(new WireFormatReader('confluent'), items).runs).toEqual([
+      [INVALID_KEY, 4],
+      [1, 5],
+    ]);
+    expect(runs(new WireFormatReader('auto'), items).runs).toEqual([
+      [PLAIN_KEY, 4],
+      [1, 5],
+    ]);
+    expect(runs(new WireFormatReader('plain'), items)).toEqual({
+      runs: [[PLAIN_KEY, 5]],
+      payloads: items.map(({ value }) => value),
+    });
   });
 
   test('a header names the schema, and the whole value is the payload; the last such header counts', () => {
@@ -65,15 +108,31 @@ describe('wire format', () => {
     const items: Item[] = [
       { value: [0, 0, 0, 0, 9], headers: [['other', null], header(4), ['x', [1]]] },
       { value: [5], headers: [header(3), header(4)] },
-      { value: [0, 0, 0, 0, 9, 1], headers: [['__key_schema_id', [0, 0, 0, 0, 8]], ['__value_schema_id', null]] },
+      {
+        value: [0, 0, 0, 0, 9, 1],
+        headers: [
+          ['__key_schema_id', [0, 0, 0, 0, 8]],
+          ['__value_schema_id', null],
+        ],
+      },
       { value: [5], headers: [['__value_schema_id', [0, 1]]] },
     ];
-    expect(runs(new WireFormatReader('confluent'), items)).toEqual({ runs: [[4, 2], [9, 3], [INVALID_KEY, 4]], payloads: [[0, 0, 0, 0, 9], [5], [1], [5]] });
+    expect(runs(new WireFormatReader('confluent'), items)).toEqual({
+      runs: [
+        [4, 2],
+        [9, 3],
+        [INVALID_KEY, 4],
+      ],
+      payloads: [[0, 0, 0, 0, 9], [5], [1], [5]],
+    });
     expect(runs(new WireFormatReader('confluent', 'key'), [items[2]!]).runs).toEqual([[8, 1]]);
   });
 
   test('a GUID in the header has a key of its own', () => {
-    const guid = (last: number): Header => ['__value_schema_id', [1, ...Array.from({ length: 15 }, (_, i) => i * 16), last]];
+    const guid = (last: number): Header => [
+      '__value_schema_id',
+      [1, ...Array.from({ length: 15 }, (_, i) => i * 16), last],
+    ];
     const reader = new WireFormatReader('confluent');
     const items = [1, 1, 2, 1].map((last): Item => ({ value: [6], headers: [guid(last)] }));
     const [[a], [b], [c]] = runs(reader, items).runs as [[number, number], [number, number], [number, number]];

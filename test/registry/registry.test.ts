@@ -15,7 +15,16 @@ let asked: string[];
 let health: (string | null)[];
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
 const sleeps: number[] = [];
-const ports: Ports = { ...systemPorts, clock: { ...systemPorts.clock, sleep: async (ms, signal) => { signal?.throwIfAborted(); sleeps.push(ms); } } };
+const ports: Ports = {
+  ...systemPorts,
+  clock: {
+    ...systemPorts.clock,
+    sleep: async (ms, signal) => {
+      signal?.throwIfAborted();
+      sleeps.push(ms);
+    },
+  },
+};
 
 beforeEach(async () => {
   [asked, health] = [[], []];
@@ -34,7 +43,9 @@ afterEach(async () => {
 });
 
 function registry(over: Partial<RegistryConfig> = {}): Registry {
-  return createRegistry({ ...config, ...over }, ports, (error: TabletopicError | null) => health.push(error?.code ?? null));
+  return createRegistry({ ...config, ...over }, ports, (error: TabletopicError | null) =>
+    health.push(error?.code ?? null),
+  );
 }
 
 function json(response: ServerResponse, body: unknown, status = 200): void {
@@ -46,7 +57,9 @@ describe('schemas', () => {
     answer = (_, response) => void setTimeout(() => json(response, { schema: '"long"' }), 20);
     const client = registry();
     const [a, b] = await Promise.all([client.schema(7), client.schema(7)]);
-    expect([a, b, await client.schema(7)]).toEqual(Array(3).fill({ id: 7, type: 'AVRO', text: '"long"', references: {} }));
+    expect([a, b, await client.schema(7)]).toEqual(
+      [7, 7, 7].map((id) => ({ id, type: 'AVRO', text: '"long"', references: {} })),
+    );
     expect(asked).toEqual(['GET /api/schemas/ids/7']);
   });
 
@@ -57,7 +70,12 @@ describe('schemas', () => {
       '/api/subjects/c/versions/1': { schema: 'c', references: [{ name: 'a.B', subject: 'b/s', version: 2 }] },
     };
     answer = (request, response) => json(response, refs[request.url!]);
-    expect(await registry().schema(1)).toEqual({ id: 1, type: 'AVRO', text: 'top', references: { 'a.B': 'b', 'a.C': 'c' } });
+    expect(await registry().schema(1)).toEqual({
+      id: 1,
+      type: 'AVRO',
+      text: 'top',
+      references: { 'a.B': 'b', 'a.C': 'c' },
+    });
   });
 
   test('by GUID', async () => {
@@ -70,7 +88,8 @@ describe('schemas', () => {
     answer = (_, response) => json(response, { error_code: 40403, message: 'Schema not found' }, 404);
     await expect(registry().schema(9)).rejects.toMatchObject({ code: 'REGISTRY_SCHEMA_MISSING', where: { schema: 9 } });
     let calls = 0;
-    answer = (_, response) => (++calls === 1 ? response.writeHead(404).end('<html>') : json(response, { schema: '"int"' }));
+    answer = (_, response) =>
+      ++calls === 1 ? response.writeHead(404).end('<html>') : json(response, { schema: '"int"' });
     expect((await registry().schema(9)).text).toBe('"int"');
     expect(health).toEqual(['REGISTRY_UNAVAILABLE', null]);
   });
@@ -79,7 +98,12 @@ describe('schemas', () => {
 describe('outages', () => {
   test('are waited out with growing pauses and said on the way', async () => {
     let calls = 0;
-    answer = (_, response) => (++calls <= 3 ? response.writeHead(503).end() : calls === 4 ? response.destroy() : json(response, { schema: '"int"' }));
+    answer = (_, response) =>
+      ++calls <= 3
+        ? response.writeHead(503).end()
+        : calls === 4
+          ? response.destroy()
+          : json(response, { schema: '"int"' });
     expect((await registry().schema(3)).text).toBe('"int"');
     expect(health).toEqual([...Array(4).fill('REGISTRY_UNAVAILABLE'), null]);
     expect(sleeps.map((ms, i) => ms > 100 * 2 ** i - 1 && ms <= 200 * 2 ** i)).toEqual([true, true, true, true]);
@@ -110,7 +134,10 @@ describe('outages', () => {
   });
 
   test('wrong credentials are not one of them', async () => {
-    answer = (request, response) => (request.headers.authorization === `Basic ${Buffer.from('me:secret').toString('base64')}` ? json(response, { schema: '"int"' }) : response.writeHead(401).end());
+    answer = (request, response) =>
+      request.headers.authorization === `Basic ${Buffer.from('me:secret').toString('base64')}`
+        ? json(response, { schema: '"int"' })
+        : response.writeHead(401).end();
     await expect(registry().schema(1)).rejects.toMatchObject({ code: 'REGISTRY_AUTH' });
     await expect(registry({ token: 'x' }).schema(1)).rejects.toMatchObject({ code: 'REGISTRY_AUTH' });
     expect((await registry({ username: 'me', password: 'secret' }).schema(1)).text).toBe('"int"');
@@ -119,13 +146,20 @@ describe('outages', () => {
 });
 
 test('the latest version of a subject, null without one, is always asked for', async () => {
-  answer = (request, response) => (request.url!.includes('orders') ? json(response, { subject: 'orders-value', version: 3, id: 12, schema: '"int"' }) : json(response, { error_code: 40401 }, 404));
+  answer = (request, response) =>
+    request.url!.includes('orders')
+      ? json(response, { subject: 'orders-value', version: 3, id: 12, schema: '"int"' })
+      : json(response, { error_code: 40401 }, 404);
   const client = registry();
   expect(await client.latest('orders-value')).toEqual({ id: 12, type: 'AVRO', text: '"int"', references: {} });
   expect(await client.latest('none-value')).toBe(null);
   await client.latest('orders-value');
   await client.schema(12);
-  expect(asked).toEqual(['GET /api/subjects/orders-value/versions/latest', 'GET /api/subjects/none-value/versions/latest', 'GET /api/subjects/orders-value/versions/latest']);
+  expect(asked).toEqual([
+    'GET /api/subjects/orders-value/versions/latest',
+    'GET /api/subjects/none-value/versions/latest',
+    'GET /api/subjects/orders-value/versions/latest',
+  ]);
 });
 
 test('a schema is registered', async () => {
