@@ -81,6 +81,8 @@ class TabletopicService implements Service {
   #topics: readonly TopicDescription[] = [];
   #missing: readonly string[] = [];
   #clusterId = '';
+  #planned = false;
+  #starting = true;
   #draining = false;
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
@@ -139,6 +141,7 @@ class TabletopicService implements Service {
       serviceFacts({
         now: this.#ports.clock.now(),
         startedAt: this.#startedAt,
+        starting: this.#starting,
         draining: this.#draining,
         throughput: this.#throughput,
         memoryBytes: this.#config.memory,
@@ -166,25 +169,29 @@ class TabletopicService implements Service {
     });
     this.#source.setBudget(memory * FETCH_SHARE);
     const { signal } = this.#abort;
-    ({ clusterId: this.#clusterId } = await this.#source.connect(signal));
+    const onHealth: SourceHandlers['onHealth'] = (state) => this.#kafkaHealth(state);
+    ({ clusterId: this.#clusterId } = await this.#source.connect(signal, onHealth));
     this.#dependencies.up('kafka');
     if (this.#config.schemaRegistry) this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) => this.#dependencies.set('registry', error));
     this.#catalogs = new CatalogSet(this.#config, this.#ports);
-    await this.#catalogs.connect((name, connect) =>
-      withRetry({ ports: this.#ports, logger: this.#log, signal, what: `connect to catalog ${name}`, onState: (error) => this.#dependencies.set(`catalog ${name}`, error) }, connect),
-    );
+    await this.#catalogs.connect((name, connect) => this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect));
     const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
     const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
-    await this.#plan(await this.#source.describeTopics(names, patterns));
+    const described = await this.#retry('describe topics', 'kafka', () => this.#source.describeTopics(names, patterns));
+    await this.#plan(described);
     if (this.#tables.all().length === 0 && patterns.length === 0) throw this.#missingError();
-    await this.#source.subscribe(names, patterns, this.#handlers());
+    await this.#retry('subscribe', 'kafka', () => this.#source.subscribe(names, patterns, this.#handlers()));
+    this.#starting = false;
   }
 
   /** Tables for the topics that exist now; those that are there already go on as they are. */
   async #plan(topics: readonly TopicDescription[]): Promise<void> {
     this.#topics = topics;
     const { plans, missing, collisions } = planTables(this.#config.tables, topics);
-    if (collisions.length > 0) throw collisions[0]!;
+    // At the start a person is there to correct the rules; later one new topic must not stop what runs.
+    if (collisions.length > 0 && !this.#planned) throw collisions[0]!;
+    this.#planned = true;
+    for (const { message, code, hint } of collisions) this.#log.error({ code, hint }, message);
     this.#missing = missing;
     for (const topic of missing) this.#log.error({ topic, code: 'KAFKA_TOPIC_MISSING' }, `topic ${topic} does not exist; it is read as soon as it does`);
     const added = plans.filter((plan) => !this.#tables.grow(plan)).map((plan) => this.#open(new GrowingPlan(plan)));
@@ -228,7 +235,7 @@ class TabletopicService implements Service {
         },
         dropped: () => this.#prometheus.checkpointDropped(name),
         problem: (error) => this.#dependencies.problem(error, plan.rule.catalog),
-        stopped: (error) => this.#tableStopped(error),
+        stopped: () => this.#tableStopped(),
       },
     });
     this.#tables.add(table);
@@ -254,18 +261,25 @@ class TabletopicService implements Service {
       onIdle: (lane, _offset, highWatermark, lastStableOffset, fetchedAt) => this.#tables.idle(lane, highWatermark, lastStableOffset, fetchedAt),
       onLaneError: (lane, error) => this.#tables.laneError(lane, error),
       onTopics: (topics) => void this.#plan(topics).catch((error: unknown) => this.#fail(asTabletopicError(error))),
-      onHealth: ({ error }) => {
-        this.#dependencies.set('kafka', error ?? null);
-        if (error?.policy === 'stop-service') this.#fail(error);
-      },
+      onHealth: (state) => this.#kafkaHealth(state),
     };
+  }
+
+  #retry<T>(what: string, dependency: string, attempt: () => Promise<T>): Promise<T> {
+    const onState = (error: TabletopicError | null): void => this.#dependencies.set(dependency, error);
+    return withRetry({ ports: this.#ports, logger: this.#log, signal: this.#abort.signal, what, onState }, attempt);
+  }
+
+  #kafkaHealth({ error }: Parameters<SourceHandlers['onHealth']>[0]): void {
+    this.#dependencies.set('kafka', error ?? null);
+    if (error?.policy === 'stop-service') this.#fail(error);
   }
 
   /** Ends when every table holds all offsets up to the ends seen now, or has stopped. */
   async #catchUp(): Promise<void> {
     const { clock } = this.#ports;
     const { signal } = this.#abort;
-    const targets = await this.#ends();
+    const targets = await this.#retry('look up the ends of the topics', 'kafka', () => this.#ends());
     for (const table of this.#tables.all()) table.setTargets(targets);
     let looked = clock.monotonic();
     for (;;) {
@@ -291,9 +305,9 @@ class TabletopicService implements Service {
     return ends;
   }
 
-  #tableStopped(error: TabletopicError): void {
-    if (error.policy === 'stop-service' && error.code !== 'CONFIG_INVALID') this.#fail(error);
-    else if (!this.#untilCaughtUp && this.#tables.all().every((table) => table.stopped)) this.#end(this.#exit());
+  /** One table's trouble is its own, whatever it is; without any table left the service has nothing to do. */
+  #tableStopped(): void {
+    if (!this.#untilCaughtUp && this.#tables.all().every((table) => table.stopped)) this.#end(this.#exit());
   }
 
   #exit(): number {

@@ -7,6 +7,7 @@ import type { Throughput } from './throughput.ts';
 export interface FactsInput {
   readonly now: number;
   readonly startedAt: number;
+  readonly starting: boolean;
   readonly draining: boolean;
   readonly throughput: Throughput;
   readonly memoryBytes: number;
@@ -49,7 +50,10 @@ function tableStatus(table: TableIngest, now: number): TableStatus {
     lagRecords: partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0),
     lagSeconds: lagSeconds(lanes, now),
     freshnessSeconds: snapshot ? Math.max(0, (now - snapshot['timestamp-ms']) / 1000) : null,
-    watermark: snapshot?.summary?.['tabletopic.watermark'] === undefined ? null : Number(snapshot.summary['tabletopic.watermark']),
+    watermark:
+      snapshot?.summary?.['tabletopic.watermark'] === undefined
+        ? null
+        : Number(snapshot.summary['tabletopic.watermark']),
     lastCommit: table.lastCommit?.at ?? null,
     lastSnapshotId: table.tableState?.headSnapshotId?.toString() ?? null,
     schemaId: head?.['current-schema-id'] ?? null,
@@ -68,7 +72,13 @@ function stateOf(table: TableIngest, lanes: readonly LaneState[]): TableState {
 }
 
 function partitionStatus({ lane, committedNext, end }: LaneState): PartitionStatus {
-  return { topic: lane.topic, partition: lane.partition, next: committedNext, end: end < 0 ? null : end, lag: end < 0 ? null : Math.max(0, end - committedNext) };
+  return {
+    topic: lane.topic,
+    partition: lane.partition,
+    next: committedNext,
+    end: end < 0 ? null : end,
+    lag: end < 0 ? null : Math.max(0, end - committedNext),
+  };
 }
 
 /** Age of the oldest uncommitted record: an upper bound by the newest record time that is known of each lane behind. */

@@ -9,6 +9,7 @@ const patience = 3;
  */
 export function readinessReasons(facts: ServiceFacts): string[] {
   return [
+    ...(facts.starting ? ['The service is starting.'] : []),
     ...(facts.draining ? ['The service drains: it commits what it has read and stops.'] : []),
     ...facts.dependencies
       .filter((dependency) => !dependency.up)

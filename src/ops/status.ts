@@ -13,6 +13,8 @@ export interface ServiceFacts {
   readonly now: number;
   readonly startedAt: number;
   readonly uptimeSeconds: number;
+  /** Not everything that is needed has been reached yet: no group has been joined. */
+  readonly starting: boolean;
   /** Drain has begun: no new records are read. */
   readonly draining: boolean;
   readonly recordsRead: number;

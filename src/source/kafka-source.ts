@@ -51,6 +51,8 @@ class KafkaSource implements Source {
   #membership: Membership | null = null;
   #handlers: SourceHandlers | null = null;
   #seen = '';
+  /** Hears of health until `subscribe` brings its handlers. */
+  #heardBy: SourceHandlers['onHealth'] | undefined;
   #health: { connected: boolean; error?: TabletopicError } = { connected: false };
   /** The group refused this member for good. */
   #fatal = false;
@@ -85,7 +87,8 @@ class KafkaSource implements Source {
     this.#coordinator = new Coordinator(config, this.#connections, logger);
   }
 
-  async connect(signal?: AbortSignal): Promise<{ readonly clusterId: string }> {
+  async connect(signal?: AbortSignal, onHealth?: SourceHandlers['onHealth']): Promise<{ readonly clusterId: string }> {
+    this.#heardBy = onHealth;
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     const backoff = new Backoff(this.#ports, 200, 5000);
     for (;;) {
@@ -260,6 +263,8 @@ class KafkaSource implements Source {
   #setHealth(state: { connected: boolean; error?: TabletopicError }): void {
     const same = state.connected === this.#health.connected && state.error?.message === this.#health.error?.message;
     this.#health = state;
-    if (!same) this.#handlers?.onHealth(state);
+    if (same) return;
+    if (this.#handlers) this.#handlers.onHealth(state);
+    else this.#heardBy?.(state);
   }
 }

@@ -73,8 +73,8 @@ export interface SourceHandlers {
 
 /** The broker seen by one process: metadata, offsets, membership, fetching. */
 export interface Source {
-  /** Connects and reads the cluster id; retries while no broker answers (`onHealth`), rejects on `KAFKA_AUTH`. */
-  connect(signal?: AbortSignal): Promise<{ readonly clusterId: string }>;
+  /** Connects and reads the cluster id; retries while no broker answers (told to `onHealth`, which is heard until `subscribe`), rejects on `KAFKA_AUTH`. */
+  connect(signal?: AbortSignal, onHealth?: SourceHandlers['onHealth']): Promise<{ readonly clusterId: string }>;
   /** Descriptions of the named topics and of those matching a pattern. A named topic that is missing is left out. */
   describeTopics(names: readonly string[], patterns?: readonly RegExp[]): Promise<TopicDescription[]>;
   /** One offset per query; `timestamp` beyond the end gives the end. Under read_committed, `latest` is the last stable offset. */

@@ -21,6 +21,7 @@ test.each([
     'Table shop.orders has stopped: end 5 is below 9.',
   ],
   ['a table is starting', facts({ tables: [tableStatus({ state: 'starting' })] }), 'Table shop.orders is starting.'],
+  ['starting', facts({ starting: true }), 'The service is starting.'],
   ['draining', facts({ draining: true }), 'The service drains: it commits what it has read and stops.'],
   [
     'no commit for more than three intervals',

@@ -35,6 +35,7 @@ export function facts(changes: Partial<ServiceFacts> = {}): ServiceFacts {
     now,
     startedAt: now - 60_000,
     uptimeSeconds: 60,
+    starting: false,
     draining: false,
     recordsRead: 153,
     bytesRead: 9000,
