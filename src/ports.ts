@@ -36,7 +36,15 @@ export const systemPorts: Ports = {
   clock: {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    sleep: (ms, signal) => delay(Math.max(0, ms), undefined, signal ? { signal } : {}),
+    sleep: async (ms, signal) => {
+      try {
+        await delay(Math.max(0, ms), undefined, signal ? { signal } : {});
+      } catch (error) {
+        // Node wraps the reason in an AbortError of its own.
+        signal?.throwIfAborted();
+        throw error;
+      }
+    },
   },
   ids: {
     uuid: () => randomUUID(),

@@ -111,7 +111,6 @@ export interface TableOptions {
   readonly compressionLevel: number;
   readonly startFrom: StartFrom;
   readonly value: FormatOptions;
-  readonly key: FormatOptions | null;
   /** `day(paid_at)`, `bucket(16, customer_id)`, `region`. */
   readonly partitionBy: readonly string[];
   readonly metadataColumns: 'struct' | 'flat' | 'off';
@@ -119,7 +118,7 @@ export interface TableOptions {
   /** What to do with a record that cannot be represented. */
   readonly onBadRecord: 'dead-letter' | 'stop';
   readonly onMissingOffsets: 'stop' | 'skip';
-  readonly onDropped: 'stop' | 'recreate' | 'ignore';
+  readonly onDropped: 'stop' | 'recreate';
   readonly formatVersion: 2 | 3;
   readonly properties: Readonly<Record<string, string>>;
   readonly location: string | null;
@@ -135,7 +134,7 @@ export interface TableOptions {
 
 export interface FormatOptions {
   /** `auto`: Avro when the registry is configured and the record carries a schema id, else JSON. */
-  readonly format: 'auto' | 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes' | 'debezium';
+  readonly format: 'auto' | 'avro' | 'json' | 'string' | 'bytes';
 }
 
 export type TableDefaults = TableOptions;

@@ -123,10 +123,8 @@ function checkTable(
       `Defined: ${names.join(', ')}.`,
     );
   }
-  for (const side of ['value', 'key'] as const) {
-    if (rule[side]?.format === 'avro' && config.schemaRegistry === null)
-      problems.add(at(side), 'is avro, and there is no schemaRegistry', 'Add schemaRegistry: { url: … }.');
-  }
+  if (rule.value.format === 'avro' && config.schemaRegistry === null)
+    problems.add(at('value'), 'is avro, and there is no schemaRegistry', 'Add schemaRegistry: { url: … }.');
   if (rule.rowGroupSize > rule.targetFileSize)
     problems.add(
       at('rowGroupSize'),

@@ -8,7 +8,7 @@ const GiB = 1024 * MiB;
 const second = 1000;
 const minute = 60 * second;
 
-const formats = ['auto', 'avro', 'json'] as const;
+const formats = ['auto', 'avro', 'json', 'string', 'bytes'] as const;
 
 /** Options that a table rule may set and that `defaults` sets for all rules. */
 export const tableOptions: readonly Option[] = [
@@ -31,25 +31,12 @@ export const tableOptions: readonly Option[] = [
           key: 'format',
           type: oneOf(...formats),
           default: 'auto',
-          help: '`auto`: Avro where the record carries a schema id and a registry is configured, else JSON.',
+          help: '`auto`: Avro where the record carries a schema id, else JSON; `string` and `bytes`: one column `value`.',
         },
       ],
     },
     default: {},
     help: 'How record values are decoded.',
-  },
-  {
-    key: 'key',
-    type: {
-      kind: 'object',
-      short: 'format',
-      switch: true,
-      options: [{ key: 'format', type: oneOf(...formats), default: 'auto', help: 'As of `value.format`.' }],
-    },
-    nullable: true,
-    help: 'Decodes record keys into the struct column `_key`; off: the bytes stand in `_kafka.key` only.',
-    defaultText: 'off',
-    example: { format: 'avro' },
   },
   {
     key: 'startFrom',
@@ -121,7 +108,7 @@ export const tableOptions: readonly Option[] = [
   },
   {
     key: 'onDropped',
-    type: oneOf('stop', 'recreate', 'ignore'),
+    type: oneOf('stop', 'recreate'),
     default: 'stop',
     help: 'What to do when someone dropped a column that records still have.',
   },

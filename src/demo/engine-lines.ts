@@ -19,7 +19,7 @@ export function engineLines(
       ({ metadataLocation }) => `            SELECT * FROM iceberg_scan('${fileURLToPath(metadataLocation)}');`,
     ),
     '',
-    'Spark       spark-sql --packages org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.10.0,org.xerial:sqlite-jdbc:3.50.3.0 \\',
+    'Spark       spark-sql --packages org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0,org.xerial:sqlite-jdbc:3.50.3.0 \\',
     '              --conf spark.sql.catalog.lake=org.apache.iceberg.spark.SparkCatalog --conf spark.sql.catalog.lake.type=jdbc \\',
     `              --conf spark.sql.catalog.lake.uri=jdbc:sqlite:${db} --conf spark.sql.catalog.lake.warehouse=${warehouse} \\`,
     `              --conf spark.sql.catalog.lake.jdbc.schema-version=V1 -e 'SELECT * FROM lake.${first} LIMIT 10'`,

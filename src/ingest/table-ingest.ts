@@ -345,6 +345,6 @@ export class TableIngest {
 }
 
 function workerOptions(rule: TablePlan['rule']): WorkerTableOptions {
-  const { compression, compressionLevel, inferRecords, key, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value } = rule;
-  return { compression, compressionLevel, inferRecords, key, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value };
+  const { compression, compressionLevel, inferRecords, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value } = rule;
+  return { compression, compressionLevel, inferRecords, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value };
 }

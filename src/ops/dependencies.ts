@@ -23,7 +23,12 @@ export class Dependencies {
     const known = this.#byName.get(name);
     const now = this.#clock.now();
     const since = known && known.up === (error === null) ? known.since : now;
-    this.#byName.set(name, { name, up: error === null, since, error: error && { code: error.code, message: error.message, hint: error.hint, at: now } });
+    this.#byName.set(name, {
+      name,
+      up: error === null,
+      since,
+      error: error && { code: error.code, message: error.message, hint: error.hint, at: now },
+    });
   }
 
   /** Files an error of a table under the server that it speaks of; null: what the table needs answers again. */

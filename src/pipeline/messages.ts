@@ -29,7 +29,7 @@ export interface Layout {
 /** The options of a table that its workers need. */
 export type WorkerTableOptions = Pick<
   TableOptions,
-  | 'compression' | 'compressionLevel' | 'inferRecords' | 'key' | 'metadataColumns' | 'nanos' | 'numbers' | 'onBadRecord'
+  | 'compression' | 'compressionLevel' | 'inferRecords' | 'metadataColumns' | 'nanos' | 'numbers' | 'onBadRecord'
   | 'rowGroupSize' | 'targetFileSize' | 'timeOfDay' | 'unions' | 'value'
 >;
 

@@ -147,10 +147,13 @@ test('two committers race for one table, on a partition each: every row once', a
 
 test('two owners of the same partition, of which each takes the other for dead: every row once', async () => {
   const { uri } = sharedStack().catalog;
-  const [a, b] = [await open('zombie', uri), await open('zombie', uri)];
+  const outcomes: string[] = [];
+  const [a, b] = [await open('zombie', uri, outcomes), await open('zombie', uri, outcomes)];
   await Promise.all([feed(a, 0, 300, 30), feed(b, 0, 300, 30)]);
   await feed(a, 1, 100, 50);
   await Promise.all([a.close(), b.close()]);
+  expect(outcomes.filter((outcome) => outcome === 'committed').length).toBeGreaterThanOrEqual(12);
+  expect(outcomes).toContain('dropped');
   const end = Math.max(a.state!.offsets!['t']!.next[0]!, b.state!.offsets!['t']!.next[0]!);
   await expectExact('zombie', [end, 100]);
 });

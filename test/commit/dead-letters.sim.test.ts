@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { decodeDeadLetterList } from '../../src/commit/dead-letter-list.ts';
-import { readDeadLetterRows } from '../../src/commit/dead-letter-reader.ts';
 import { DeadLetterProjection } from '../../src/commit/projection.ts';
+import { compactDead, deadHead, deadMetadata, deadRows, deleteDeadRows } from './dead-table.ts';
 import { World, deadIdent, ident } from './world.ts';
 import type { CommitFault } from '../../src/iceberg/memory.ts';
 import { MemoryCatalog } from '../../src/iceberg/memory.ts';
-import type { DeadLetterRow } from '../../src/commit/dead-letter-schema.ts';
 
 const signal = new AbortController().signal;
 const odd = (_: number, offset: number): boolean => offset % 2 === 1;
@@ -22,20 +21,6 @@ function projection(world: World, faults: ((() => Promise<CommitFault | null>) |
     },
   });
   return new DeadLetterProjection({ catalog, main: ident, target: deadIdent, io: () => world.io, ports: world.ports });
-}
-
-const deadHead = (world: World): bigint => deadMetadata(world).refs!['main']!['snapshot-id'];
-const deadMetadata = (world: World) => world.state.tables.get(JSON.stringify([...deadIdent.namespace, deadIdent.name]))!.metadata;
-
-/** Rows of the dead-letter table's head, from its manifests and files. */
-async function deadRows(world: World): Promise<DeadLetterRow[]> {
-  const rows: DeadLetterRow[] = [];
-  for (const file of await world.files('main', deadIdent)) {
-    const read = await readDeadLetterRows(world.io, file.location, 'the test');
-    if (read.rows.length !== file.recordCount) throw new Error('the manifest counts otherwise');
-    rows.push(...read.rows);
-  }
-  return rows;
 }
 
 const deadOffsets = async (world: World): Promise<number[]> => (await deadRows(world)).map((row) => Number(row.offset)).sort((a, b) => a - b);
@@ -216,7 +201,7 @@ describe('the projection', () => {
     const a = await start(world);
     await a.commitTo(2);
     await projection(world).run(signal);
-    await deleteAllRows(world);
+    await deleteDeadRows(world);
     await a.commitTo(4);
     await projection(world).run(signal);
     await a.committer.close();
@@ -313,35 +298,3 @@ describe('the list', () => {
     await expect(projection(world).run(signal)).rejects.toMatchObject({ code: 'DEAD_LETTERS_UNREADABLE' });
   }, 60_000);
 });
-
-/** A user deletes every row of the dead-letter table. */
-async function deleteAllRows(world: World): Promise<void> {
-  await foreignDead(world, []);
-}
-
-/** Another engine writes all rows of the dead-letter table into one file. */
-async function compactDead(world: World): Promise<void> {
-  await foreignDead(world, await deadRows(world));
-}
-
-async function foreignDead(world: World, rows: readonly DeadLetterRow[]): Promise<void> {
-  const { writeRows } = await import('../../src/commit/dead-letter-file.ts');
-  const { writeManifest } = await import('../../src/iceberg/manifest.ts');
-  const { encodeManifestList } = await import('../../src/iceberg/manifest-list.ts');
-  const { planAppend } = await import('../../src/iceberg/snapshot.ts');
-  const metadata = deadMetadata(world);
-  const snapshotId = world.ports.ids.long();
-  const folder = `${metadata.location}/foreign`;
-  const manifests = [];
-  if (rows.length > 0) {
-    const location = `${folder}/${snapshotId}.parquet`;
-    const metrics = await writeRows(world.io, location, metadata.schemas[0]!, rows);
-    const file = { content: 0, location, format: 'PARQUET', partition: new Map(), ...metrics, lowerBounds: null, upperBounds: null, sortOrderId: null };
-    manifests.push(await writeManifest(world.io, `${folder}/${snapshotId}-m.avro`, [{ status: 1, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file }], { schema: metadata.schemas[0]!, spec: metadata['partition-specs'][0]!, formatVersion: 2 }));
-  }
-  const manifestListLocation = `${folder}/snap-${snapshotId}.avro`;
-  const added = { files: rows.length > 0 ? 1 : 0, records: rows.length, size: 1, partitions: 1 };
-  const plan = planAppend({ metadata, branch: 'main', parentManifests: [], manifests, added, summary: { operation: 'overwrite', 'total-records': String(rows.length), 'total-data-files': String(added.files) }, snapshotId, manifestListLocation, now: world.ports.clock.now() });
-  await world.io.write(manifestListLocation, await encodeManifestList(plan.manifestList, { snapshotId, parentSnapshotId: plan.parentSnapshotId, sequenceNumber: plan.snapshot['sequence-number']!, formatVersion: 2 }));
-  await world.update(plan.updates, deadIdent);
-}

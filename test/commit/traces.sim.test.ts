@@ -399,6 +399,32 @@ test('a compaction between load and commit is walked over, and the rows of both 
   expect(await world.problems([4])).toEqual([]);
 });
 
+test('a head that others move and expire while its manifest list is read: decided anew, not an error', async () => {
+  const world = new World();
+  const a = await world.instance().start();
+  await a.commitTo(2);
+  await world.compact();
+  const read = world.io.read.bind(world.io);
+  world.io.read = async (location, range) => {
+    if (location.includes('/snap-')) {
+      world.io.read = read;
+      await world.compact();
+      await world.expire(but(world));
+    }
+    return read(location, range);
+  };
+  expect((await a.commitTo(4)).kind).toBe('committed');
+  expect(await world.problems([4])).toEqual([]);
+});
+
+test('a manifest list that the head names and that is gone is an error', async () => {
+  const world = new World();
+  const a = await world.instance().start();
+  await world.compact({ files: false });
+  await world.io.delete([world.metadata.snapshots!.at(-1)!['manifest-list']!]);
+  await expect(a.commitTo(2)).rejects.toMatchObject({ code: 'STORAGE_NOT_FOUND' });
+});
+
 test('a clock that runs back does not make the metadata unreadable', async () => {
   const world = new World();
   const a = await world.instance().start();

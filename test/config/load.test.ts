@@ -57,7 +57,6 @@ describe('a file with what is needed and no more', () => {
       compressionLevel: 1,
       startFrom: 'earliest',
       value: { format: 'auto' },
-      key: null,
       partitionBy: [],
       metadataColumns: 'struct',
       onBadRecord: 'dead-letter',
@@ -266,7 +265,7 @@ schemaRegistry: { url: http://r }
 catalogs: { lake: { type: sql, uri: sqlite:./c.db, warehouse: file:./w } }
 http: off
 tables:
-  - { topic: a, value: avro, key: json, startFrom: { timestamp: 2026-01-31T00:00:00Z } }
+  - { topic: a, value: avro, startFrom: { timestamp: 2026-01-31T00:00:00Z } }
   - { topic: b, partitionBy: 'day(x), bucket(4, y)', startFrom: { offsets: { 0: 5, 1: 7 } } }
 `);
   expect(config.http).toBeNull();
@@ -279,7 +278,6 @@ tables:
   });
   expect(config.tables[0]).toMatchObject({
     value: { format: 'avro' },
-    key: { format: 'json' },
     startFrom: { timestamp: 1_769_817_600_000 },
   });
   expect(config.tables[1]).toMatchObject({

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Environment } from '../real/stack.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -16,11 +18,13 @@ export class ServiceProcess {
   /** The last lines of the log. */
   log = '';
   stdout = '';
+  #url = '';
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.log = (this.log + text).slice(-40_000)));
+    this.child.stderr!.on('data', () => (this.#url ||= /"url":"http:\/\/[^:]+:(\d+)"/.exec(this.log)?.[1] ?? ''));
     this.exited = once(this.child, 'close').then(([code]) => code as number | null);
   }
 
@@ -36,6 +40,32 @@ export class ServiceProcess {
     while (!this.log.includes(text)) {
       const ended = await Promise.race([this.exited.then(() => true), once(this.child.stderr!, 'data').then(() => false)]);
       if (ended && !this.log.includes(text)) throw new Error(`ended without saying '${text}'\n${this.log}`);
+    }
+  }
+
+  /** Asks the service's own HTTP server. */
+  async get(path: string): Promise<{ status: number; text: string }> {
+    if (this.#url === '') await this.says('"url":');
+    const answer = await fetch(`http://127.0.0.1:${this.#url}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async status(): Promise<ServiceStatus> {
+    return JSON.parse((await this.get('/status')).text) as ServiceStatus;
+  }
+
+  /** Resolves with the first status of which it is true; the log is in the error when the service ends or time runs out. */
+  async until(what: string, holds: (status: ServiceStatus) => boolean, seconds = 60): Promise<ServiceStatus> {
+    const deadline = performance.now() + seconds * 1000;
+    let last: ServiceStatus | null = null;
+    for (;;) {
+      last = await this.status().catch((error: unknown) => {
+        if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode} before ${what}\n${this.log}`, { cause: error });
+        return last;
+      });
+      if (last && holds(last)) return last;
+      if (performance.now() > deadline) throw new Error(`not ${what} within ${seconds} s: ${JSON.stringify(last)}\n${this.log}`);
+      await sleep(100);
     }
   }
 
@@ -77,7 +107,14 @@ export class ServiceFiles {
   }
 
   async json<T>(command: string, config: string, ...args: readonly string[]): Promise<T> {
-    return JSON.parse(await new ServiceProcess([command, '-c', config, '--json', ...args]).ends()) as T;
+    return (await this.result<T>(0, command, config, ...args)).json;
+  }
+
+  /** The JSON that a command prints, and its log, when it ends with this code. */
+  async result<T>(code: number, command: string, config: string, ...args: readonly string[]): Promise<{ json: T; log: string }> {
+    const process = new ServiceProcess([command, '-c', config, '--json', ...args]);
+    const out = await process.ends(code);
+    return { json: JSON.parse(out) as T, log: process.log };
   }
 
   remove(): void {
