@@ -9,7 +9,7 @@ import { avroRuntime } from './avro-runtime.ts';
 import type { AvroRuntime } from './avro-runtime.ts';
 import type { DecodeFailure, Decoder } from './decoder.ts';
 import { DecodeStop } from './stop.ts';
-import { appendNulls, cutBack } from './vectors.ts';
+import { appendNulls } from './vectors.ts';
 
 interface Generated {
   attach(slots: readonly Slot[]): void;
@@ -85,7 +85,7 @@ export class CompiledAvro implements Decoder {
   /** The vectors count their rows again; what was written of a record that broke off is cut back. */
   #finish(rows: number, broken: boolean): void {
     for (const { vector } of this.#flat) vector!.length = broken ? rows + 1 : rows;
-    if (broken) for (const { vector } of this.#flat) cutBack(vector!, rows);
+    if (broken) for (const { vector } of this.#flat) vector!.truncate(rows);
     for (const { vector } of this.#filled) appendNulls(vector!, rows - vector!.length);
   }
 }

@@ -6,7 +6,6 @@ import { AvroCursor } from './avro-cursor.ts';
 import { readValue } from './avro-value.ts';
 import type { DecodeFailure, Decoder } from './decoder.ts';
 import { DecodeStop, NO_FAILURE } from './stop.ts';
-import { cutBack } from './vectors.ts';
 
 /**
  * Avro by walking the plan for each record: the oracle of the compiled decoder, what it falls back to for a record that
@@ -58,7 +57,7 @@ export class InterpretedAvro implements Decoder {
       return true;
     } catch (stop) {
       if (!(stop instanceof DecodeStop)) throw stop;
-      for (const column of owned) cutBack(column.vector!, before);
+      for (const column of owned) column.vector!.truncate(before);
       this.failure = stop;
       return false;
     }

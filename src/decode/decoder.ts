@@ -38,13 +38,6 @@ export interface DecodeFailure {
   readonly unknownFields?: StructType;
 }
 
-/** How a record names its writer schema. */
-export type WireFormat =
-  /** Magic byte 0 and a 4-byte id before the payload, or the id in a header `__value_schema_id` / `__key_schema_id`. */
-  | 'confluent'
-  /** The bytes are the payload. */
-  | 'plain';
-
 /** A writer schema, bound to a table: the same shape as its converted struct, with the table's field ids at every level. */
 export interface BoundSchema {
   readonly format: 'avro' | 'json' | 'string' | 'bytes';

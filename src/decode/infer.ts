@@ -7,7 +7,7 @@ import type { Shape } from './shape.ts';
 import { DecodeStop } from './stop.ts';
 import type { IcebergType, NestedField, PrimitiveType, StructType } from '../schema/types.ts';
 
-export { emptyShape, mergeShapes, shapeSize } from './shape.ts';
+export { emptyShape, mergeShapes } from './shape.ts';
 export type { Shape, ShapeField } from './shape.ts';
 
 export interface InferOptions {

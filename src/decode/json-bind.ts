@@ -3,11 +3,6 @@ import { sourceName } from '../schema/names.ts';
 import { decimalOf } from '../schema/types.ts';
 import { slot } from './vectors.ts';
 
-/** A struct's fields by the names that they have in the source. */
-export function fieldsByKey(struct: Vector, columns: readonly Vector[] = struct.children): Map<string, Vector> {
-  return new Map(columns.map((child) => [sourceName(child.field), child]));
-}
-
 /** Appends a decimal's unscaled value; the caller has checked the precision. */
 export function putDecimal(vector: Vector, value: bigint): void {
   const i = slot(vector);

@@ -11,7 +11,7 @@ import { shapeOf } from './json-shape.ts';
 import { JsonNumber, isObject, isText, parseJson } from './json-value.ts';
 import type { JsonObject, JsonValue } from './json-value.ts';
 import { DecodeStop, NO_FAILURE } from './stop.ts';
-import { cutBack, putBool, putBytes, putI32, putI64, putList, slot, valueColumns } from './vectors.ts';
+import { putBool, putBytes, putI32, putI64, putList, slot, valueColumns } from './vectors.ts';
 import type { Schema } from '../schema/types.ts';
 
 /** Which columns a JSON decoder fills: those of the value, or the fields of the struct `_key`. */
@@ -63,7 +63,7 @@ export class InterpretedJson implements Decoder {
       return true;
     } catch (stop) {
       if (!(stop instanceof DecodeStop)) throw stop;
-      for (const column of this.#owned) cutBack(column, before);
+      for (const column of this.#owned) column.truncate(before);
       this.failure = stop;
       return false;
     }

@@ -5,7 +5,7 @@ import type { DecodeFailure, Decoder } from './decoder.ts';
 import type { InferOptions } from './infer.ts';
 import { JsonBytes } from './json-bytes.ts';
 import { InterpretedJson } from './json-interpreted.ts';
-import { cutBack, valueColumns } from './vectors.ts';
+import { valueColumns } from './vectors.ts';
 
 /**
  * JSON without schema into the value columns of a layout: straight from the bytes, and by the interpreted decoder for
@@ -42,7 +42,7 @@ export class JsonDecoder implements Decoder {
       const start = payloadStart[i]!;
       const before = columns[0]?.length ?? 0;
       if (length > 0 && this.#bytes.row(bytes, view, start, start + length)) continue;
-      for (const column of columns) cutBack(column, before);
+      for (const column of columns) column.truncate(before);
       this.interpreted++;
       if (!this.#fallback.record(source, i)) return i;
     }

@@ -68,18 +68,6 @@ export function appendNulls(vector: Vector, count: number): void {
   for (let i = 0; i < count; i++) vector.appendNull();
 }
 
-/**
- * Drops everything at and after `length`, in the children too, which may be ahead of their parent where a record broke
- * off in the middle (`Vector.truncate` stops where the parent already has the length).
- */
-export function cutBack(vector: Vector, length: number): void {
-  if (vector.length < length) return;
-  vector.truncate(length);
-  if (vector.kind === 'struct') for (const child of vector.children) cutBack(child, length);
-  else if (vector.kind === 'list' || vector.kind === 'map')
-    for (const child of vector.children) cutBack(child, vector.offsets[length]!);
-}
-
 /** The columns that a value decoder owns: all but those of the service. */
 export function valueColumns(batch: ColumnBatch): Vector[] {
   return batch.columns.filter((column) => !isServiceColumn(column.field.name));
