@@ -17,7 +17,10 @@ export function encodeAccounted(ranges: readonly AccountedRange[]): string {
   const byTopic = Map.groupBy(ranges, (range) => range.topic);
   const topics: Record<string, unknown> = {};
   for (const name of [...byTopic.keys()].sort()) {
-    const lists = columns.map((column) => [column, packNumbers(byTopic.get(name)!.map((range) => cell(range, column)))]);
+    const lists = columns.map((column) => [
+      column,
+      packNumbers(byTopic.get(name)!.map((range) => cell(range, column))),
+    ]);
     topics[name] = Object.fromEntries(lists);
   }
   return JSON.stringify({ v: 1, topics });
@@ -30,9 +33,13 @@ export function decodeAccounted(text: string): AccountedRange[] {
   const ranges: AccountedRange[] = [];
   for (const [topic, value] of Object.entries(objectOf(json['topics'], 'topics'))) {
     const lists = objectOf(value, topic);
-    const read = Object.fromEntries(columns.map((column) => [column, unpackNumbers(lists[column])])) as Record<Column, readonly number[]>;
+    const read = Object.fromEntries(columns.map((column) => [column, unpackNumbers(lists[column])])) as Record<
+      Column,
+      readonly number[]
+    >;
     const rows = read.partition.length;
-    if (columns.some((column) => read[column].length !== rows)) throw new SyntaxError(`the lists of topic ${topic} differ in length`);
+    if (columns.some((column) => read[column].length !== rows))
+      throw new SyntaxError(`the lists of topic ${topic} differ in length`);
     for (let i = 0; i < rows; i++) {
       const range: AccountedRange = {
         topic,
@@ -47,7 +54,8 @@ export function decodeAccounted(text: string): AccountedRange[] {
           absent: read.absent[i]!,
         },
       };
-      if (!addsUp(range)) throw new SyntaxError(`range ${range.start}–${range.end} of ${topic}-${range.partition} does not add up`);
+      if (!addsUp(range))
+        throw new SyntaxError(`range ${range.start}–${range.end} of ${topic}-${range.partition} does not add up`);
       ranges.push(range);
     }
   }
@@ -56,7 +64,10 @@ export function decodeAccounted(text: string): AccountedRange[] {
 
 export function addsUp({ start, end, accounted }: AccountedRange): boolean {
   const { rows, deadLetters, aborted, control, absent } = accounted;
-  return [rows, deadLetters, aborted, control, absent].every((count) => count >= 0) && rows + deadLetters + aborted + control + absent === end - start;
+  return (
+    [rows, deadLetters, aborted, control, absent].every((count) => count >= 0) &&
+    rows + deadLetters + aborted + control + absent === end - start
+  );
 }
 
 function cell(range: AccountedRange, column: Column): number {

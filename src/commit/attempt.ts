@@ -4,7 +4,16 @@ import { encodeAccounted } from './accounted.ts';
 import { appendToList } from './dead-letter-list-files.ts';
 import { snapshotsById } from './lookup.ts';
 import { deadLetterLocation, metadataLocation } from './locations.ts';
-import { ACCOUNTED, CHECKPOINTS, OFFSETS, OFFSETS_PREV, WATERMARK, checkpointProperty, encodeCheckpoints, encodeStatement } from './statement.ts';
+import {
+  ACCOUNTED,
+  CHECKPOINTS,
+  OFFSETS,
+  OFFSETS_PREV,
+  WATERMARK,
+  checkpointProperty,
+  encodeCheckpoints,
+  encodeStatement,
+} from './statement.ts';
 import type { CommitRequest, Update } from '../iceberg/catalog.ts';
 import type { TableMetadata } from '../iceberg/metadata.ts';
 import type { ManifestFile } from '../iceberg/manifest-types.ts';
@@ -41,17 +50,28 @@ export interface AttemptContext {
  * snapshot carries the loaded last sequence number + 1, so that the catalog refuses it after any other snapshot, even
  * where a rollback has put the head back.
  */
-export async function buildAttempt(known: Known, checkpoints: readonly Prepared[], offsets: OffsetsMap, context: AttemptContext): Promise<Attempt> {
+export async function buildAttempt(
+  known: Known,
+  checkpoints: readonly Prepared[],
+  offsets: OffsetsMap,
+  context: AttemptContext,
+): Promise<Attempt> {
   const { io, ports, branch, listCache } = context;
-  const { table: { metadata }, headSnapshotId: parent } = known;
-  if (parent === null && checkpoints.length > 0) throw new TabletopicError('INTERNAL', 'rows are never committed to a table without a snapshot');
+  const {
+    table: { metadata },
+    headSnapshotId: parent,
+  } = known;
+  if (parent === null && checkpoints.length > 0)
+    throw new TabletopicError('INTERNAL', 'rows are never committed to a table without a snapshot');
   requireManifestList(metadata, parent);
   const snapshotId = newSnapshotId(metadata, ports);
   let deadLetters = known.deadLetters;
   const files: string[] = [];
   for (const { deadLetters: entry } of checkpoints) {
     if (entry === null) continue;
-    const appended = await appendToList(deadLetters, entry, io, () => deadLetterLocation(metadata, `list-${ports.ids.uuid()}.json`));
+    const appended = await appendToList(deadLetters, entry, io, () =>
+      deadLetterLocation(metadata, `list-${ports.ids.uuid()}.json`),
+    );
     deadLetters = appended.list;
     if (appended.written !== null) files.push(appended.written);
   }
@@ -59,7 +79,9 @@ export async function buildAttempt(known: Known, checkpoints: readonly Prepared[
   const watermark = checkpoints.at(-1)?.cut.watermark ?? null;
   const summary: Record<string, string> = {
     [OFFSETS]: encodeStatement(statement),
-    ...(known.statement !== null && parent !== null ? { [OFFSETS_PREV]: encodeStatement(known.statement, parent) } : {}),
+    ...(known.statement !== null && parent !== null
+      ? { [OFFSETS_PREV]: encodeStatement(known.statement, parent) }
+      : {}),
     ...(checkpoints.length > 0
       ? {
           [CHECKPOINTS]: encodeCheckpoints(checkpoints.map(({ id }) => id)),
@@ -90,10 +112,16 @@ export async function buildAttempt(known: Known, checkpoints: readonly Prepared[
     request: {
       requirements: [
         { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
-        { type: 'assert-ref-snapshot-id', ref: branch, 'snapshot-id': metadata.refs?.[branch]?.['snapshot-id'] ?? null },
+        {
+          type: 'assert-ref-snapshot-id',
+          ref: branch,
+          'snapshot-id': metadata.refs?.[branch]?.['snapshot-id'] ?? null,
+        },
         { type: 'assert-default-spec-id', 'default-spec-id': metadata['default-spec-id'] },
         // The files' field ids were looked up in this schema (invariant 5).
-        ...(checkpoints.length > 0 ? [{ type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] } as const] : []),
+        ...(checkpoints.length > 0
+          ? [{ type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] } as const]
+          : []),
       ],
       updates: [
         { action: 'add-snapshot', snapshot: plan.snapshot },
@@ -107,7 +135,13 @@ export async function buildAttempt(known: Known, checkpoints: readonly Prepared[
 
 /** The branch at a snapshot, with the retention that the branch has. */
 export function moveBranch(metadata: TableMetadata, branch: string, snapshotId: bigint): Update {
-  return { action: 'set-snapshot-ref', 'ref-name': branch, ...metadata.refs?.[branch], type: 'branch', 'snapshot-id': snapshotId };
+  return {
+    action: 'set-snapshot-ref',
+    'ref-name': branch,
+    ...metadata.refs?.[branch],
+    type: 'branch',
+    'snapshot-id': snapshotId,
+  };
 }
 
 export function newSnapshotId(metadata: TableMetadata, ports: Ports): bigint {
@@ -127,12 +161,27 @@ function withBranch(metadata: TableMetadata, branch: string, head: bigint | null
 /** Without the parent's manifests the new snapshot would silently hold none of the table's rows. */
 function requireManifestList(metadata: TableMetadata, head: bigint | null): void {
   if (head === null || snapshotsById(metadata).get(head)?.['manifest-list'] !== undefined) return;
-  throw new TabletopicError('TABLE_UNSUPPORTED', `snapshot ${head}, the head, has no manifest list`, { where: { snapshot: head } });
+  throw new TabletopicError('TABLE_UNSUPPORTED', `snapshot ${head}, the head, has no manifest list`, {
+    where: { snapshot: head },
+  });
 }
 
 function addedBy(cuts: readonly Cut[]): Added {
   const files = cuts.flatMap((cut) => cut.files);
-  const partitions = new Set(files.map(({ partition }) => JSON.stringify([...partition].map(([id, value]) => [id, typeof value === 'bigint' ? `${value}n` : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value]))));
+  const partitions = new Set(
+    files.map(({ partition }) =>
+      JSON.stringify(
+        [...partition].map(([id, value]) => [
+          id,
+          typeof value === 'bigint'
+            ? `${value}n`
+            : value instanceof Uint8Array
+              ? Buffer.from(value).toString('hex')
+              : value,
+        ]),
+      ),
+    ),
+  );
   return {
     files: files.length,
     records: files.reduce((sum, { metrics }) => sum + metrics.recordCount, 0),

@@ -1,5 +1,6 @@
 import { Backoff } from './backoff.ts';
 import { buildAttempt } from './attempt.ts';
+import { onSameHead } from './head-moved.ts';
 import { judge } from './judge.ts';
 import { ageOf, ownFiles } from './prepare.ts';
 import type { Logger } from 'pino';
@@ -25,10 +26,11 @@ export class Receipt {
   readonly snapshotId: bigint;
   readonly ranges: readonly OffsetRange[];
   readonly state: TableState;
-  readonly #minted = true;
+  readonly #key: symbol;
 
   constructor(key: symbol, fields: Pick<Receipt, 'checkpointId' | 'snapshotId' | 'ranges' | 'state'>) {
     if (key !== MINT) throw new TabletopicError('INTERNAL', 'a receipt is minted by a commit only');
+    this.#key = key;
     this.checkpointId = fields.checkpointId;
     this.snapshotId = fields.snapshotId;
     this.ranges = fields.ranges;
@@ -36,7 +38,7 @@ export class Receipt {
   }
 
   static is(value: unknown): value is Receipt {
-    return typeof value === 'object' && value !== null && #minted in value;
+    return typeof value === 'object' && value !== null && #key in value && value.#key === MINT;
   }
 }
 
@@ -62,7 +64,11 @@ const LONGEST_WAIT = 5_000;
  * An error that left the table as it was (the catalog or the store is down) rejects; the same checkpoint may be given
  * again, and what was tried is remembered with it.
  */
-export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOptions, signal: AbortSignal): Promise<CommitResult> {
+export async function commitCheckpoint(
+  prepared: Prepared,
+  options: CommitLoopOptions,
+  signal: AbortSignal,
+): Promise<CommitResult> {
   const { session, ports, logger, onOutcome } = options;
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
@@ -85,10 +91,13 @@ export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOp
       await discard(prepared, verdict.intact, options, known);
       return { kind: 'dropped', reason: verdict.reason, state: known };
     }
-    if (verdict.kind === 'partial') throw new TabletopicError('INTERNAL', 'the catalog gave only a part of the snapshots when asked for all');
+    if (verdict.kind === 'partial')
+      throw new TabletopicError('INTERNAL', 'the catalog gave only a part of the snapshots when asked for all');
 
     // Combining applies a list of checkpoints here, this one first, to the running vector.
-    const attempt = await buildAttempt(known, [prepared], verdict.offsets, { io: options.io(known.table), ports, branch, listCache: session.listCache });
+    const context = { io: options.io(known.table), ports, branch, listCache: session.listCache };
+    const attempt = await onSameHead(session, known, () => buildAttempt(known, [prepared], verdict.offsets, context));
+    if (attempt === null) continue;
     signal.throwIfAborted();
     prepared.attempts.snapshotIds.push(attempt.snapshotId);
     let unknown = false;
@@ -100,7 +109,10 @@ export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOp
       }
       const reason = outcome.outcome === 'conflict' ? outcome.reason : outcome.error.message;
       onOutcome(outcome.outcome, reason);
-      logger.info({ checkpoint: prepared.id, snapshot: String(attempt.snapshotId), outcome: outcome.outcome, reason }, 'commit attempt');
+      logger.info(
+        { checkpoint: prepared.id, snapshot: String(attempt.snapshotId), outcome: outcome.outcome, reason },
+        'commit attempt',
+      );
       derived = false;
     } finally {
       if (unknown) prepared.attempts.unknown = true;
@@ -111,7 +123,10 @@ export async function commitCheckpoint(prepared: Prepared, options: CommitLoopOp
 }
 
 function committed(prepared: Prepared, snapshotId: bigint, state: TableState): CommitResult {
-  return { kind: 'committed', receipt: new Receipt(MINT, { checkpointId: prepared.id, snapshotId, ranges: prepared.cut.ranges, state }) };
+  return {
+    kind: 'committed',
+    receipt: new Receipt(MINT, { checkpointId: prepared.id, snapshotId, ranges: prepared.cut.ranges, state }),
+  };
 }
 
 /**
@@ -119,7 +134,12 @@ function committed(prepared: Prepared, snapshotId: bigint, state: TableState): C
  * snapshot since the cut is known and none of them holds the checkpoint: a resent request may be refused because it was
  * applied the first time. Everything else is left to orphan removal.
  */
-async function discard(prepared: Prepared, intact: boolean, { io, logger }: CommitLoopOptions, known: TableState): Promise<void> {
+async function discard(
+  prepared: Prepared,
+  intact: boolean,
+  { io, logger }: CommitLoopOptions,
+  known: TableState,
+): Promise<void> {
   const { attempts } = prepared;
   if (attempts.unknown || (attempts.snapshotIds.length > 0 && !intact)) return;
   try {

@@ -99,7 +99,11 @@ export interface Committer {
    * One schema commit, asserting the current schema and the last field id; after a conflict `derive` is called again
    * with the new state. `derive` answers null when nothing is to change. `fields` goes to `tabletopic.fields`.
    */
-  evolve(derive: (state: TableState) => { readonly schema: Schema; readonly lastColumnId: number; readonly fields: string } | null): Promise<TableState>;
+  evolve(
+    derive: (
+      state: TableState,
+    ) => { readonly schema: Schema; readonly lastColumnId: number; readonly fields: string } | null,
+  ): Promise<TableState>;
   /** Writes the manifest and the dead-letter source file, once (invariant 5). */
   prepare(cut: Cut): Promise<Prepared>;
   /**

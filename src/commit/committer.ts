@@ -61,14 +61,23 @@ class TableCommitter implements Committer {
     const { catalog, ident, branch, ports, logger, hooks } = options;
     this.#options = options;
     this.#session = new TableSession({ catalog, ident, branch }, options.topics);
-    this.#projection = branch !== 'main' ? null : new ProjectionLoop({
-      projection: new DeadLetterProjection({ catalog, main: ident, target: deadLetterIdent(ident), io: options.io, ports }),
-      interval: options.projectionInterval ?? PROJECTION_INTERVAL,
-      ports,
-      logger,
-      onProjected: (result) => hooks?.projected?.(result),
-      onFailed: (error) => hooks?.projectionFailed?.(error),
-    });
+    this.#projection =
+      branch !== 'main'
+        ? null
+        : new ProjectionLoop({
+            projection: new DeadLetterProjection({
+              catalog,
+              main: ident,
+              target: deadLetterIdent(ident),
+              io: options.io,
+              ports,
+            }),
+            interval: options.projectionInterval ?? PROJECTION_INTERVAL,
+            ports,
+            logger,
+            onProjected: (result) => hooks?.projected?.(result),
+            onFailed: (error) => hooks?.projectionFailed?.(error),
+          });
   }
 
   get state(): TableState | null {
@@ -102,7 +111,8 @@ class TableCommitter implements Committer {
     const identities: Record<string, TopicIdentity> = {};
     for (const { topic } of cut.ranges) {
       const identity = cut.topics?.[topic] ?? now[topic];
-      if (identity === undefined) throw new TabletopicError('INTERNAL', `the ids of topic ${topic} are not known`, { where: { topic } });
+      if (identity === undefined)
+        throw new TabletopicError('INTERNAL', `the ids of topic ${topic} are not known`, { where: { topic } });
       identities[topic] = identity;
     }
     return prepareCheckpoint(cut, known, { io: io(known.table), ports, version, topics: identities });
@@ -112,7 +122,17 @@ class TableCommitter implements Committer {
     const { io, ports, logger, hooks } = this.#options;
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
     return this.#serial.run(async () => {
-      const result = await commitCheckpoint(prepared, { session: this.#session, io, ports, logger, onOutcome: (outcome, reason) => hooks?.attempt?.(outcome, reason) }, until);
+      const result = await commitCheckpoint(
+        prepared,
+        {
+          session: this.#session,
+          io,
+          ports,
+          logger,
+          onOutcome: (outcome, reason) => hooks?.attempt?.(outcome, reason),
+        },
+        until,
+      );
       this.#seen(this.#session.known);
       return result;
     });

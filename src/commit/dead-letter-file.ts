@@ -16,7 +16,13 @@ const BATCH_ROWS = 1_000;
 const TIMESTAMP_MAX = 2n ** 63n - 1n;
 
 /** Writes the source file of a checkpoint. It is itself never added to any table. */
-export async function writeDeadLetterFile(io: FileIO, metadata: TableMetadata, checkpointId: string, version: string, cut: Cut): Promise<DeadLetterEntry> {
+export async function writeDeadLetterFile(
+  io: FileIO,
+  metadata: TableMetadata,
+  checkpointId: string,
+  version: string,
+  cut: Cut,
+): Promise<DeadLetterEntry> {
   const file = deadLetterLocation(metadata, `${checkpointId}.parquet`);
   const rows = cut.deadLetters.map((letter) => rowOf(letter, checkpointId, version));
   await writeRows(io, file, deadLetterSchema, rows);
@@ -24,12 +30,19 @@ export async function writeDeadLetterFile(io: FileIO, metadata: TableMetadata, c
     checkpointId,
     file,
     count: rows.length,
-    ranges: cut.ranges.filter(({ accounted }) => accounted.deadLetters > 0).map(({ topic, partition, start, end }) => [topic, partition, start, end] as const),
+    ranges: cut.ranges
+      .filter(({ accounted }) => accounted.deadLetters > 0)
+      .map(({ topic, partition, start, end }) => [topic, partition, start, end] as const),
   };
 }
 
 /** Writes rows as Parquet in the columns of `schema` that have a dead letter's names; other columns are null. */
-export async function writeRows(io: FileIO, location: string, schema: Schema, rows: Iterable<DeadLetterRow> | AsyncIterable<DeadLetterRow>): Promise<FileMetrics> {
+export async function writeRows(
+  io: FileIO,
+  location: string,
+  schema: Schema,
+  rows: Iterable<DeadLetterRow> | AsyncIterable<DeadLetterRow>,
+): Promise<FileMetrics> {
   const output = io.create(location);
   try {
     const parts: Uint8Array[] = [];
@@ -100,20 +113,34 @@ type Cell = string | number | bigint | Uint8Array | DeadLetterRow['headers'] | n
 
 function cellOf(name: string, row: DeadLetterRow): Cell {
   switch (name) {
-    case 'topic': return row.topic;
-    case 'partition': return row.partition;
-    case 'offset': return row.offset;
-    case 'timestamp': return row.timestamp;
-    case 'timestamp_type': return row.timestampType;
-    case 'key': return row.key;
-    case 'value': return row.value;
-    case 'headers': return row.headers;
-    case 'error_code': return row.code;
-    case 'reason': return row.reason;
-    case 'schema_id': return row.schemaId;
-    case 'checkpoint_id': return row.checkpointId;
-    case 'service_version': return row.serviceVersion;
-    default: return null;
+    case 'topic':
+      return row.topic;
+    case 'partition':
+      return row.partition;
+    case 'offset':
+      return row.offset;
+    case 'timestamp':
+      return row.timestamp;
+    case 'timestamp_type':
+      return row.timestampType;
+    case 'key':
+      return row.key;
+    case 'value':
+      return row.value;
+    case 'headers':
+      return row.headers;
+    case 'error_code':
+      return row.code;
+    case 'reason':
+      return row.reason;
+    case 'schema_id':
+      return row.schemaId;
+    case 'checkpoint_id':
+      return row.checkpointId;
+    case 'service_version':
+      return row.serviceVersion;
+    default:
+      return null;
   }
 }
 

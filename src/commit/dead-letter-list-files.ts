@@ -18,12 +18,20 @@ export interface AppendedList {
  * The list with one more entry. When the statement is full its oldest entries go, with those of the list file so far,
  * to a new list file. One that cannot be read is named by the new one instead: it must not hold up the table.
  */
-export async function appendToList(list: DeadLetterList, entry: DeadLetterEntry, io: FileIO, newFile: () => string): Promise<AppendedList> {
+export async function appendToList(
+  list: DeadLetterList,
+  entry: DeadLetterEntry,
+  io: FileIO,
+  newFile: () => string,
+): Promise<AppendedList> {
   const inline = [...list.inline, entry];
   if (inline.length <= INLINE_ENTRIES) return { list: { ...list, inline }, written: null };
   const moved = inline.splice(0, inline.length - KEPT_INLINE);
   const before = list.older === null ? null : await joinable(list.older, io);
-  const content: DeadLetterListFile = before === null ? { entries: moved, older: list.older } : { entries: [...before.entries, ...moved], older: before.older };
+  const content: DeadLetterListFile =
+    before === null
+      ? { entries: moved, older: list.older }
+      : { entries: [...before.entries, ...moved], older: before.older };
   const file = newFile();
   await io.write(file, encodeListFile(content));
   const older: OlderDeadLetters = {
@@ -37,7 +45,7 @@ export async function appendToList(list: DeadLetterList, entry: DeadLetterEntry,
 /** All entries of a list, oldest first. Rejects with `DEAD_LETTERS_UNREADABLE` where a list file cannot be read. */
 export async function readList(list: DeadLetterList, io: FileIO): Promise<DeadLetterEntry[]> {
   const parts: (readonly DeadLetterEntry[])[] = [list.inline];
-  for (let older = list.older; older !== null; ) {
+  for (let older = list.older; older !== null;) {
     const content: DeadLetterListFile = await readListFile(older, io);
     parts.push(content.entries);
     older = content.older;
@@ -59,6 +67,10 @@ async function readListFile(older: OlderDeadLetters, io: FileIO): Promise<DeadLe
     return decodeListFile(await io.read(older.file));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TabletopicError('DEAD_LETTERS_UNREADABLE', `the list file ${older.file} names ${older.checkpoints} checkpoints with ${older.count} dead letters and cannot be read: ${reason}`, { cause, where: { file: older.file } });
+    throw new TabletopicError(
+      'DEAD_LETTERS_UNREADABLE',
+      `the list file ${older.file} names ${older.checkpoints} checkpoints with ${older.count} dead letters and cannot be read: ${reason}`,
+      { cause, where: { file: older.file } },
+    );
   }
 }

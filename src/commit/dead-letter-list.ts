@@ -58,7 +58,11 @@ export function decodeDeadLetterList(json: unknown): DeadLetterList {
 
 export function encodeListFile(file: DeadLetterListFile): Uint8Array {
   return new TextEncoder().encode(
-    JSON.stringify({ v: 1, entries: file.entries.map(entryJson), ...(file.older === null ? {} : { older: file.older }) }),
+    JSON.stringify({
+      v: 1,
+      entries: file.entries.map(entryJson),
+      ...(file.older === null ? {} : { older: file.older }),
+    }),
   );
 }
 

@@ -22,12 +22,16 @@ export async function readDeadLetterRows(io: FileIO, location: string, neededFor
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
     const metadata = parquetMetadata(file);
     const known = new Set(deadLetterSchema.fields.map((field) => field.name));
-    const names = topLevelNames(metadata.schema as readonly { name: string; num_children?: number }[]);
+    const names = topLevelNames(metadata.schema);
     const rows = await parquetReadObjects({ file, metadata, compressors, utf8: false, parsers });
     return { rows: rows.map(rowOf), otherColumns: names.filter((name) => !known.has(name)) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TabletopicError('DEAD_LETTERS_UNREADABLE', `${location} cannot be read: ${reason}; it is needed for ${neededFor}`, { cause, where: { file: location } });
+    throw new TabletopicError(
+      'DEAD_LETTERS_UNREADABLE',
+      `${location} cannot be read: ${reason}; it is needed for ${neededFor}`,
+      { cause, where: { file: location } },
+    );
   }
 }
 
@@ -54,12 +58,15 @@ function rowOf(row: Record<string, unknown>): DeadLetterRow {
   return {
     topic: row['topic'] as string,
     partition: Number(row['partition']),
-    offset: BigInt(row['offset'] as bigint),
+    offset: row['offset'] as bigint,
     timestamp: (row['timestamp'] ?? null) as bigint | null,
     timestampType: row['timestamp_type'] as string,
     key: (row['key'] ?? null) as Uint8Array | null,
     value: (row['value'] ?? null) as Uint8Array | null,
-    headers: headers.map((header) => ({ key: header['key'] as string, value: (header['value'] ?? null) as Uint8Array | null })),
+    headers: headers.map((header) => ({
+      key: header['key'] as string,
+      value: (header['value'] ?? null) as Uint8Array | null,
+    })),
     code: row['error_code'] as string,
     reason: row['reason'] as string,
     schemaId: row['schema_id'] === null || row['schema_id'] === undefined ? null : Number(row['schema_id']),

@@ -32,22 +32,35 @@ export type Covered =
   | { readonly kind: 'rows' };
 
 export function coveredBy(table: LoadedTable): Covered {
-  if (table.metadata.refs?.['main'] === undefined) return table.metadata.properties?.[statementProperty] === undefined ? { kind: 'none' } : { kind: 'rows' };
+  if (table.metadata.refs?.['main'] === undefined)
+    return table.metadata.properties?.[statementProperty] === undefined ? { kind: 'none' } : { kind: 'rows' };
   const found = lookupStatement(table, 'main', keys);
   if (found.kind !== 'found') return { kind: 'rows' };
   try {
     const json = objectOf(JSON.parse(found.text), 'the statement');
     if (json['v'] !== 1) throw new SyntaxError(`version ${String(json['v'])} is not known`);
-    return { kind: 'list', list: json['deadLetters'] === undefined ? noDeadLetters : decodeDeadLetterList(json['deadLetters']), anchored: found.anchored };
+    return {
+      kind: 'list',
+      list: json['deadLetters'] === undefined ? noDeadLetters : decodeDeadLetterList(json['deadLetters']),
+      anchored: found.anchored,
+    };
   } catch (cause) {
     const name = identText(table.ident);
-    throw new TabletopicError('DEAD_LETTERS_UNREADABLE', `the statement of ${name} at snapshot ${found.about} cannot be read`, { cause, where: { table: name } });
+    throw new TabletopicError(
+      'DEAD_LETTERS_UNREADABLE',
+      `the statement of ${name} at snapshot ${found.about} cannot be read`,
+      { cause, where: { table: name } },
+    );
   }
 }
 
 export function statementText(list: DeadLetterList, about?: bigint): string {
   const deadLetters = encodeDeadLetterList(list);
-  return JSON.stringify({ v: 1, ...(about === undefined ? {} : { snapshot: about.toString() }), ...(deadLetters === null ? {} : { deadLetters }) });
+  return JSON.stringify({
+    v: 1,
+    ...(about === undefined ? {} : { snapshot: about.toString() }),
+    ...(deadLetters === null ? {} : { deadLetters }),
+  });
 }
 
 export function createRequest(source: string): CreateTableRequest {
@@ -70,7 +83,8 @@ export async function headManifests({ metadata }: LoadedTable, io: FileIO): Prom
   const head = metadata.refs?.['main']?.['snapshot-id'];
   if (head === undefined) return [];
   const list = snapshotsById(metadata).get(head)?.['manifest-list'];
-  if (list === undefined) throw new TabletopicError('TABLE_UNSUPPORTED', `snapshot ${head}, the head, has no manifest list`);
+  if (list === undefined)
+    throw new TabletopicError('TABLE_UNSUPPORTED', `snapshot ${head}, the head, has no manifest list`);
   return readManifestList(io, list);
 }
 
@@ -85,7 +99,11 @@ export async function decideByRows(table: LoadedTable, io: FileIO): Promise<Set<
   for (const manifest of await headManifests(table, io)) {
     if (manifest.content !== ManifestContent.data) continue;
     for (const { file } of await liveEntries(manifest, io)) {
-      const { rows } = await readDeadLetterRows(io, file.location, `the checkpoints that ${identText(table.ident)} holds`);
+      const { rows } = await readDeadLetterRows(
+        io,
+        file.location,
+        `the checkpoints that ${identText(table.ident)} holds`,
+      );
       for (const row of rows) ids.add(row.checkpointId);
     }
   }

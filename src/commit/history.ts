@@ -17,17 +17,23 @@ export type History =
   | { readonly kind: 'partial' }
   | { readonly kind: 'stale'; readonly reason: string };
 
-export function historySince(table: Pick<LoadedTable, 'metadata' | 'partial'>, branch: string, since: number, checkpointId: string): History {
+export function historySince(
+  table: Pick<LoadedTable, 'metadata' | 'partial'>,
+  branch: string,
+  since: number,
+  checkpointId: string,
+): History {
   const { metadata, partial } = table;
   const now = metadata['last-sequence-number'];
-  if (now < since) return { kind: 'stale', reason: `the table's last sequence number went back from ${since} to ${now}` };
+  if (now < since)
+    return { kind: 'stale', reason: `the table's last sequence number went back from ${since} to ${now}` };
   // Whatever could hold the checkpoint was added after the cut.
   if (now === since) return { kind: 'intact' };
   const snapshots = snapshotsById(metadata);
   const covered = new Set<number>();
   const seen = new Set<bigint>();
   const walk = (head: bigint | null): Snapshot | null => {
-    for (let id = head; id !== null && !seen.has(id); ) {
+    for (let id = head; id !== null && !seen.has(id);) {
       seen.add(id);
       const snapshot: Snapshot | undefined = snapshots.get(id);
       if (snapshot === undefined) return null;
@@ -44,11 +50,17 @@ export function historySince(table: Pick<LoadedTable, 'metadata' | 'partial'>, b
   if (own !== null) return { kind: 'committed', snapshotId: own['snapshot-id'] };
   for (const ref of Object.values(metadata.refs ?? {})) {
     const other = walk(ref['snapshot-id']);
-    if (other !== null) return partial ? { kind: 'partial' } : { kind: 'stale', reason: `snapshot ${other['snapshot-id']} of another ref holds the checkpoint` };
+    if (other !== null)
+      return partial
+        ? { kind: 'partial' }
+        : { kind: 'stale', reason: `snapshot ${other['snapshot-id']} of another ref holds the checkpoint` };
   }
   if (covered.size === now - since) return { kind: 'intact' };
   if (partial) return { kind: 'partial' };
-  return { kind: 'stale', reason: `of the sequence numbers ${since + 1} to ${now} only ${covered.size} are in the history of a ref: the table was rolled back or expired since the cut` };
+  return {
+    kind: 'stale',
+    reason: `of the sequence numbers ${since + 1} to ${now} only ${covered.size} are in the history of a ref: the table was rolled back or expired since the cut`,
+  };
 }
 
 function names(snapshot: Snapshot, checkpointId: string): boolean {

@@ -28,18 +28,25 @@ export type Verdict =
  */
 export function judge(prepared: Prepared, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
   const { metadata } = known.table;
-  if (metadata['table-uuid'] !== prepared.tableUuid) return { kind: 'dropped', reason: 'the table was replaced by another of the same name', intact: false };
+  if (metadata['table-uuid'] !== prepared.tableUuid)
+    return { kind: 'dropped', reason: 'the table was replaced by another of the same name', intact: false };
   const history = historySince(known.table, branch, prepared.lastSequenceNumber, prepared.id);
   if (history.kind === 'committed' || history.kind === 'partial') return history;
   const intact = history.kind === 'intact';
   const dropped = (reason: string): Verdict => ({ kind: 'dropped', reason, intact });
   if (history.kind === 'stale') return dropped(history.reason);
-  if (age >= MAX_CHECKPOINT_AGE) return dropped(`the checkpoint is ${Math.round(age / 60_000)} minutes old: its files may be taken for orphans`);
+  if (age >= MAX_CHECKPOINT_AGE)
+    return dropped(`the checkpoint is ${Math.round(age / 60_000)} minutes old: its files may be taken for orphans`);
   if (known.headSnapshotId === null) return dropped('the table has no snapshot: rows are never its first');
   if (metadata['default-spec-id'] !== prepared.cut.specId) {
-    return dropped(`the default partition spec is ${metadata['default-spec-id']}, the files follow ${prepared.cut.specId}`);
+    return dropped(
+      `the default partition spec is ${metadata['default-spec-id']}, the files follow ${prepared.cut.specId}`,
+    );
   }
-  const missing = missingField(metadata.schemas.find((schema) => schema['schema-id'] === prepared.cut.schemaId), currentSchema(metadata));
+  const missing = missingField(
+    metadata.schemas.find((schema) => schema['schema-id'] === prepared.cut.schemaId),
+    currentSchema(metadata),
+  );
   if (missing !== null) return dropped(`the table no longer has the column ${missing} that the files have`);
   const applied = applyRanges(running, prepared.cut.ranges, prepared.topics);
   return applied.fits ? { kind: 'fits', offsets: applied.offsets } : dropped(applied.reason);
@@ -56,8 +63,16 @@ function missingField(written: Schema | undefined, current: Schema): string | nu
 function fieldsOf(type: IcebergType): Pick<NestedField, 'id' | 'name'>[] {
   if (typeof type === 'string') return [];
   switch (type.type) {
-    case 'struct': return type.fields.flatMap((field) => [field, ...fieldsOf(field.type)]);
-    case 'list': return [{ id: type['element-id'], name: 'element' }, ...fieldsOf(type.element)];
-    case 'map': return [{ id: type['key-id'], name: 'key' }, { id: type['value-id'], name: 'value' }, ...fieldsOf(type.key), ...fieldsOf(type.value)];
+    case 'struct':
+      return type.fields.flatMap((field) => [field, ...fieldsOf(field.type)]);
+    case 'list':
+      return [{ id: type['element-id'], name: 'element' }, ...fieldsOf(type.element)];
+    case 'map':
+      return [
+        { id: type['key-id'], name: 'key' },
+        { id: type['value-id'], name: 'value' },
+        ...fieldsOf(type.key),
+        ...fieldsOf(type.value),
+      ];
   }
 }

@@ -32,7 +32,10 @@ export async function loadKnown(address: TableAddress, snapshots: 'refs' | 'all'
     const known = knownOf(table, address.branch);
     if (known !== null) return known;
   }
-  throw new TabletopicError('INTERNAL', `the catalog gave only a part of the snapshots of ${identText(address.ident)} when asked for all`);
+  throw new TabletopicError(
+    'INTERNAL',
+    `the catalog gave only a part of the snapshots of ${identText(address.ident)} when asked for all`,
+  );
 }
 
 /** Null where the loaded snapshots do not decide. */
@@ -40,15 +43,26 @@ export function knownOf(table: LoadedTable, branch: string): Known | null {
   const name = identText(table.ident);
   const { metadata } = table;
   if (metadata['format-version'] < 2) {
-    throw new TabletopicError('TABLE_UNSUPPORTED', `${name} has format version ${metadata['format-version']}: without sequence numbers no commit is safe`);
+    throw new TabletopicError(
+      'TABLE_UNSUPPORTED',
+      `${name} has format version ${metadata['format-version']}: without sequence numbers no commit is safe`,
+    );
   }
   const found = lookupStatement(table, branch, offsetsKeys);
   if (found.kind === 'partial') return null;
   if (found.kind === 'ambiguous') {
-    throw new TabletopicError('OFFSETS_AMBIGUOUS', `the history of ${name} (${branch}) breaks at snapshot ${found.missing}, and no statement of offsets is about it`, { where: { table: name, branch, head: found.head, missing: found.missing } });
+    throw new TabletopicError(
+      'OFFSETS_AMBIGUOUS',
+      `the history of ${name} (${branch}) breaks at snapshot ${found.missing}, and no statement of offsets is about it`,
+      { where: { table: name, branch, head: found.head, missing: found.missing } },
+    );
   }
   if (found.kind === 'never' && found.held) {
-    throw new TabletopicError('OFFSETS_AMBIGUOUS', `${name} (${branch}) once held offsets, and its history no longer does: it was replaced, or put back to before the first offsets; it does not start over by itself`, { where: { table: name, branch } });
+    throw new TabletopicError(
+      'OFFSETS_AMBIGUOUS',
+      `${name} (${branch}) once held offsets, and its history no longer does: it was replaced, or put back to before the first offsets; it does not start over by itself`,
+      { where: { table: name, branch } },
+    );
   }
   const statement = found.kind === 'found' ? read(found.text, name, found.about) : null;
   return {
@@ -72,6 +86,10 @@ function read(text: string, table: string, about: bigint): Statement {
     return decodeStatement(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TabletopicError('OFFSETS_AMBIGUOUS', `the offsets of ${table} at snapshot ${about} cannot be read: ${reason}`, { cause, where: { table, snapshot: about } });
+    throw new TabletopicError(
+      'OFFSETS_AMBIGUOUS',
+      `the offsets of ${table} at snapshot ${about} cannot be read: ${reason}`,
+      { cause, where: { table, snapshot: about } },
+    );
   }
 }

@@ -30,7 +30,11 @@ export interface StatementKeys {
 
 export const offsetsKeys: StatementKeys = { own: OFFSETS, prev: OFFSETS_PREV, property: CHECKPOINT_PROPERTY };
 
-export function lookupStatement(table: Pick<LoadedTable, 'metadata' | 'partial'>, branch: string, keys: StatementKeys): Lookup {
+export function lookupStatement(
+  table: Pick<LoadedTable, 'metadata' | 'partial'>,
+  branch: string,
+  keys: StatementKeys,
+): Lookup {
   const { metadata, partial } = table;
   const head = branchHead(metadata, branch);
   const held = metadata.properties?.[keys.property + branch] !== undefined;
@@ -38,11 +42,12 @@ export function lookupStatement(table: Pick<LoadedTable, 'metadata' | 'partial'>
   const snapshots = snapshotsById(metadata);
   const statements = statementsOf(metadata, keys);
   const walked = new Set<bigint>();
-  for (let id: bigint | null = head; id !== null; ) {
+  for (let id: bigint | null = head; id !== null;) {
     const snapshot: Snapshot | undefined = snapshots.get(id);
     const text: string | undefined = snapshot?.summary?.[keys.own] ?? statements.get(id);
     // A parent that is only not loaded says nothing about what lies between: but a statement about the head is final.
-    if (text !== undefined && (snapshot !== undefined || !partial)) return { kind: 'found', text, about: id, anchored: id === head };
+    if (text !== undefined && (snapshot !== undefined || !partial))
+      return { kind: 'found', text, about: id, anchored: id === head };
     if (partial) return { kind: 'partial' };
     if (snapshot === undefined || walked.has(id)) return { kind: 'ambiguous', head, missing: id };
     walked.add(id);

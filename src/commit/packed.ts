@@ -33,7 +33,8 @@ export function packNumbers(numbers: readonly number[]): PackedNumbers {
 /** Throws `SyntaxError` where the text is no list of safe integers. */
 export function unpackNumbers(packed: unknown): readonly number[] {
   if (Array.isArray(packed)) {
-    if (!packed.every((number) => Number.isSafeInteger(number))) throw new SyntaxError('a list holds something else than integers');
+    if (!packed.every((number) => Number.isSafeInteger(number)))
+      throw new SyntaxError('a list holds something else than integers');
     return packed as number[];
   }
   if (typeof packed !== 'string') throw new SyntaxError('neither a list nor a packed list of numbers');

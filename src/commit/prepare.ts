@@ -51,13 +51,23 @@ export interface PrepareContext {
 export async function prepareCheckpoint(cut: Cut, known: Known, context: PrepareContext): Promise<Prepared> {
   const { io, ports } = context;
   for (const range of cut.ranges) {
-    if (!addsUp(range)) throw new TabletopicError('INTERNAL', `what became of ${range.topic}-${range.partition} ${range.start}–${range.end} does not add up`, { where: { topic: range.topic, partition: range.partition, offset: range.start } });
+    if (!addsUp(range))
+      throw new TabletopicError(
+        'INTERNAL',
+        `what became of ${range.topic}-${range.partition} ${range.start}–${range.end} does not add up`,
+        { where: { topic: range.topic, partition: range.partition, offset: range.start } },
+      );
   }
   const dead = cut.ranges.reduce((sum, range) => sum + range.accounted.deadLetters, 0);
-  if (dead !== cut.deadLetters.length) throw new TabletopicError('INTERNAL', `the ranges count ${dead} dead letters, ${cut.deadLetters.length} were given`);
+  if (dead !== cut.deadLetters.length)
+    throw new TabletopicError(
+      'INTERNAL',
+      `the ranges count ${dead} dead letters, ${cut.deadLetters.length} were given`,
+    );
   const rows = cut.ranges.reduce((sum, range) => sum + range.accounted.rows, 0);
   const inFiles = cut.files.reduce((sum, file) => sum + file.metrics.recordCount, 0);
-  if (rows !== inFiles) throw new TabletopicError('INTERNAL', `the ranges count ${rows} rows, the files hold ${inFiles}`);
+  if (rows !== inFiles)
+    throw new TabletopicError('INTERNAL', `the ranges count ${rows} rows, the files hold ${inFiles}`);
   const { metadata } = known.table;
   const id = ports.ids.uuid();
   const preparedAt = { wall: ports.clock.now(), monotonic: ports.clock.monotonic() };
@@ -97,7 +107,8 @@ function writeOwnManifest(id: string, cut: Cut, known: Known, io: FileIO): Promi
   const { metadata } = known.table;
   const schema = metadata.schemas.find((candidate) => candidate['schema-id'] === cut.schemaId);
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === cut.specId);
-  if (schema === undefined || spec === undefined) throw new TabletopicError('INTERNAL', `the table has no schema ${cut.schemaId} or no spec ${cut.specId}`);
+  if (schema === undefined || spec === undefined)
+    throw new TabletopicError('INTERNAL', `the table has no schema ${cut.schemaId} or no spec ${cut.specId}`);
   const entries = cut.files.map((file) => ({
     status: EntryStatus.added,
     snapshotId: null,
@@ -105,7 +116,11 @@ function writeOwnManifest(id: string, cut: Cut, known: Known, io: FileIO): Promi
     fileSequenceNumber: null,
     file: dataFileOf(file),
   }));
-  return writeManifest(io, metadataLocation(metadata, `${id}-m0.avro`), entries, { schema, spec, formatVersion: metadata['format-version'] });
+  return writeManifest(io, metadataLocation(metadata, `${id}-m0.avro`), entries, {
+    schema,
+    spec,
+    formatVersion: metadata['format-version'],
+  });
 }
 
 export function dataFileOf({ location, metrics, partition }: PreparedFile): DataFile {

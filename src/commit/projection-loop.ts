@@ -71,19 +71,26 @@ export class ProjectionLoop {
     try {
       const result = await projection.run(this.#closing.signal);
       this.#empty = isEmptyList(result.list);
-      if (result.added + result.removed > 0) logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
+      if (result.added + result.removed > 0)
+        logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
       onProjected(result);
     } catch (thrown) {
       // Closed while it waited between two attempts.
       if (this.#closing.signal.aborted && !(thrown instanceof TabletopicError)) return;
       const error = asTabletopicError(thrown);
-      logger.warn({ code: error.code, hint: error.hint, ...error.where }, `the dead-letter table is behind: ${error.message}`);
+      logger.warn(
+        { code: error.code, hint: error.hint, ...error.where },
+        `the dead-letter table is behind: ${error.message}`,
+      );
       onFailed(error);
     }
   }
 
   async #tick(): Promise<void> {
-    const { interval, ports: { clock } } = this.#options;
+    const {
+      interval,
+      ports: { clock },
+    } = this.#options;
     for (;;) {
       try {
         await clock.sleep(interval, this.#closing.signal);

@@ -36,21 +36,36 @@ export interface ProjectionInput {
  * earlier attempt is used again.
  */
 export async function planProjection(input: ProjectionInput): Promise<CommitRequest> {
-  const { table: { metadata }, io, ports, list, add, remove } = input;
+  const {
+    table: { metadata },
+    io,
+    ports,
+    list,
+    add,
+    remove,
+  } = input;
   requireUnpartitioned(input.table);
   const snapshotId = newSnapshotId(metadata, ports);
-  const removal = remove.size === 0 ? nothingRemoved(await headManifests(input.table, io)) : await removeRows(input, snapshotId);
+  const removal =
+    remove.size === 0 ? nothingRemoved(await headManifests(input.table, io)) : await removeRows(input, snapshotId);
   const added: DataFile[] = [...removal.rewritten];
   if (add.length > 0) added.push(await writeFile(input, sourceRows(add, input.sources)));
   const manifests = added.length === 0 ? [] : [await writeOwnManifest(input, added.map(addedEntry))];
-  const parentTotals = metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === metadata.refs?.['main']?.['snapshot-id'])?.summary ?? {};
+  const parentTotals =
+    metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === metadata.refs?.['main']?.['snapshot-id'])
+      ?.summary ?? {};
   const manifestListLocation = metadataLocation(metadata, `snap-${snapshotId}-0-${ports.ids.uuid()}.avro`);
   const plan = planAppend({
     metadata,
     branch: 'main',
     parentManifests: removal.manifests,
     manifests,
-    added: { files: added.length, records: sum(added, 'recordCount'), size: sum(added, 'fileSize'), partitions: added.length > 0 || removal.removed.length > 0 ? 1 : 0 },
+    added: {
+      files: added.length,
+      records: sum(added, 'recordCount'),
+      size: sum(added, 'fileSize'),
+      partitions: added.length > 0 || removal.removed.length > 0 ? 1 : 0,
+    },
     summary: { ...removalSummary(removal.removed, added, parentTotals), [STATEMENT]: statementText(list) },
     snapshotId,
     manifestListLocation,
@@ -65,7 +80,10 @@ export async function planProjection(input: ProjectionInput): Promise<CommitRequ
   });
   await io.write(manifestListLocation, bytes);
   return {
-    requirements: [...plan.requirements, { type: 'assert-default-spec-id', 'default-spec-id': metadata['default-spec-id'] }],
+    requirements: [
+      ...plan.requirements,
+      { type: 'assert-default-spec-id', 'default-spec-id': metadata['default-spec-id'] },
+    ],
     updates: [
       { action: 'add-snapshot', snapshot: plan.snapshot },
       moveBranch(metadata, 'main', snapshotId),
@@ -91,7 +109,10 @@ async function removeRows(input: ProjectionInput, snapshotId: bigint): Promise<R
   const { table, io, remove } = input;
   const name = identText(table.ident);
   const parents = await headManifests(table, io);
-  const hasDeletes = parents.some((manifest) => manifest.content === ManifestContent.deletes && (manifest.addedFiles ?? 1) + (manifest.existingFiles ?? 1) > 0);
+  const hasDeletes = parents.some(
+    (manifest) =>
+      manifest.content === ManifestContent.deletes && (manifest.addedFiles ?? 1) + (manifest.existingFiles ?? 1) > 0,
+  );
   const checkpointField = currentSchema(table.metadata).fields.find((field) => field.name === 'checkpoint_id')?.id;
   const manifests: ManifestFile[] = [];
   const removed: DataFile[] = [];
@@ -117,11 +138,17 @@ async function removeRows(input: ProjectionInput, snapshotId: bigint): Promise<R
       const kept = rows.filter((row) => !remove.has(row.checkpointId));
       if (kept.length === 0) continue;
       if (hasDeletes || otherColumns.length > 0) {
-        const why = hasDeletes ? 'the table has delete files, which a rewrite would undo' : `it has columns of others: ${otherColumns.join(', ')}`;
-        throw new TabletopicError('TABLE_UNSUPPORTED', `${entry.file.location} of ${name} cannot be rewritten: ${why}`, {
-          where: { table: name, file: entry.file.location },
-          hint: 'Rewrite the data files of the dead-letter table (compaction applies delete files), or delete the rows of the removed checkpoints there.',
-        });
+        const why = hasDeletes
+          ? 'the table has delete files, which a rewrite would undo'
+          : `it has columns of others: ${otherColumns.join(', ')}`;
+        throw new TabletopicError(
+          'TABLE_UNSUPPORTED',
+          `${entry.file.location} of ${name} cannot be rewritten: ${why}`,
+          {
+            where: { table: name, file: entry.file.location },
+            hint: 'Rewrite the data files of the dead-letter table (compaction applies delete files), or delete the rows of the removed checkpoints there.',
+          },
+        );
       }
       rewritten.push(await writeFile(input, kept));
     }
@@ -136,26 +163,43 @@ function mayHold(file: DataFile, field: number | undefined, ids: ReadonlySet<str
   const upper = field === undefined ? undefined : file.upperBounds?.get(field);
   return [...ids].some((id) => {
     const bytes = Buffer.from(id, 'utf8');
-    return (lower === undefined || Buffer.compare(lower, bytes) <= 0) && (upper === undefined || Buffer.compare(upper, bytes) >= 0);
+    return (
+      (lower === undefined || Buffer.compare(lower, bytes) <= 0) &&
+      (upper === undefined || Buffer.compare(upper, bytes) >= 0)
+    );
   });
 }
 
 async function* sourceRows(add: readonly DeadLetterEntry[], io: FileIO): AsyncGenerator<DeadLetterRow> {
   for (const entry of add) {
-    const offsets = entry.ranges.map(([topic, partition, start, end]) => `${topic}-${partition} ${start}–${end}`).join(', ');
+    const offsets = entry.ranges
+      .map(([topic, partition, start, end]) => `${topic}-${partition} ${start}–${end}`)
+      .join(', ');
     const { rows } = await readDeadLetterRows(io, entry.file, `${entry.count} dead letters of ${offsets}`);
-    if (rows.length !== entry.count) throw new TabletopicError('DEAD_LETTERS_UNREADABLE', `${entry.file} holds ${rows.length} records, ${entry.count} dead letters of ${offsets} are listed`, { where: { file: entry.file } });
+    if (rows.length !== entry.count)
+      throw new TabletopicError(
+        'DEAD_LETTERS_UNREADABLE',
+        `${entry.file} holds ${rows.length} records, ${entry.count} dead letters of ${offsets} are listed`,
+        { where: { file: entry.file } },
+      );
     yield* rows;
   }
 }
 
-async function writeFile({ table: { metadata }, io, ports }: ProjectionInput, rows: Iterable<DeadLetterRow> | AsyncIterable<DeadLetterRow>): Promise<DataFile> {
+async function writeFile(
+  { table: { metadata }, io, ports }: ProjectionInput,
+  rows: Iterable<DeadLetterRow> | AsyncIterable<DeadLetterRow>,
+): Promise<DataFile> {
   const location = dataLocation(metadata, `${ports.ids.uuid()}.parquet`);
   const metrics = await writeRows(io, location, currentSchema(metadata), rows);
   return dataFileOf({ location, metrics, partition: new Map() });
 }
 
-function writeOwnManifest({ table: { metadata }, io, ports }: ProjectionInput, entries: readonly ManifestEntry[], specId: number = metadata['default-spec-id']): Promise<ManifestFile> {
+function writeOwnManifest(
+  { table: { metadata }, io, ports }: ProjectionInput,
+  entries: readonly ManifestEntry[],
+  specId: number = metadata['default-spec-id'],
+): Promise<ManifestFile> {
   return writeManifest(io, metadataLocation(metadata, `${ports.ids.uuid()}-m0.avro`), entries, {
     schema: currentSchema(metadata),
     spec: metadata['partition-specs'].find((spec) => spec['spec-id'] === specId)!,
@@ -168,7 +212,11 @@ function addedEntry(file: DataFile): ManifestEntry {
 }
 
 /** Overrides the append's own operation and totals where files were removed. */
-function removalSummary(removed: readonly DataFile[], added: readonly DataFile[], parent: Readonly<Record<string, string>>): Record<string, string> {
+function removalSummary(
+  removed: readonly DataFile[],
+  added: readonly DataFile[],
+  parent: Readonly<Record<string, string>>,
+): Record<string, string> {
   if (removed.length === 0) return {};
   const total = (key: string, change: number): Record<string, string> => {
     const before = parent[key];
@@ -192,5 +240,9 @@ function sum(files: readonly DataFile[], key: 'recordCount' | 'fileSize'): numbe
 function requireUnpartitioned(table: LoadedTable): void {
   if (defaultSpec(table.metadata).fields.every((field) => field.transform === 'void')) return;
   const name = identText(table.ident);
-  throw new TabletopicError('TABLE_UNSUPPORTED', `${name} has been partitioned: dead letters are written unpartitioned`, { where: { table: name }, hint: 'Set the dead-letter table back to an unpartitioned default spec.' });
+  throw new TabletopicError(
+    'TABLE_UNSUPPORTED',
+    `${name} has been partitioned: dead letters are written unpartitioned`,
+    { where: { table: name }, hint: 'Set the dead-letter table back to an unpartitioned default spec.' },
+  );
 }

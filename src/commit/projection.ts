@@ -3,7 +3,14 @@ import { identText } from '../iceberg/catalog.ts';
 import { Backoff } from './backoff.ts';
 import { isEmptyList } from './dead-letter-list.ts';
 import { readList } from './dead-letter-list-files.ts';
-import { SOURCE_PROPERTY, coveredBy, createRequest, decideByRows, statementProperty, statementText } from './dead-letter-table.ts';
+import {
+  SOURCE_PROPERTY,
+  coveredBy,
+  createRequest,
+  decideByRows,
+  statementProperty,
+  statementText,
+} from './dead-letter-table.ts';
 import { loadKnown } from './known.ts';
 import { planProjection } from './projection-plan.ts';
 import type { Catalog, CommitRequest, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
@@ -61,7 +68,10 @@ export class DeadLetterProjection {
     for (;;) {
       const table = await catalog.loadTable(target, 'all');
       const source = await loadKnown({ catalog, ident: main, branch: 'main' });
-      if (source === null) throw new TabletopicError('TABLE_NOT_FOUND', `${identText(main)} does not exist`, { where: { table: identText(main) } });
+      if (source === null)
+        throw new TabletopicError('TABLE_NOT_FOUND', `${identText(main)} does not exist`, {
+          where: { table: identText(main) },
+        });
       if (table === null) {
         if (isEmptyList(source.deadLetters)) return { list: source.deadLetters, added: 0, removed: 0 };
         await this.#create(source);
@@ -70,7 +80,8 @@ export class DeadLetterProjection {
       const step = await this.#step(table, source);
       if (step.request === null) return { list: source.deadLetters, added: 0, removed: 0 };
       const { outcome } = await catalog.commit(target, step.request);
-      if (outcome === 'committed' && step.final) return { list: source.deadLetters, added: step.added, removed: step.removed };
+      if (outcome === 'committed' && step.final)
+        return { list: source.deadLetters, added: step.added, removed: step.removed };
       // Committed, an empty first snapshot: goes on at once. Conflict or unknown: all is loaded and decided anew.
       if (outcome !== 'committed') await backoff.wait(signal);
     }
@@ -83,25 +94,51 @@ export class DeadLetterProjection {
     const owner = metadata.properties?.[SOURCE_PROPERTY];
     const uuid = source.table.metadata['table-uuid'];
     if (owner !== uuid) {
-      throw new TabletopicError('TABLE_CHANGED', `${name} holds the dead letters of ${owner === undefined ? 'no table of this service' : `table ${owner}`}; the table now has UUID ${uuid}`, {
-        where: { table: name },
-        hint: 'Rename or drop the dead-letter table: it belongs to a table that was dropped or replaced. A new one is then made.',
-      });
+      throw new TabletopicError(
+        'TABLE_CHANGED',
+        `${name} holds the dead letters of ${owner === undefined ? 'no table of this service' : `table ${owner}`}; the table now has UUID ${uuid}`,
+        {
+          where: { table: name },
+          hint: 'Rename or drop the dead-letter table: it belongs to a table that was dropped or replaced. A new one is then made.',
+        },
+      );
     }
     const files = io(table);
     const lists = io(source.table);
     const covered = coveredBy(table);
     if (covered.kind === 'none') {
-      const plan = await planProjection({ table, io: files, sources: lists, ports, list: { inline: [], older: null }, add: [], remove: new Set() });
+      const plan = await planProjection({
+        table,
+        io: files,
+        sources: lists,
+        ports,
+        list: { inline: [], older: null },
+        add: [],
+        remove: new Set(),
+      });
       return { request: plan, final: false, added: 0, removed: 0 };
     }
-    const { add, remove } = covered.kind === 'rows'
-      ? difference(await readList(source.deadLetters, lists), await decideByRows(table, files))
-      : await listDifference(source.deadLetters, covered.list, lists);
+    const { add, remove } =
+      covered.kind === 'rows'
+        ? difference(await readList(source.deadLetters, lists), await decideByRows(table, files))
+        : await listDifference(source.deadLetters, covered.list, lists);
     if (add.length === 0 && remove.size === 0) {
-      return { request: covered.kind === 'list' && covered.anchored ? null : this.#anchor(table, source.deadLetters), final: true, added: 0, removed: 0 };
+      return {
+        request: covered.kind === 'list' && covered.anchored ? null : this.#anchor(table, source.deadLetters),
+        final: true,
+        added: 0,
+        removed: 0,
+      };
     }
-    const request = await planProjection({ table, io: files, sources: lists, ports, list: source.deadLetters, add, remove });
+    const request = await planProjection({
+      table,
+      io: files,
+      sources: lists,
+      ports,
+      list: source.deadLetters,
+      add,
+      remove,
+    });
     return { request, final: true, added: add.length, removed: remove.size };
   }
 
@@ -142,13 +179,23 @@ interface Difference {
 
 /** List files are read only where the two lists do not name the same one. */
 async function listDifference(wanted: DeadLetterList, covered: DeadLetterList, io: FileIO): Promise<Difference> {
-  if (wanted.older?.file === covered.older?.file) return difference(wanted.inline, covered.inline.map((entry) => entry.checkpointId));
+  if (wanted.older?.file === covered.older?.file)
+    return difference(
+      wanted.inline,
+      covered.inline.map((entry) => entry.checkpointId),
+    );
   const [all, had] = [await readList(wanted, io), await readList(covered, io)];
-  return difference(all, had.map((entry) => entry.checkpointId));
+  return difference(
+    all,
+    had.map((entry) => entry.checkpointId),
+  );
 }
 
 function difference(wanted: readonly DeadLetterEntry[], covered: Iterable<string>): Difference {
   const had = new Set(covered);
   const want = new Set(wanted.map((entry) => entry.checkpointId));
-  return { add: wanted.filter((entry) => !had.has(entry.checkpointId)), remove: new Set([...had].filter((id) => !want.has(id))) };
+  return {
+    add: wanted.filter((entry) => !had.has(entry.checkpointId)),
+    remove: new Set([...had].filter((id) => !want.has(id))),
+  };
 }

@@ -53,7 +53,10 @@ export class TableSession {
   async load(snapshots: 'refs' | 'all' = 'refs'): Promise<Known | null> {
     const known = await loadKnown(this.address, snapshots);
     if (known === null) {
-      if (this.#uuid !== null) throw new TabletopicError('TABLE_NOT_FOUND', `${this.name} is gone: it was dropped or renamed`, { where: { table: this.name } });
+      if (this.#uuid !== null)
+        throw new TabletopicError('TABLE_NOT_FOUND', `${this.name} is gone: it was dropped or renamed`, {
+          where: { table: this.name },
+        });
       return null;
     }
     this.#check(known.table);
@@ -65,7 +68,8 @@ export class TableSession {
 
   async reload(snapshots: 'refs' | 'all' = 'refs'): Promise<Known> {
     const known = await this.load(snapshots);
-    if (known === null) throw new TabletopicError('TABLE_NOT_FOUND', `${this.name} does not exist`, { where: { table: this.name } });
+    if (known === null)
+      throw new TabletopicError('TABLE_NOT_FOUND', `${this.name} does not exist`, { where: { table: this.name } });
     return known;
   }
 
@@ -74,7 +78,11 @@ export class TableSession {
    * request may have been applied: an outcome `unknown`, an unexpected rejection, or a signal that aborts while the
    * answer is awaited (the request itself goes on).
    */
-  async send({ request, manifestList, manifestListLocation }: Sendable, signal: AbortSignal, onUnknown: () => void): Promise<CommitOutcome> {
+  async send(
+    { request, manifestList, manifestListLocation }: Sendable,
+    signal: AbortSignal,
+    onUnknown: () => void,
+  ): Promise<CommitOutcome> {
     this.#stale = true;
     this.listCache.clear();
     const answer = this.address.catalog.commit(this.address.ident, request);
@@ -88,7 +96,8 @@ export class TableSession {
     if (outcome.outcome === 'unknown') onUnknown();
     if (outcome.outcome === 'committed') {
       this.#check(outcome.table);
-      if (manifestList !== undefined && manifestListLocation !== undefined) this.listCache.set(manifestListLocation, manifestList);
+      if (manifestList !== undefined && manifestListLocation !== undefined)
+        this.listCache.set(manifestListLocation, manifestList);
       this.#known = knownOf(outcome.table, this.address.branch) ?? (await this.reload());
       this.#stale = false;
     }
@@ -98,7 +107,11 @@ export class TableSession {
   #check({ metadata }: LoadedTable): void {
     this.#uuid ??= metadata['table-uuid'];
     if (metadata['table-uuid'] !== this.#uuid) {
-      throw new TabletopicError('TABLE_CHANGED', `${this.name} was replaced: its UUID was ${this.#uuid} and is ${metadata['table-uuid']}`, { where: { table: this.name } });
+      throw new TabletopicError(
+        'TABLE_CHANGED',
+        `${this.name} was replaced: its UUID was ${this.#uuid} and is ${metadata['table-uuid']}`,
+        { where: { table: this.name } },
+      );
     }
   }
 

@@ -60,10 +60,16 @@ export function encodeStatement(statement: Statement, about?: bigint): string {
 /** Throws `SyntaxError` where the text is no statement that this version knows. */
 export function decodeStatement(text: string): Statement {
   const json = objectOf(JSON.parse(text), 'the statement');
-  if (json['v'] !== 1) throw new SyntaxError(`version ${String(json['v'])} is not known to this version of the service`);
+  if (json['v'] !== 1)
+    throw new SyntaxError(`version ${String(json['v'])} is not known to this version of the service`);
   const offsets: Record<string, TopicOffsets> = {};
   for (const [name, value] of Object.entries(objectOf(json['topics'], 'topics'))) {
-    Object.defineProperty(offsets, name, { value: topicOf(name, objectOf(value, name)), enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(offsets, name, {
+      value: topicOf(name, objectOf(value, name)),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   }
   return { offsets, deadLetters: decodeDeadLetterList(json['deadLetters']) };
 }
@@ -95,13 +101,16 @@ export function decodeCheckpoints(text: string | undefined): readonly string[] {
 
 function topicOf(name: string, json: Record<string, unknown>): TopicOffsets {
   const { id, cluster } = json;
-  if (typeof id !== 'string' || typeof cluster !== 'string') throw new SyntaxError(`topic ${name} has no id or no cluster id`);
+  if (typeof id !== 'string' || typeof cluster !== 'string')
+    throw new SyntaxError(`topic ${name} has no id or no cluster id`);
   const next = unpackNumbers(json['next']);
   const first = unpackNumbers(json['first']);
   const epoch = unpackNumbers(json['epoch']);
-  if (first.length !== next.length || epoch.length !== next.length) throw new SyntaxError(`the lists of topic ${name} differ in length`);
+  if (first.length !== next.length || epoch.length !== next.length)
+    throw new SyntaxError(`the lists of topic ${name} differ in length`);
   for (let p = 0; p < next.length; p++) {
-    if (first[p]! < 0 || next[p]! < first[p]!) throw new SyntaxError(`partition ${p} of topic ${name} ends before it begins`);
+    if (first[p]! < 0 || next[p]! < first[p]!)
+      throw new SyntaxError(`partition ${p} of topic ${name} ends before it begins`);
   }
   return { id, cluster, first, next, epoch, gaps: gapsOf(json['gaps'] ?? []) };
 }

@@ -1,6 +1,7 @@
 import { asTabletopicError } from '../errors.ts';
 import { buildAttempt } from './attempt.ts';
 import { Backoff } from './backoff.ts';
+import { onSameHead } from './head-moved.ts';
 import { FIELDS_PROPERTY, checkpointProperty, encodeStatement } from './statement.ts';
 import { addFirst } from './vector.ts';
 import type { CreateTableRequest, LoadedTable } from '../iceberg/catalog.ts';
@@ -53,12 +54,20 @@ export function writeFirstOffsets(first: OffsetsMap, context: ChangeContext): Pr
     const offsets = addFirst(known.offsets, first);
     if (offsets === null) return null;
     const { session, ports } = context;
-    return buildAttempt(known, [], offsets, { io: context.io(known.table), ports, branch: session.address.branch, listCache: session.listCache });
+    return buildAttempt(known, [], offsets, {
+      io: context.io(known.table),
+      ports,
+      branch: session.address.branch,
+      listCache: session.listCache,
+    });
   });
 }
 
 /** One schema commit, derived again on each state that is found. */
-export function evolveSchema(derive: (state: TableState) => SchemaChange | null, context: ChangeContext): Promise<Known> {
+export function evolveSchema(
+  derive: (state: TableState) => SchemaChange | null,
+  context: ChangeContext,
+): Promise<Known> {
   return untilDone(context, async (known) => {
     const change = derive(known);
     if (change === null) return null;
@@ -86,7 +95,12 @@ export function evolveSchema(derive: (state: TableState) => SchemaChange | null,
  * snapshot; asserts the head. One try: a lost race makes the anchor less useful, never wrong.
  */
 export async function anchor(known: Known, { session, ports, signal }: ChangeContext): Promise<Known> {
-  const { statement, headSnapshotId: head, anchored, table: { metadata } } = known;
+  const {
+    statement,
+    headSnapshotId: head,
+    anchored,
+    table: { metadata },
+  } = known;
   const { branch } = session.address;
   if (statement === null || head === null || anchored || metadata.refs?.[branch] === undefined) return known;
   const request = {
@@ -94,7 +108,9 @@ export async function anchor(known: Known, { session, ports, signal }: ChangeCon
       { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
       { type: 'assert-ref-snapshot-id', ref: branch, 'snapshot-id': head },
     ],
-    updates: [{ action: 'set-properties', updates: { [checkpointProperty(branch)]: encodeStatement(statement, head) } }],
+    updates: [
+      { action: 'set-properties', updates: { [checkpointProperty(branch)]: encodeStatement(statement, head) } },
+    ],
     idempotencyKey: ports.ids.uuid(),
   } as const;
   await session.send({ request }, signal, () => undefined);
@@ -108,8 +124,9 @@ async function untilDone(context: ChangeContext, plan: (known: Known) => Promise
   for (;;) {
     signal.throwIfAborted();
     const known = await session.current();
-    const change = await plan(known);
-    if (change === null) return known;
+    const change = await onSameHead(session, known, async () => (await plan(known)) ?? 'done');
+    if (change === 'done') return known;
+    if (change === null) continue;
     const { outcome } = await session.send(change, signal, () => undefined);
     if (outcome === 'committed') return session.current();
     await backoff.wait(signal);

@@ -27,10 +27,14 @@ export function applyRanges(
   for (const range of ranges) {
     const topic = offsets[range.topic];
     const where = `${range.topic}-${range.partition}`;
-    if (topic === undefined || range.partition >= topic.next.length) return { fits: false, reason: `the table holds no offset of ${where}` };
+    if (topic === undefined || range.partition >= topic.next.length)
+      return { fits: false, reason: `the table holds no offset of ${where}` };
     const identity = identities[range.topic];
     if (identity?.id !== topic.id || identity.cluster !== topic.cluster) {
-      return { fits: false, reason: `${range.topic} was read as topic ${identity?.id} of cluster ${identity?.cluster}, the table is fed from topic ${topic.id} of cluster ${topic.cluster}` };
+      return {
+        fits: false,
+        reason: `${range.topic} was read as topic ${identity?.id} of cluster ${identity?.cluster}, the table is fed from topic ${topic.id} of cluster ${topic.cluster}`,
+      };
     }
     let copy = changed.get(range.topic);
     if (copy === undefined) {
@@ -38,7 +42,10 @@ export function applyRanges(
       changed.set(range.topic, copy);
     }
     if (copy.next[range.partition] !== range.start) {
-      return { fits: false, reason: `${where} stands at ${copy.next[range.partition]} in the table, the range is ${range.start}–${range.end}` };
+      return {
+        fits: false,
+        reason: `${where} stands at ${copy.next[range.partition]} in the table, the range is ${range.start}–${range.end}`,
+      };
     }
     copy.next[range.partition] = range.end;
     if (range.epoch >= 0) copy.epoch[range.partition] = range.epoch;
@@ -62,7 +69,10 @@ export function addFirst(offsets: OffsetsMap | null, first: OffsetsMap): Offsets
       result[name] = topic;
       added = true;
     } else if (topic.next.length > known.next.length) {
-      const fill = (list: readonly number[], value: number): number[] => [...list, ...Array<number>(topic.next.length - list.length).fill(value)];
+      const fill = (list: readonly number[], value: number): number[] => [
+        ...list,
+        ...Array<number>(topic.next.length - list.length).fill(value),
+      ];
       result[name] = { ...known, first: fill(known.first, 0), next: fill(known.next, 0), epoch: fill(known.epoch, -1) };
       added = true;
     }
@@ -71,11 +81,18 @@ export function addFirst(offsets: OffsetsMap | null, first: OffsetsMap): Offsets
 }
 
 /** The first topic that is not the one the table was fed from. */
-export function changedTopic(offsets: OffsetsMap, identities: Readonly<Record<string, TopicIdentity>>): { topic: string; table: TopicIdentity; kafka: TopicIdentity } | null {
+export function changedTopic(
+  offsets: OffsetsMap,
+  identities: Readonly<Record<string, TopicIdentity>>,
+): { topic: string; table: TopicIdentity; kafka: TopicIdentity } | null {
   for (const [topic, kafka] of Object.entries(identities)) {
     const table = offsets[topic];
     if (table !== undefined && (table.id !== kafka.id || table.cluster !== kafka.cluster)) {
-      return { topic, table: { id: table.id, cluster: table.cluster }, kafka: { id: kafka.id, cluster: kafka.cluster } };
+      return {
+        topic,
+        table: { id: table.id, cluster: table.cluster },
+        kafka: { id: kafka.id, cluster: kafka.cluster },
+      };
     }
   }
   return null;

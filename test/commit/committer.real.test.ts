@@ -36,7 +36,18 @@ const closing: (() => Promise<void>)[] = [];
 beforeAll(async () => {
   const { catalog, s3 } = sharedStack();
   proxy = await LossyProxy.open(catalog.uri);
-  io = createFileIO({ s3: { endpoint: s3.endpoint, region: s3.region, pathStyle: true, accessKeyId: s3.accessKey, secretAccessKey: s3.secretKey } }, systemPorts.ids);
+  io = createFileIO(
+    {
+      s3: {
+        endpoint: s3.endpoint,
+        region: s3.region,
+        pathStyle: true,
+        accessKeyId: s3.accessKey,
+        secretAccessKey: s3.secretKey,
+      },
+    },
+    systemPorts.ids,
+  );
 });
 
 afterAll(async () => {
@@ -47,7 +58,11 @@ afterAll(async () => {
 });
 
 async function open(name: string, uri: string, outcomes: string[] = []): Promise<Committer> {
-  const catalog = new RestCatalog('rest', { type: 'rest', uri, warehouse: sharedStack().catalog.warehouse, requestTimeout: 30_000 }, systemPorts);
+  const catalog = new RestCatalog(
+    'rest',
+    { type: 'rest', uri, warehouse: sharedStack().catalog.warehouse, requestTimeout: 30_000 },
+    systemPorts,
+  );
   await catalog.connect();
   const committer = createCommitter({
     catalog,
@@ -78,7 +93,19 @@ async function cut({ state }: Committer, partition: number, length: number): Pro
   const [topics, partitions, offsets] = batch.columns;
   for (let offset = start; offset < start + length; offset++) {
     if (offset % 10 === 9) {
-      deadLetters.push({ topic: 't', partition, offset, timestamp: 1_700_000_000_000, timestampType: 0, key: null, value: Buffer.from([1]), headers: [], code: 'DECODE_JSON', reason: 'by the test', schemaId: null });
+      deadLetters.push({
+        topic: 't',
+        partition,
+        offset,
+        timestamp: 1_700_000_000_000,
+        timestampType: 0,
+        key: null,
+        value: Buffer.from([1]),
+        headers: [],
+        code: 'DECODE_JSON',
+        reason: 'by the test',
+        schemaId: null,
+      });
       continue;
     }
     const i = batch.rows++;
@@ -93,17 +120,50 @@ async function cut({ state }: Committer, partition: number, length: number): Pro
   }
   const location = `${metadata.location}/data/${systemPorts.ids.uuid()}.parquet`;
   const parts: Uint8Array[] = [];
-  const writer = createParquetWriter(current, { compression: 'zstd', compressionLevel: 1, rowGroupSize: 1 << 20, pageSize: 1 << 16, dictionarySize: 0, fullMetrics: [3], metadata: {} }, { write: (bytes) => void parts.push(bytes.slice()) });
+  const writer = createParquetWriter(
+    current,
+    {
+      compression: 'zstd',
+      compressionLevel: 1,
+      rowGroupSize: 1 << 20,
+      pageSize: 1 << 16,
+      dictionarySize: 0,
+      fullMetrics: [3],
+      metadata: {},
+    },
+    { write: (bytes) => void parts.push(bytes.slice()) },
+  );
   writer.write(batch);
   const metrics = writer.finish();
   await io.write(location, Buffer.concat(parts));
-  const range: OffsetRange = { topic: 't', partition, start, end: start + length, epoch: 0, accounted: { rows: length - deadLetters.length, deadLetters: deadLetters.length, aborted: 0, control: 0, absent: 0 } };
-  return { ranges: [range], files: [{ location, metrics, partition: new Map() }], deadLetters, schemaId: metadata['current-schema-id'], specId: metadata['default-spec-id'], watermark: null };
+  const range: OffsetRange = {
+    topic: 't',
+    partition,
+    start,
+    end: start + length,
+    epoch: 0,
+    accounted: {
+      rows: length - deadLetters.length,
+      deadLetters: deadLetters.length,
+      aborted: 0,
+      control: 0,
+      absent: 0,
+    },
+  };
+  return {
+    ranges: [range],
+    files: [{ location, metrics, partition: new Map() }],
+    deadLetters,
+    schemaId: metadata['current-schema-id'],
+    specId: metadata['default-spec-id'],
+    watermark: null,
+  };
 }
 
 /** Commits checkpoints of `length` offsets, as the ingest does, until the partition stands at `end`. */
 async function feed(committer: Committer, partition: number, end: number, length: number): Promise<void> {
-  if ((await committer.load()) === null) await committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, first);
+  if ((await committer.load()) === null)
+    await committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, first);
   else await committer.ensureOffsets(first);
   while (committer.state!.offsets!['t']!.next[partition]! < end) {
     const prepared = await committer.prepare(await cut(committer, partition, length));
@@ -122,12 +182,22 @@ async function feed(committer: Committer, partition: number, end: number, length
 async function expectExact(name: string, ends: readonly number[]): Promise<void> {
   const { catalog, s3 } = sharedStack();
   for (const engine of ['pyiceberg', 'duckdb'] as const) {
-    const read = await readers[engine]({ catalog: { type: 'rest', uri: catalog.uri, s3 }, table: `${namespace[0]}.${name}` });
-    const dead = await readers[engine]({ catalog: { type: 'rest', uri: catalog.uri, s3 }, table: `${namespace[0]}.${name}_dead_letters`, columns: ['offset', 'partition', 'timestamp', 'reason'] });
+    const read = await readers[engine]({
+      catalog: { type: 'rest', uri: catalog.uri, s3 },
+      table: `${namespace[0]}.${name}`,
+    });
+    const dead = await readers[engine]({
+      catalog: { type: 'rest', uri: catalog.uri, s3 },
+      table: `${namespace[0]}.${name}_dead_letters`,
+      columns: ['offset', 'partition', 'timestamp', 'reason'],
+    });
     const rows = ends.map((end) => end - Math.floor(end / 10));
-    expect(read.kafka!.map(({ partition, count, distinct }) => ({ partition, count, distinct })).sort((a, b) => a.partition - b.partition), engine).toEqual(
-      rows.map((count, partition) => ({ partition, count, distinct: count })),
-    );
+    expect(
+      read
+        .kafka!.map(({ partition, count, distinct }) => ({ partition, count, distinct }))
+        .sort((a, b) => a.partition - b.partition),
+      engine,
+    ).toEqual(rows.map((count, partition) => ({ partition, count, distinct: count })));
     const deadOffsets = ends.flatMap((end) => Array.from({ length: Math.floor(end / 10) }, (_, i) => 10 * i + 9));
     expect(dead.rows, engine).toBe(deadOffsets.length);
     expect(dead.columns['offset']!.sum, engine).toBe(deadOffsets.reduce((sum, offset) => sum + offset, 0));
@@ -162,7 +232,8 @@ test('lost answers and lost requests: what was applied is found, what was not is
   const outcomes: string[] = [];
   const committer = await open('lossy', proxy.uri, outcomes);
   let commits = 0;
-  proxy.next = () => (['answer', null, 'request', null, 'answer', 'answer', 'request', null, null] as const)[commits++ % 9]!;
+  proxy.next = () =>
+    (['answer', null, 'request', null, 'answer', 'answer', 'request', null, null] as const)[commits++ % 9]!;
   await feed(committer, 0, 200, 20);
   await feed(committer, 1, 100, 20);
   proxy.next = () => null;

@@ -11,7 +11,10 @@ describe('a table that is created', () => {
     const { committer } = await world.instance().start();
     expect(committer.state!.offsets).toEqual(world.first());
     expect(world.metadata.snapshots).toHaveLength(1);
-    expect(world.metadata.properties).toMatchObject({ 'commit.retry.num-retries': '20', 'write.metadata.delete-after-commit.enabled': 'true' });
+    expect(world.metadata.properties).toMatchObject({
+      'commit.retry.num-retries': '20',
+      'write.metadata.delete-after-commit.enabled': 'true',
+    });
   });
 
   test('by two at once has one winner and one set of offsets', async () => {
@@ -39,13 +42,26 @@ describe('a table that is created', () => {
   test('a table that others filled gets the offsets on top, and its rows stay', async () => {
     const world = new World();
     await world.catalog.createNamespace(ident.namespace);
-    await world.catalog.createTable(ident, { schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'offset', required: false, type: 'long' }] }, spec: { 'spec-id': 0, fields: [] }, properties: {} });
-    await world.load([[0, 100], [0, 101]]);
+    await world.catalog.createTable(ident, {
+      schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'offset', required: false, type: 'long' }] },
+      spec: { 'spec-id': 0, fields: [] },
+      properties: {},
+    });
+    await world.load([
+      [0, 100],
+      [0, 101],
+    ]);
     const foreign = world.head();
     const a = await world.instance().start();
     expect(world.metadata.snapshots!.at(-1)!['parent-snapshot-id']).toBe(foreign);
     await a.commitTo(3);
-    expect(await world.rows()).toEqual([[0, 0], [0, 1], [0, 2], [0, 100], [0, 101]]);
+    expect(await world.rows()).toEqual([
+      [0, 0],
+      [0, 1],
+      [0, 2],
+      [0, 100],
+      [0, 101],
+    ]);
   });
 
   test('a foreign snapshot whose parent is missing is not taken for a table that was never ours', async () => {
@@ -54,7 +70,9 @@ describe('a table that is created', () => {
     await other.commitTo(4);
     await world.update([{ action: 'remove-properties', removals: ['tabletopic.checkpoint.main'] }]);
     await world.compact();
-    await world.expire(world.metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']).filter((id) => id !== world.head()));
+    await world.expire(
+      world.metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']).filter((id) => id !== world.head()),
+    );
     await expect(world.instance().start()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS' });
   });
 });
@@ -91,7 +109,15 @@ describe('a commit', () => {
   test('keeps the retention that the branch has', async () => {
     const world = new World();
     const a = await world.instance().start();
-    await world.update([{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': world.head(), 'min-snapshots-to-keep': 7 }]);
+    await world.update([
+      {
+        action: 'set-snapshot-ref',
+        'ref-name': 'main',
+        type: 'branch',
+        'snapshot-id': world.head(),
+        'min-snapshots-to-keep': 7,
+      },
+    ]);
     await a.commitTo(1);
     expect(world.metadata.refs!['main']).toMatchObject({ 'min-snapshots-to-keep': 7, 'snapshot-id': world.head() });
   });
@@ -124,7 +150,11 @@ describe('a commit', () => {
     expect(written.every((location) => location.includes('/snap-'))).toBe(true);
     const tries = a.requests.slice(-4);
     expect(new Set(tries.map((request) => request.idempotencyKey)).size).toBe(4);
-    expect(new Set(tries.map((request) => (request.updates[0] as { snapshot: { 'snapshot-id': bigint } }).snapshot['snapshot-id'])).size).toBe(4);
+    expect(
+      new Set(
+        tries.map((request) => (request.updates[0] as { snapshot: { 'snapshot-id': bigint } }).snapshot['snapshot-id']),
+      ).size,
+    ).toBe(4);
     expect(a.outcomes).toEqual(['conflict', 'unknown', 'conflict', 'committed']);
     expect(await world.problems([3])).toEqual([]);
   });
@@ -181,10 +211,16 @@ describe('what stops a table', () => {
     const world = new World();
     const a = await world.instance().start();
     world.identity = { id: 'topic-2', cluster: 'cluster-1' };
-    await expect(world.instance().committer.load()).rejects.toMatchObject({ code: 'KAFKA_TOPIC_CHANGED', message: expect.stringMatching(/topic-1.*topic-2/) });
+    await expect(world.instance().committer.load()).rejects.toMatchObject({
+      code: 'KAFKA_TOPIC_CHANGED',
+      message: expect.stringMatching(/topic-1.*topic-2/),
+    });
     await expect(a.committer.refresh()).rejects.toMatchObject({ code: 'KAFKA_TOPIC_CHANGED' });
     world.identity = { id: 'topic-1', cluster: 'cluster-2' };
-    await expect(a.committer.refresh()).rejects.toMatchObject({ code: 'KAFKA_TOPIC_CHANGED', message: expect.stringMatching(/cluster-1.*cluster-2/) });
+    await expect(a.committer.refresh()).rejects.toMatchObject({
+      code: 'KAFKA_TOPIC_CHANGED',
+      message: expect.stringMatching(/cluster-1.*cluster-2/),
+    });
   });
 
   test('a table that was dropped and made again under its name', async () => {
@@ -201,7 +237,10 @@ describe('what stops a table', () => {
     await world.instance().start();
     const [snapshot] = world.metadata.snapshots!;
     Object.assign(snapshot!.summary!, { [OFFSETS]: '{"v":2}' });
-    await expect(world.instance().committer.load()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS', message: expect.stringContaining('version 2') });
+    await expect(world.instance().committer.load()).rejects.toMatchObject({
+      code: 'OFFSETS_AMBIGUOUS',
+      message: expect.stringContaining('version 2'),
+    });
   });
 });
 
@@ -210,14 +249,27 @@ describe('schema commits', () => {
     const schema = state.schemas.find((candidate) => candidate['schema-id'] === state['current-schema-id'])!;
     if (schema.fields.some((field) => field.name === name)) return null;
     const id = state['last-column-id'] + 1;
-    return { schema: { ...schema, 'schema-id': schema['schema-id'] + 1, fields: [...schema.fields, { id, name, required: false, type: 'string' as const }] }, lastColumnId: id, fields: `{"${id}":"${name}"}` };
+    return {
+      schema: {
+        ...schema,
+        'schema-id': schema['schema-id'] + 1,
+        fields: [...schema.fields, { id, name, required: false, type: 'string' as const }],
+      },
+      lastColumnId: id,
+      fields: `{"${id}":"${name}"}`,
+    };
   };
 
   test('of two that add columns at once neither is lost and no id is given twice', async () => {
     const world = new World();
     const [a, b] = [await world.instance().start(), await world.instance().start()];
-    await Promise.all([a.committer.evolve(({ table }) => column(table.metadata, 'x')), b.committer.evolve(({ table }) => column(table.metadata, 'y'))]);
-    const schema = world.metadata.schemas.find((candidate) => candidate['schema-id'] === world.metadata['current-schema-id'])!;
+    await Promise.all([
+      a.committer.evolve(({ table }) => column(table.metadata, 'x')),
+      b.committer.evolve(({ table }) => column(table.metadata, 'y')),
+    ]);
+    const schema = world.metadata.schemas.find(
+      (candidate) => candidate['schema-id'] === world.metadata['current-schema-id'],
+    )!;
     expect(new Set(schema.fields.map((field) => field.name))).toEqual(new Set(['offset', 'x', 'y']));
     expect(schema.fields.map((field) => field.id)).toEqual([1, 2, 3]);
   });

@@ -9,7 +9,11 @@ import { MemoryCatalog } from '../../src/iceberg/memory.ts';
 const signal = new AbortController().signal;
 const odd = (_: number, offset: number): boolean => offset % 2 === 1;
 
-function projection(world: World, faults: ((() => Promise<CommitFault | null>) | CommitFault)[] = [], onLoad: (name: string) => Promise<void> = async () => undefined): DeadLetterProjection {
+function projection(
+  world: World,
+  faults: ((() => Promise<CommitFault | null>) | CommitFault)[] = [],
+  onLoad: (name: string) => Promise<void> = async () => undefined,
+): DeadLetterProjection {
   const catalog = new MemoryCatalog(world.ports, {
     state: world.state,
     hooks: {
@@ -23,11 +27,14 @@ function projection(world: World, faults: ((() => Promise<CommitFault | null>) |
   return new DeadLetterProjection({ catalog, main: ident, target: deadIdent, io: () => world.io, ports: world.ports });
 }
 
-const deadOffsets = async (world: World): Promise<number[]> => (await deadRows(world)).map((row) => Number(row.offset)).sort((a, b) => a - b);
+const deadOffsets = async (world: World): Promise<number[]> =>
+  (await deadRows(world)).map((row) => Number(row.offset)).sort((a, b) => a - b);
 
 /** Each offset of [0, end) is a row of main or of the dead-letter table, never both, never twice. */
 async function problems(world: World, end: number): Promise<string[]> {
-  const all = [...(await world.rows()).map(([, offset]) => offset), ...(await deadOffsets(world))].sort((a, b) => a - b);
+  const all = [...(await world.rows()).map(([, offset]) => offset), ...(await deadOffsets(world))].sort(
+    (a, b) => a - b,
+  );
   const expected = Array.from({ length: end }, (_, i) => i);
   return JSON.stringify(all) === JSON.stringify(expected) ? [] : [`${all.join(' ')} instead of 0 to ${end - 1}`];
 }
@@ -46,7 +53,18 @@ describe('dead letters ride on the main commit', () => {
     await a.committer.close();
     expect(await problems(world, 4)).toEqual([]);
     const row = (await deadRows(world)).find(({ offset }) => offset === 3n);
-    expect(row).toMatchObject({ topic: 't', partition: 0, timestamp: 1_700_000_000_003_000n, timestampType: 'CreateTime', key: null, headers: [{ key: 'h', value: null }], code: 'DECODE_JSON', reason: 'by the test', schemaId: null, serviceVersion: '0.0.0-test' });
+    expect(row).toMatchObject({
+      topic: 't',
+      partition: 0,
+      timestamp: 1_700_000_000_003_000n,
+      timestampType: 'CreateTime',
+      key: null,
+      headers: [{ key: 'h', value: null }],
+      code: 'DECODE_JSON',
+      reason: 'by the test',
+      schemaId: null,
+      serviceVersion: '0.0.0-test',
+    });
     expect(Buffer.from(row!.value!).toString()).toBe('value 3');
   });
 
@@ -196,6 +214,30 @@ describe('the projection', () => {
     expect((await world.files('main', deadIdent)).filter((file) => lateFiles.includes(file.location))).toHaveLength(1);
   });
 
+  test('does not undo a rollback that comes between its load and its commit', async () => {
+    const world = new World();
+    const a = await start(world);
+    await a.commitTo(2);
+    await a.committer.close();
+    const early = deadHead(world);
+    const b = await start(world);
+    await b.commitTo(4);
+    await b.committer.close();
+    const late = deadHead(world);
+    const c = await start(world, () => true);
+    c.projects = false;
+    await c.commitTo(5);
+    await c.committer.close();
+    const rollback = async (): Promise<null> => {
+      await world.rollback(early, deadIdent);
+      return null;
+    };
+    await projection(world, [rollback]).run(signal);
+    const parents = deadMetadata(world).snapshots!.filter((snapshot) => snapshot['parent-snapshot-id'] === late);
+    expect(parents).toEqual([]);
+    expect(await problems(world, 5)).toEqual([]);
+  });
+
   test('does not bring back what a user deleted', async () => {
     const world = new World();
     const a = await start(world);
@@ -222,7 +264,11 @@ describe('the projection', () => {
     expect(await projection(world).run(signal)).toMatchObject({ added: 0, removed: 1 });
     await Promise.all([a.committer.close(), instance.committer.close()]);
     expect(await deadOffsets(world)).toEqual([1]);
-    expect(deadMetadata(world).snapshots!.at(-1)!.summary).toMatchObject({ operation: 'overwrite', 'total-records': '1', 'total-data-files': '1' });
+    expect(deadMetadata(world).snapshots!.at(-1)!.summary).toMatchObject({
+      operation: 'overwrite',
+      'total-records': '1',
+      'total-data-files': '1',
+    });
   });
 
   test('where its own statement is gone lets the rows decide, and states the list again', async () => {
@@ -235,10 +281,17 @@ describe('the projection', () => {
     await compactDead(world);
     const head = deadHead(world);
     await world.update([{ action: 'remove-properties', removals: ['tabletopic.dead-letters.main'] }], deadIdent);
-    await world.expire(deadMetadata(world).snapshots!.map((snapshot) => snapshot['snapshot-id']).filter((id) => id !== head), deadIdent);
+    await world.expire(
+      deadMetadata(world)
+        .snapshots!.map((snapshot) => snapshot['snapshot-id'])
+        .filter((id) => id !== head),
+      deadIdent,
+    );
     await projection(world).run(signal);
     expect(await problems(world, 4)).toEqual([]);
-    expect(JSON.parse(deadMetadata(world).properties!['tabletopic.dead-letters.main']!)).toMatchObject({ snapshot: String(head) });
+    expect(JSON.parse(deadMetadata(world).properties!['tabletopic.dead-letters.main']!)).toMatchObject({
+      snapshot: String(head),
+    });
     await a.commitTo(6);
     await projection(world).run(signal);
     await a.committer.close();
@@ -248,7 +301,9 @@ describe('the projection', () => {
   test('a source that cannot be read stops it, names the offsets, and leaves the table going', async () => {
     const world = new World();
     const failed: string[] = [];
-    const a = await world.instance({ hooks: { projectionFailed: (error) => void failed.push(`${error.code} ${error.message}`) } }).start();
+    const a = await world
+      .instance({ hooks: { projectionFailed: (error) => void failed.push(`${error.code} ${error.message}`) } })
+      .start();
     a.dead = odd;
     const prepared = await a.prepare([4]);
     await world.io.delete([prepared.deadLetters!.file]);
@@ -283,7 +338,9 @@ describe('the list', () => {
     await projection(world).run(signal);
     await a.committer.close();
     expect(await problems(world, 150)).toEqual([]);
-    expect(decodeDeadLetterList(JSON.parse(deadMetadata(world).properties!['tabletopic.dead-letters.main']!).deadLetters)).toEqual(deadLetters);
+    expect(
+      decodeDeadLetterList(JSON.parse(deadMetadata(world).properties!['tabletopic.dead-letters.main']!).deadLetters),
+    ).toEqual(deadLetters);
   });
 
   test('whose file is gone is continued, so that the table goes on; only the projection waits', async () => {

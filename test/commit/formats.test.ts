@@ -5,18 +5,24 @@ import { packNumbers, unpackNumbers } from '../../src/commit/packed.ts';
 import { decodeStatement, encodeStatement, statementSubject } from '../../src/commit/statement.ts';
 import type { OffsetRange, OffsetsMap } from '../../src/commit/commit.ts';
 
-const offset = fc.oneof(fc.nat(1_000_000), fc.nat({ max: Number.MAX_SAFE_INTEGER }), fc.constant(Number.MAX_SAFE_INTEGER));
-
-const topic = fc.array(fc.record({ first: offset, span: fc.nat(1000), epoch: fc.integer({ min: -1, max: 100 }) }), { maxLength: 150 }).chain((partitions) =>
-  fc.record({
-    id: fc.uuid(),
-    cluster: fc.string(),
-    first: fc.constant(partitions.map(({ first, span }) => Math.min(first, Number.MAX_SAFE_INTEGER - span))),
-    next: fc.constant(partitions.map(({ first, span }) => Math.min(first, Number.MAX_SAFE_INTEGER - span) + span)),
-    epoch: fc.constant(partitions.map(({ epoch }) => epoch)),
-    gaps: fc.array(fc.tuple(fc.nat(10), fc.nat(), fc.nat(), fc.string()), { maxLength: 3 }),
-  }),
+const offset = fc.oneof(
+  fc.nat(1_000_000),
+  fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  fc.constant(Number.MAX_SAFE_INTEGER),
 );
+
+const topic = fc
+  .array(fc.record({ first: offset, span: fc.nat(1000), epoch: fc.integer({ min: -1, max: 100 }) }), { maxLength: 150 })
+  .chain((partitions) =>
+    fc.record({
+      id: fc.uuid(),
+      cluster: fc.string(),
+      first: fc.constant(partitions.map(({ first, span }) => Math.min(first, Number.MAX_SAFE_INTEGER - span))),
+      next: fc.constant(partitions.map(({ first, span }) => Math.min(first, Number.MAX_SAFE_INTEGER - span) + span)),
+      epoch: fc.constant(partitions.map(({ epoch }) => epoch)),
+      gaps: fc.array(fc.tuple(fc.nat(10), fc.nat(), fc.nat(), fc.string()), { maxLength: 3 }),
+    }),
+  );
 
 const entry = fc.record({
   checkpointId: fc.uuid(),
@@ -35,10 +41,16 @@ const statement = fc.record({
 
 describe('packed numbers', () => {
   test('come back, whatever their length and jumps', () => {
-    const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(0, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER));
-    fc.assert(fc.property(fc.array(number, { maxLength: 300 }), (numbers) => {
-      expect(unpackNumbers(JSON.parse(JSON.stringify(packNumbers(numbers))))).toEqual(numbers);
-    }));
+    const number = fc.oneof(
+      fc.integer(),
+      fc.maxSafeInteger(),
+      fc.constantFrom(0, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER),
+    );
+    fc.assert(
+      fc.property(fc.array(number, { maxLength: 300 }), (numbers) => {
+        expect(unpackNumbers(JSON.parse(JSON.stringify(packNumbers(numbers))))).toEqual(numbers);
+      }),
+    );
   });
 
   test('stay readable up to 64 and are small above', () => {
@@ -48,20 +60,36 @@ describe('packed numbers', () => {
     expect((packNumbers(numbers) as string).length).toBeLessThan(64);
   });
 
-  test.each([['a number of another kind', [1.5]], ['no list', { length: 0 }], ['not base64 of deflate', 'AAAA'], ['null', null]])('refuse %s', (_, value) => {
+  test.each([
+    ['a number of another kind', [1.5]],
+    ['no list', { length: 0 }],
+    ['not base64 of deflate', 'AAAA'],
+    ['null', null],
+  ])('refuse %s', (_, value) => {
     expect(() => unpackNumbers(value)).toThrow(SyntaxError);
   });
 });
 
 describe('the offsets statement', () => {
   test('comes back', () => {
-    fc.assert(fc.property(statement, (value) => {
-      expect(decodeStatement(encodeStatement(value))).toEqual(value);
-    }));
+    fc.assert(
+      fc.property(statement, (value) => {
+        expect(decodeStatement(encodeStatement(value))).toEqual(value);
+      }),
+    );
   });
 
   test('has the form of DESIGN §2', () => {
-    const offsets = { orders: { id: 'u', cluster: 'c', first: [0, 0, 0], next: [1200, 988, 1004], epoch: [3, 3, 4], gaps: [[1, 500, 520, 'retention'] as const] } };
+    const offsets = {
+      orders: {
+        id: 'u',
+        cluster: 'c',
+        first: [0, 0, 0],
+        next: [1200, 988, 1004],
+        epoch: [3, 3, 4],
+        gaps: [[1, 500, 520, 'retention'] as const],
+      },
+    };
     expect(encodeStatement({ offsets, deadLetters: { inline: [], older: null } })).toBe(
       '{"v":1,"topics":{"orders":{"id":"u","cluster":"c","first":[0,0,0],"next":[1200,988,1004],"epoch":[3,3,4],"gaps":[[1,500,520,"retention"]]}}}',
     );
@@ -76,8 +104,14 @@ describe('the offsets statement', () => {
 
   test.each([
     ['a later version', '{"v":2,"topics":{}}'],
-    ['lists of different lengths', '{"v":1,"topics":{"t":{"id":"a","cluster":"b","first":[0],"next":[1,2],"epoch":[0,0],"gaps":[]}}}'],
-    ['an end before the beginning', '{"v":1,"topics":{"t":{"id":"a","cluster":"b","first":[5],"next":[4],"epoch":[0],"gaps":[]}}}'],
+    [
+      'lists of different lengths',
+      '{"v":1,"topics":{"t":{"id":"a","cluster":"b","first":[0],"next":[1,2],"epoch":[0,0],"gaps":[]}}}',
+    ],
+    [
+      'an end before the beginning',
+      '{"v":1,"topics":{"t":{"id":"a","cluster":"b","first":[5],"next":[4],"epoch":[0],"gaps":[]}}}',
+    ],
     ['no topic id', '{"v":1,"topics":{"t":{"cluster":"b","first":[],"next":[],"epoch":[]}}}'],
     ['no topics', '{"v":1}'],
     ['cut off text', '{"v":1,"topics":{'],
@@ -87,20 +121,42 @@ describe('the offsets statement', () => {
 });
 
 describe('accounted', () => {
-  const counts = fc.record({ rows: fc.nat(1000), deadLetters: fc.nat(10), aborted: fc.nat(10), control: fc.nat(10), absent: fc.nat(10) });
-  const range = fc.record({ topic: fc.constantFrom('a', 'b'), partition: fc.nat(100), start: fc.nat(1_000_000), accounted: counts }).map(
-    (value): OffsetRange => ({ ...value, epoch: 0, end: value.start + Object.values(value.accounted).reduce((sum, count) => sum + count, 0) }),
-  );
+  const counts = fc.record({
+    rows: fc.nat(1000),
+    deadLetters: fc.nat(10),
+    aborted: fc.nat(10),
+    control: fc.nat(10),
+    absent: fc.nat(10),
+  });
+  const range = fc
+    .record({ topic: fc.constantFrom('a', 'b'), partition: fc.nat(100), start: fc.nat(1_000_000), accounted: counts })
+    .map((value): OffsetRange => ({
+      ...value,
+      epoch: 0,
+      end: value.start + Object.values(value.accounted).reduce((sum, count) => sum + count, 0),
+    }));
 
   test('comes back, topic by topic', () => {
-    fc.assert(fc.property(fc.array(range, { maxLength: 90 }), (ranges) => {
-      const expected = ['a', 'b'].flatMap((name) => ranges.filter(({ topic: of }) => of === name)).map(({ epoch: _, ...rest }) => rest);
-      expect(decodeAccounted(encodeAccounted(ranges))).toEqual(expected);
-    }));
+    fc.assert(
+      fc.property(fc.array(range, { maxLength: 90 }), (ranges) => {
+        const expected = ['a', 'b']
+          .flatMap((name) => ranges.filter(({ topic: of }) => of === name))
+          .map(({ epoch: _, ...rest }) => rest);
+        expect(decodeAccounted(encodeAccounted(ranges))).toEqual(expected);
+      }),
+    );
   });
 
   test('is refused where the counts do not add up', () => {
-    const text = encodeAccounted([{ topic: 'a', partition: 0, start: 0, end: 3, accounted: { rows: 1, deadLetters: 0, aborted: 0, control: 1, absent: 0 } }]);
+    const text = encodeAccounted([
+      {
+        topic: 'a',
+        partition: 0,
+        start: 0,
+        end: 3,
+        accounted: { rows: 1, deadLetters: 0, aborted: 0, control: 1, absent: 0 },
+      },
+    ]);
     expect(() => decodeAccounted(text)).toThrow(/does not add up/);
   });
 });

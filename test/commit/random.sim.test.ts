@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { TabletopicError } from '../../src/errors.ts';
 import { World, deadIdent, ident } from './world.ts';
-import { readDeadLetterRows } from '../../src/commit/dead-letter-reader.ts';
+import { compactDead, deadHead, deadMetadata, deadRows } from './dead-table.ts';
 import { DeadLetterProjection } from '../../src/commit/projection.ts';
+import { MemoryCatalog } from '../../src/iceberg/memory.ts';
+import type { CommitFault } from '../../src/iceberg/memory.ts';
 import type { Prepared } from '../../src/commit/commit.ts';
 import type { CommitRequest } from '../../src/iceberg/catalog.ts';
 import type { Instance } from './world.ts';
@@ -14,6 +16,7 @@ import type { Instance } from './world.ts';
  * 2. in the end, after catching up: every record is there, exactly once, in one of the two;
  * 3. the only stop is OFFSETS_AMBIGUOUS, and only after an expiry.
  */
+const deadKey = JSON.stringify([...deadIdent.namespace, deadIdent.name]);
 const SEEDS = Number(process.env['SIM_SEEDS'] ?? 150);
 const STEPS = 40;
 const PARTITIONS = 2;
@@ -34,16 +37,39 @@ async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
     instances.push(instance);
     open.set(instance, []);
   };
-  const project = () => new DeadLetterProjection({ catalog: world.catalog, main: ident, target: deadIdent, io: () => world.io, ports: world.ports }).run(new AbortController().signal);
-  const ends = (instance: Instance): (number | undefined)[] => Array.from({ length: PARTITIONS }, (_, p) => (random(3) === 0 ? undefined : Math.min(LOG_END, instance.next(p) + random(4))));
+  const projectorFaults: (CommitFault | null)[] = [];
+  const projector = new MemoryCatalog(world.ports, {
+    state: world.state,
+    hooks: { commit: async () => projectorFaults.shift() ?? null },
+  });
+  const project = () =>
+    new DeadLetterProjection({
+      catalog: projector,
+      main: ident,
+      target: deadIdent,
+      io: () => world.io,
+      ports: world.ports,
+    }).run(new AbortController().signal);
+  const ends = (instance: Instance): (number | undefined)[] =>
+    Array.from({ length: PARTITIONS }, (_, p) =>
+      random(3) === 0 ? undefined : Math.min(LOG_END, instance.next(p) + random(4)),
+    );
+  const busy = new Set<Instance>();
   const step = async (): Promise<void> => {
-    const instance = pick(instances);
+    // An instance does one thing after another: while one of its commits is on its way others act.
+    const free = instances.filter((candidate) => !busy.has(candidate));
+    if (free.length === 0) return;
+    const instance = pick(free);
     const snapshots = world.metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']);
-    switch (random(12)) {
-      case 0: case 1: case 2:
+    switch (random(13)) {
+      case 0:
+      case 1:
+      case 2:
         open.get(instance)!.push(await instance.prepare(ends(instance)));
         return;
-      case 3: case 4: case 5: {
+      case 3:
+      case 4:
+      case 5: {
         const prepared = open.get(instance)!.shift();
         if (prepared === undefined) return;
         const fault = random(6);
@@ -58,14 +84,23 @@ async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
         if (fault === 3) instance.beforeCommit = step;
         const bound = new AbortController();
         // Most give up after one attempt and leave the rest to others.
-        if (random(2) === 0) instance.faults.push(async () => (bound.abort(new TabletopicError('COMMIT_UNKNOWN', 'given up')), random(2) === 0 ? 'lost-answer' : 'conflict'));
+        if (random(2) === 0)
+          instance.faults.push(
+            async () => (
+              bound.abort(new TabletopicError('COMMIT_UNKNOWN', 'given up')),
+              random(2) === 0 ? 'lost-answer' : 'conflict'
+            ),
+          );
+        busy.add(instance);
         try {
           await instance.committer.commit(prepared, bound.signal);
         } catch (error) {
           if (!(error instanceof TabletopicError) || error.policy !== 'retry') throw error;
           if (random(2) === 0) open.get(instance)!.push(prepared);
         } finally {
+          busy.delete(instance);
           instance.faults.length = 0;
+          instance.beforeCommit = null;
         }
         return;
       }
@@ -77,9 +112,15 @@ async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
         return;
       case 8: {
         // Back to a snapshot from which the offsets can be seen: as the rollback command does.
-        const parents = new Map(world.metadata.snapshots!.map((snapshot) => [snapshot['snapshot-id'], snapshot['parent-snapshot-id'] ?? null]));
+        const parents = new Map(
+          world.metadata.snapshots!.map((snapshot) => [
+            snapshot['snapshot-id'],
+            snapshot['parent-snapshot-id'] ?? null,
+          ]),
+        );
         const ancestors: bigint[] = [];
-        for (let id: bigint | null = world.head(); id !== null && parents.has(id); id = parents.get(id)!) ancestors.push(id);
+        for (let id: bigint | null = world.head(); id !== null && parents.has(id); id = parents.get(id)!)
+          ancestors.push(id);
         await world.rollback(pick(ancestors));
         return;
       }
@@ -92,12 +133,28 @@ async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
         await world.expire(gone);
         return;
       }
-      default:
+      case 11:
         if (random(3) === 0) {
           world.ports.skip(random(90) * 60_000);
           await world.removeOrphans(2 * 3_600_000);
-        } else if (random(2) === 0) await project();
-        else await spawn();
+        } else if (random(2) === 0) {
+          projectorFaults.push(pick<CommitFault | null>([null, 'lost-answer', 'lost-request', 'conflict']));
+          await project();
+        } else await spawn();
+        return;
+      case 12: {
+        // Others change the dead-letter table too, without taking rows on purpose.
+        if (!world.state.tables.has(deadKey) || deadMetadata(world).refs!['main'] === undefined) return;
+        const known = deadMetadata(world).snapshots!.map((snapshot) => snapshot['snapshot-id']);
+        // Loses against a projection that runs in the background.
+        if (random(3) === 0) await compactDead(world).catch(() => undefined);
+        else if (random(2) === 0) await world.rollback(pick(known), deadIdent);
+        else
+          await world.expire(
+            known.filter((id) => id !== deadHead(world) && random(2) === 0),
+            deadIdent,
+          );
+      }
     }
   };
   await spawn();
@@ -116,25 +173,22 @@ async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
     if (error instanceof TabletopicError && error.code === 'OFFSETS_AMBIGUOUS' && expired) return 'ambiguous';
     throw error;
   }
-  const rows = [...(await world.rows()), ...(await deadRows(world))].map(([p, o]) => `${p}/${o}`).sort();
-  const expected = Array.from({ length: PARTITIONS }, (_, p) => Array.from({ length: LOG_END }, (__, o) => `${p}/${o}`)).flat().sort();
+  const rows = [
+    ...(await world.rows()).map(([p, o]) => `${p}/${o}`),
+    ...(await deadRows(world)).map((row) => `${row.partition}/${row.offset}`),
+  ].sort();
+  const expected = Array.from({ length: PARTITIONS }, (_, p) => Array.from({ length: LOG_END }, (__, o) => `${p}/${o}`))
+    .flat()
+    .sort();
   expect(rows, `seed ${seed}`).toEqual(expected);
   return 'caught up';
 }
 
 /** Rows of the head, and that every file of every snapshot's manifests is there. */
 async function everything(world: World): Promise<string[]> {
-  for (const location of await world.reachable()) if (!world.io.objects.has(location)) throw new Error(`${location} is in a snapshot and gone`);
+  for (const location of await world.reachable())
+    if (!world.io.objects.has(location)) throw new Error(`${location} is in a snapshot and gone`);
   return (await world.rows()).map(([p, o]) => `${p}/${o}`);
-}
-
-async function deadRows(world: World): Promise<[number, number][]> {
-  if (!world.state.tables.has(JSON.stringify([...deadIdent.namespace, deadIdent.name]))) return [];
-  const rows: [number, number][] = [];
-  for (const file of await world.files('main', deadIdent)) {
-    for (const row of (await readDeadLetterRows(world.io, file.location, 'the test')).rows) rows.push([row.partition, Number(row.offset)]);
-  }
-  return rows;
 }
 
 function twice(rows: readonly string[]): string[] {

@@ -10,7 +10,11 @@ import type { DeadLetterList } from '../../src/commit/dead-letter-list.ts';
 
 /** What is written into tables follows the published schemas. */
 const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: false });
-const read = (name: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), 'utf8')) as Record<string, unknown>;
+const read = (name: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), 'utf8')) as Record<
+    string,
+    unknown
+  >;
 for (const name of ['offsets', 'accounted', 'dead-letters']) ajv.addSchema(read(name));
 
 function problems(schema: string, value: unknown): unknown {
@@ -25,7 +29,10 @@ const list: DeadLetterList = {
 const many = (value: number): number[] => Array.from({ length: 100 }, (_, i) => i * value);
 
 test.each([
-  ['few partitions', { t: { id: 'i', cluster: 'c', first: [0], next: [4], epoch: [-1], gaps: [[0, 1, 2, 'retention'] as const] } }],
+  [
+    'few partitions',
+    { t: { id: 'i', cluster: 'c', first: [0], next: [4], epoch: [-1], gaps: [[0, 1, 2, 'retention'] as const] } },
+  ],
   ['many partitions', { t: { id: 'i', cluster: 'c', first: many(1), next: many(7), epoch: many(0), gaps: [] } }],
 ])('the offsets statement of %s', (_, offsets) => {
   const text = encodeStatement({ offsets, deadLetters: list }, 12n);
@@ -36,7 +43,13 @@ test.each([
 });
 
 test('accounted', () => {
-  const ranges = many(10).map((start, partition) => ({ topic: partition < 30 ? 'a' : 'b', partition, start, end: start + 3, accounted: { rows: 1, deadLetters: 1, aborted: 1, control: 0, absent: 0 } }));
+  const ranges = many(10).map((start, partition) => ({
+    topic: partition < 30 ? 'a' : 'b',
+    partition,
+    start,
+    end: start + 3,
+    accounted: { rows: 1, deadLetters: 1, aborted: 1, control: 0, absent: 0 },
+  }));
   expect(problems('accounted.schema.json', JSON.parse(encodeAccounted(ranges)))).toEqual([]);
 });
 
@@ -51,6 +64,11 @@ test('dead letters: the table’s statement and list files', () => {
 test('dead letters: the columns', () => {
   const { row } = read('dead-letters')['$defs'] as { row: { properties: Record<string, { const: string }> } };
   expect(Object.fromEntries(Object.entries(row.properties).map(([name, type]) => [name, type.const]))).toEqual(
-    Object.fromEntries(deadLetterSchema.fields.map((field) => [field.name, typeof field.type === 'string' ? field.type : 'list<struct<key: string, value: binary>>'])),
+    Object.fromEntries(
+      deadLetterSchema.fields.map((field) => [
+        field.name,
+        typeof field.type === 'string' ? field.type : 'list<struct<key: string, value: binary>>',
+      ]),
+    ),
   );
 });

@@ -7,9 +7,17 @@ import { EntryStatus } from '../../src/iceberg/manifest-types.ts';
 import { readManifest, writeManifest } from '../../src/iceberg/manifest.ts';
 import { planAppend } from '../../src/iceberg/snapshot.ts';
 import { MemoryFileIO } from '../../src/io/memory.ts';
-import type { CommitResult, Committer, Cut, OffsetRange, OffsetsMap, Prepared, TopicIdentity } from '../../src/commit/commit.ts';
+import type {
+  CommitResult,
+  Committer,
+  Cut,
+  OffsetRange,
+  OffsetsMap,
+  Prepared,
+  TopicIdentity,
+} from '../../src/commit/commit.ts';
 import type { CommitterOptions } from '../../src/commit/committer.ts';
-import type { CommitRequest, Update } from '../../src/iceberg/catalog.ts';
+import type { CommitRequest, Requirement, Update } from '../../src/iceberg/catalog.ts';
 import type { DataFile } from '../../src/iceberg/manifest-types.ts';
 import type { CommitFault } from '../../src/iceberg/memory.ts';
 import type { TableMetadata } from '../../src/iceberg/metadata.ts';
@@ -21,7 +29,11 @@ export const ident = { namespace: ['shop'], name: 'orders' };
 export const deadIdent = { namespace: ['shop'], name: 'orders_dead_letters' };
 export const TOPIC = 't';
 
-const schema: Schema = { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'offset', required: false, type: 'long' }] };
+const schema: Schema = {
+  type: 'struct',
+  'schema-id': 0,
+  fields: [{ id: 1, name: 'offset', required: false, type: 'long' }],
+};
 
 /** Deterministic ports: sleeping moves the clock on. */
 export function seededPorts(seed: number): Ports & { skip(ms: number): void } {
@@ -35,7 +47,8 @@ export function seededPorts(seed: number): Ports & { skip(ms: number): void } {
     state >>>= 0;
     return state / 2 ** 32;
   };
-  const hex = (digits: number): string => Array.from({ length: digits }, () => Math.floor(next() * 16).toString(16)).join('');
+  const hex = (digits: number): string =>
+    Array.from({ length: digits }, () => Math.floor(next() * 16).toString(16)).join('');
   return {
     clock: {
       now: () => now,
@@ -46,7 +59,10 @@ export function seededPorts(seed: number): Ports & { skip(ms: number): void } {
         await Promise.resolve();
       },
     },
-    ids: { uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`, long: () => BigInt(Math.floor(next() * 2 ** 53)) + 1n },
+    ids: {
+      uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(12)}`,
+      long: () => BigInt(Math.floor(next() * 2 ** 53)) + 1n,
+    },
     random: { next },
     skip: (ms) => void (now += ms),
   };
@@ -80,8 +96,8 @@ export class World {
     return this.metadata.refs![branch]!['snapshot-id'];
   }
 
-  async update(updates: readonly Update[], target = ident): Promise<void> {
-    const outcome = await this.catalog.commit(target, { requirements: [], updates, idempotencyKey: this.ports.ids.uuid() });
+  async update(updates: readonly Update[], target = ident, requirements: readonly Requirement[] = []): Promise<void> {
+    const outcome = await this.catalog.commit(target, { requirements, updates, idempotencyKey: this.ports.ids.uuid() });
     if (outcome.outcome !== 'committed') throw new Error(`a foreign writer failed: ${JSON.stringify(outcome)}`);
   }
 
@@ -111,12 +127,42 @@ export class World {
     if (rows.length > 0) {
       const location = `${folder}/${snapshotId}.parquet`;
       await this.io.write(location, Buffer.from(JSON.stringify(rows)));
-      const entry = { status: EntryStatus.added, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file: dataFile(location, rows.length) };
-      manifests.push(await writeManifest(this.io, `${folder}/${snapshotId}-m0.avro`, [entry], { schema, spec: { 'spec-id': 0, fields: [] }, formatVersion: 2 }));
+      const entry = {
+        status: EntryStatus.added,
+        snapshotId: null,
+        sequenceNumber: null,
+        fileSequenceNumber: null,
+        file: dataFile(location, rows.length),
+      };
+      manifests.push(
+        await writeManifest(this.io, `${folder}/${snapshotId}-m0.avro`, [entry], {
+          schema,
+          spec: { 'spec-id': 0, fields: [] },
+          formatVersion: 2,
+        }),
+      );
     }
     const manifestListLocation = `${folder}/snap-${snapshotId}.avro`;
-    const plan = planAppend({ metadata, branch: 'main', parentManifests, manifests, added: { files: 0, records: 0, size: 0, partitions: 0 }, summary: { operation: replace ? 'replace' : 'append' }, snapshotId, manifestListLocation, now: this.ports.clock.now() });
-    await this.io.write(manifestListLocation, await encodeManifestList(plan.manifestList, { snapshotId, parentSnapshotId: plan.parentSnapshotId, sequenceNumber: plan.snapshot['sequence-number']!, formatVersion: 2 }));
+    const plan = planAppend({
+      metadata,
+      branch: 'main',
+      parentManifests,
+      manifests,
+      added: { files: 0, records: 0, size: 0, partitions: 0 },
+      summary: { operation: replace ? 'replace' : 'append' },
+      snapshotId,
+      manifestListLocation,
+      now: this.ports.clock.now(),
+    });
+    await this.io.write(
+      manifestListLocation,
+      await encodeManifestList(plan.manifestList, {
+        snapshotId,
+        parentSnapshotId: plan.parentSnapshotId,
+        sequenceNumber: plan.snapshot['sequence-number']!,
+        formatVersion: 2,
+      }),
+    );
     await this.update(plan.updates);
     return snapshotId;
   }
@@ -132,7 +178,13 @@ export class World {
   /** Orphan removal: files that no snapshot of the table reaches and that are older than `age`. */
   async removeOrphans(age: number): Promise<void> {
     const reached = await this.reachable(ident);
-    const old = [...this.io.objects].filter(([location, object]) => location.startsWith(`${this.metadata.location}/`) && !location.includes('/_') && !reached.has(location) && this.ports.clock.now() - object.modified > age);
+    const old = [...this.io.objects].filter(
+      ([location, object]) =>
+        location.startsWith(`${this.metadata.location}/`) &&
+        !location.includes('/_') &&
+        !reached.has(location) &&
+        this.ports.clock.now() - object.modified > age,
+    );
     await this.io.delete(old.map(([location]) => location));
   }
 
@@ -144,7 +196,8 @@ export class World {
       found.add(list);
       for (const manifest of await readManifestList(this.io, list)) {
         found.add(manifest.location);
-        for (const entry of await readManifest(this.io, manifest)) if (entry.status !== EntryStatus.deleted) found.add(entry.file.location);
+        for (const entry of await readManifest(this.io, manifest))
+          if (entry.status !== EntryStatus.deleted) found.add(entry.file.location);
       }
     }
     return found;
@@ -157,7 +210,8 @@ export class World {
       const object = this.io.objects.get(file.location);
       if (object === undefined) throw new Error(`live data file ${file.location} is gone`);
       const held = JSON.parse(Buffer.from(object.bytes).toString()) as [number, number][];
-      if (held.length !== file.recordCount) throw new Error(`${file.location} holds ${held.length} rows, its manifest says ${file.recordCount}`);
+      if (held.length !== file.recordCount)
+        throw new Error(`${file.location} holds ${held.length} rows, its manifest says ${file.recordCount}`);
       rows.push(...held);
     }
     return rows.sort(([p, o], [q, r]) => p - q || o - r);
@@ -168,19 +222,34 @@ export class World {
     const head = metadata.refs?.[branch]?.['snapshot-id'];
     const list = metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === head)?.['manifest-list'];
     if (list === undefined) return [];
-    const entries = await Promise.all((await readManifestList(this.io, list)).map((manifest) => readManifest(this.io, manifest)));
-    return entries.flat().filter((entry) => entry.status !== EntryStatus.deleted).map((entry) => entry.file);
+    const entries = await Promise.all(
+      (await readManifestList(this.io, list)).map((manifest) => readManifest(this.io, manifest)),
+    );
+    return entries
+      .flat()
+      .filter((entry) => entry.status !== EntryStatus.deleted)
+      .map((entry) => entry.file);
   }
 
   /** The rows of each partition are exactly the offsets [0, ends[partition]) without `except`, each once. */
-  async problems(ends: readonly number[], branch = 'main', except: (partition: number, offset: number) => boolean = () => false): Promise<string[]> {
+  async problems(
+    ends: readonly number[],
+    branch = 'main',
+    except: (partition: number, offset: number) => boolean = () => false,
+  ): Promise<string[]> {
     const rows = await this.rows(branch);
     const counts = Map.groupBy(rows, ([partition, offset]) => `${partition}/${offset}`);
-    const problems = [...counts].filter(([, found]) => found.length > 1).map(([row, found]) => `${row} is there ${found.length} times`);
+    const problems = [...counts]
+      .filter(([, found]) => found.length > 1)
+      .map(([row, found]) => `${row} is there ${found.length} times`);
     ends.forEach((end, partition) => {
-      for (let offset = 0; offset < end; offset++) if (!except(partition, offset) && !counts.has(`${partition}/${offset}`)) problems.push(`${partition}/${offset} is missing`);
+      for (let offset = 0; offset < end; offset++)
+        if (!except(partition, offset) && !counts.has(`${partition}/${offset}`))
+          problems.push(`${partition}/${offset} is missing`);
     });
-    for (const [partition, offset] of rows) if (offset >= ends[partition]! || except(partition, offset)) problems.push(`${partition}/${offset} should not be there`);
+    for (const [partition, offset] of rows)
+      if (offset >= ends[partition]! || except(partition, offset))
+        problems.push(`${partition}/${offset} should not be there`);
     return problems;
   }
 
@@ -202,6 +271,8 @@ export class Instance {
   readonly outcomes: string[] = [];
   /** Called between the load and the commit of each attempt. */
   beforeCommit: (() => Promise<void>) | null = null;
+  /** Whether its commits to the dead-letter table get through. */
+  projects = true;
   /** Which records this instance's decoder takes for dead. */
   dead: (partition: number, offset: number) => boolean = () => false;
 
@@ -211,7 +282,7 @@ export class Instance {
       state: world.state,
       hooks: {
         commit: async (target, request) => {
-          if (target.name !== ident.name) return null;
+          if (target.name !== ident.name) return this.projects ? null : 'conflict';
           this.requests.push(request);
           const hook = this.beforeCommit;
           this.beforeCommit = null;
@@ -237,7 +308,8 @@ export class Instance {
   }
 
   async start(): Promise<this> {
-    if ((await this.committer.load()) === null) await this.committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, this.world.first());
+    if ((await this.committer.load()) === null)
+      await this.committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, this.world.first());
     else await this.committer.ensureOffsets(this.world.first());
     return this;
   }
@@ -247,7 +319,11 @@ export class Instance {
   }
 
   /** Reads up to `ends` (by partition; undefined: nothing of it) from where the table is known to stand, and writes the files. */
-  async prepare(ends: readonly (number | undefined)[], starts: readonly number[] = [], more: Partial<Cut> = {}): Promise<Prepared> {
+  async prepare(
+    ends: readonly (number | undefined)[],
+    starts: readonly number[] = [],
+    more: Partial<Cut> = {},
+  ): Promise<Prepared> {
     const ranges: OffsetRange[] = [];
     const rows: [number, number][] = [];
     const deadLetters: Cut['deadLetters'][number][] = [];
@@ -258,10 +334,29 @@ export class Instance {
       for (let offset = start; offset < end; offset++) {
         if (this.dead(partition, offset)) {
           dead++;
-          deadLetters.push({ topic: TOPIC, partition, offset, timestamp: 1_700_000_000_000 + offset, timestampType: 0, key: null, value: Buffer.from(`value ${offset}`), headers: [{ key: 'h', value: null }], code: 'DECODE_JSON', reason: 'by the test', schemaId: null });
+          deadLetters.push({
+            topic: TOPIC,
+            partition,
+            offset,
+            timestamp: 1_700_000_000_000 + offset,
+            timestampType: 0,
+            key: null,
+            value: Buffer.from(`value ${offset}`),
+            headers: [{ key: 'h', value: null }],
+            code: 'DECODE_JSON',
+            reason: 'by the test',
+            schemaId: null,
+          });
         } else rows.push([partition, offset]);
       }
-      ranges.push({ topic: TOPIC, partition, start, end, epoch: 0, accounted: { rows: end - start - dead, deadLetters: dead, aborted: 0, control: 0, absent: 0 } });
+      ranges.push({
+        topic: TOPIC,
+        partition,
+        start,
+        end,
+        epoch: 0,
+        accounted: { rows: end - start - dead, deadLetters: dead, aborted: 0, control: 0, absent: 0 },
+      });
     });
     const location = `${this.committer.state!.table.metadata.location}/data/${this.world.ports.ids.uuid()}.parquet`;
     if (rows.length > 0) await this.world.io.write(location, Buffer.from(JSON.stringify(rows)));
@@ -298,9 +393,34 @@ export class Instance {
 
 export function metricsOf(rows: number): FileMetrics {
   const none = new Map<number, never>();
-  return { recordCount: rows, fileSize: 100, columnSizes: none, valueCounts: none, nullCounts: none, nanCounts: none, lowerBounds: none, upperBounds: none, splitOffsets: [4] };
+  return {
+    recordCount: rows,
+    fileSize: 100,
+    columnSizes: none,
+    valueCounts: none,
+    nullCounts: none,
+    nanCounts: none,
+    lowerBounds: none,
+    upperBounds: none,
+    splitOffsets: [4],
+  };
 }
 
 function dataFile(location: string, rows: number): DataFile {
-  return { content: 0, location, format: 'PARQUET', partition: new Map(), recordCount: rows, fileSize: 100, columnSizes: null, valueCounts: null, nullCounts: null, nanCounts: null, lowerBounds: null, upperBounds: null, splitOffsets: null, sortOrderId: null };
+  return {
+    content: 0,
+    location,
+    format: 'PARQUET',
+    partition: new Map(),
+    recordCount: rows,
+    fileSize: 100,
+    columnSizes: null,
+    valueCounts: null,
+    nullCounts: null,
+    nanCounts: null,
+    lowerBounds: null,
+    upperBounds: null,
+    splitOffsets: null,
+    sortOrderId: null,
+  };
 }
