@@ -1,5 +1,4 @@
 import type { Vector } from '../columns/batch.ts';
-import { sourceName } from '../schema/names.ts';
 import { decimalOf } from '../schema/types.ts';
 import { slot } from './vectors.ts';
 
