@@ -172,9 +172,14 @@ class TabletopicService implements Service {
     const onHealth: SourceHandlers['onHealth'] = (state) => this.#kafkaHealth(state);
     ({ clusterId: this.#clusterId } = await this.#source.connect(signal, onHealth));
     this.#dependencies.up('kafka');
-    if (this.#config.schemaRegistry) this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) => this.#dependencies.set('registry', error));
+    if (this.#config.schemaRegistry)
+      this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) =>
+        this.#dependencies.set('registry', error),
+      );
     this.#catalogs = new CatalogSet(this.#config, this.#ports);
-    await this.#catalogs.connect((name, connect) => this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect));
+    await this.#catalogs.connect((name, connect) =>
+      this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect),
+    );
     const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
     const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
     const described = await this.#retry('describe topics', 'kafka', () => this.#source.describeTopics(names, patterns));
@@ -193,7 +198,11 @@ class TabletopicService implements Service {
     this.#planned = true;
     for (const { message, code, hint } of collisions) this.#log.error({ code, hint }, message);
     this.#missing = missing;
-    for (const topic of missing) this.#log.error({ topic, code: 'KAFKA_TOPIC_MISSING' }, `topic ${topic} does not exist; it is read as soon as it does`);
+    for (const topic of missing)
+      this.#log.error(
+        { topic, code: 'KAFKA_TOPIC_MISSING' },
+        `topic ${topic} does not exist; it is read as soon as it does`,
+      );
     const added = plans.filter((plan) => !this.#tables.grow(plan)).map((plan) => this.#open(new GrowingPlan(plan)));
     // A table that waits for its catalog does not hold up the others, nor the group.
     for (const table of added) void table.start();
@@ -258,7 +267,8 @@ class TabletopicService implements Service {
       onFetched: (records) => {
         if (!this.#tables.fetched(records)) this.#source.release(records.byteLength);
       },
-      onIdle: (lane, _offset, highWatermark, lastStableOffset, fetchedAt) => this.#tables.idle(lane, highWatermark, lastStableOffset, fetchedAt),
+      onIdle: (lane, _offset, highWatermark, lastStableOffset, fetchedAt) =>
+        this.#tables.idle(lane, highWatermark, lastStableOffset, fetchedAt),
       onLaneError: (lane, error) => this.#tables.laneError(lane, error),
       onTopics: (topics) => void this.#plan(topics).catch((error: unknown) => this.#fail(asTabletopicError(error))),
       onHealth: (state) => this.#kafkaHealth(state),
@@ -296,10 +306,14 @@ class TabletopicService implements Service {
   }
 
   async #ends(): Promise<Map<string, number[]>> {
-    const topics = this.#topics.filter(({ name }) => this.#tables.all().some((table) => table.plan.topics.includes(name)));
+    const topics = this.#topics.filter(({ name }) =>
+      this.#tables.all().some((table) => table.plan.topics.includes(name)),
+    );
     const ends = new Map<string, number[]>();
     for (const { name, partitions } of topics) {
-      const offsets = await this.#source.listOffsets(partitions.map(({ partition }) => ({ topic: name, partition, at: 'latest' as const })));
+      const offsets = await this.#source.listOffsets(
+        partitions.map(({ partition }) => ({ topic: name, partition, at: 'latest' as const })),
+      );
       ends.set(name, offsets);
     }
     return ends;
@@ -322,7 +336,9 @@ class TabletopicService implements Service {
   }
 
   #missingError(): TabletopicError {
-    return new TabletopicError('KAFKA_TOPIC_MISSING', `no such topic: ${this.#missing.join(', ')}`, { where: { brokers: this.#config.kafka.brokers.join(',') } });
+    return new TabletopicError('KAFKA_TOPIC_MISSING', `no such topic: ${this.#missing.join(', ')}`, {
+      where: { brokers: this.#config.kafka.brokers.join(',') },
+    });
   }
 
   #fail(error: TabletopicError): void {

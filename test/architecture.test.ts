@@ -20,9 +20,33 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   iceberg: ['schema', 'columns', 'config', 'io', 'parquet'],
   commit: ['schema', 'columns', 'config', 'io', 'source', 'parquet', 'pipeline', 'iceberg'],
   // Puts the stages of one table together: it opens catalogs and reads schemas and specs, and commits by `commit` alone.
-  ingest: ['schema', 'columns', 'config', 'io', 'source', 'registry', 'decode', 'parquet', 'pipeline', 'iceberg', 'commit'],
+  ingest: [
+    'schema',
+    'columns',
+    'config',
+    'io',
+    'source',
+    'registry',
+    'decode',
+    'parquet',
+    'pipeline',
+    'iceberg',
+    'commit',
+  ],
   maintain: ['schema', 'columns', 'config', 'io', 'source', 'parquet', 'pipeline', 'iceberg', 'commit'],
-  ops: ['schema', 'config', 'io', 'source', 'registry', 'decode', 'parquet', 'pipeline', 'commit', 'maintain', 'ingest'],
+  ops: [
+    'schema',
+    'config',
+    'io',
+    'source',
+    'registry',
+    'decode',
+    'parquet',
+    'pipeline',
+    'commit',
+    'maintain',
+    'ingest',
+  ],
 };
 
 const before = Object.keys(stages);

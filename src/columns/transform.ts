@@ -1,5 +1,5 @@
 import { TabletopicError } from '../errors.ts';
-import { decimalOf, fixedLengthOf } from '../schema/types.ts';
+import { decimalOf } from '../schema/types.ts';
 import type { IcebergType, PrimitiveType } from '../schema/types.ts';
 
 /** A partition transform (Iceberg spec, "Partition Transforms"), parsed. */
@@ -52,9 +52,4 @@ export function resultType(transform: Transform, source: IcebergType): Primitive
     'SCHEMA_UNSUPPORTED',
     `the partition transform ${transform.kind} does not apply to a column of type ${shown}`,
   );
-}
-
-/** Whether values of the type are byte strings in a partition tuple. */
-export function isBytes(type: PrimitiveType): boolean {
-  return type === 'binary' || type === 'uuid' || fixedLengthOf(type) !== null;
 }

@@ -4,7 +4,7 @@ import { onSameHead } from './head-moved.ts';
 import { judge } from './judge.ts';
 import { ageOf, ownFiles } from './prepare.ts';
 import type { Logger } from 'pino';
-import type { LoadedTable } from '../iceberg/catalog.ts';
+import type { CommitOutcome, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { CommitResult, OffsetRange, TableState } from './commit.ts';
@@ -53,6 +53,12 @@ export interface CommitLoopOptions {
   readonly onOutcome: (outcome: AttemptOutcome, reason: string) => void;
 }
 
+/**
+ * Attempts of one call. Then it rejects with a code to be tried again, so that a service that cannot commit says so
+ * (invariant 9); the checkpoint is as good as before.
+ */
+export const ATTEMPTS = 20;
+
 /** Bounds of the first and of later waits after a conflict or an unknown outcome, ms. */
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 5_000;
@@ -73,6 +79,7 @@ export async function commitCheckpoint(
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
   let derived = true;
+  let attempts = 0;
   for (;;) {
     signal.throwIfAborted();
     let known = await session.reload();
@@ -114,12 +121,27 @@ export async function commitCheckpoint(
         'commit attempt',
       );
       derived = false;
+      if (++attempts === ATTEMPTS) throw outOfAttempts(outcome, session.name, attempts);
     } finally {
       if (unknown) prepared.attempts.unknown = true;
       else prepared.attempts.files.push(...attempt.files);
     }
     await backoff.wait(signal);
   }
+}
+
+export function outOfAttempts(
+  outcome: Exclude<CommitOutcome, { outcome: 'committed' }>,
+  table: string,
+  attempts: number,
+): TabletopicError {
+  const [code, reason] =
+    outcome.outcome === 'conflict'
+      ? (['COMMIT_CONFLICT', outcome.reason] as const)
+      : (['COMMIT_UNKNOWN', outcome.error.message] as const);
+  return new TabletopicError(code, `${table}: not committed in ${attempts} attempts; the last one: ${reason}`, {
+    where: { table },
+  });
 }
 
 function committed(prepared: Prepared, snapshotId: bigint, state: TableState): CommitResult {

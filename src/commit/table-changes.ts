@@ -1,6 +1,7 @@
 import { asTabletopicError } from '../errors.ts';
 import { buildAttempt } from './attempt.ts';
 import { Backoff } from './backoff.ts';
+import { ATTEMPTS, outOfAttempts } from './commit-loop.ts';
 import { onSameHead } from './head-moved.ts';
 import { FIELDS_PROPERTY, checkpointProperty, encodeStatement } from './statement.ts';
 import { addFirst } from './vector.ts';
@@ -121,14 +122,16 @@ export async function anchor(known: Known, { session, ports, signal }: ChangeCon
 async function untilDone(context: ChangeContext, plan: (known: Known) => Promise<Sendable | null>): Promise<Known> {
   const { session, ports, signal } = context;
   const backoff = new Backoff(ports, 50, 5_000);
+  let attempts = 0;
   for (;;) {
     signal.throwIfAborted();
     const known = await session.current();
     const change = await onSameHead(session, known, async () => (await plan(known)) ?? 'done');
     if (change === 'done') return known;
     if (change === null) continue;
-    const { outcome } = await session.send(change, signal, () => undefined);
-    if (outcome === 'committed') return session.current();
+    const outcome = await session.send(change, signal, () => undefined);
+    if (outcome.outcome === 'committed') return session.current();
+    if (++attempts === ATTEMPTS) throw outOfAttempts(outcome, session.name, attempts);
     await backoff.wait(signal);
   }
 }

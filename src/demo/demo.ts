@@ -143,9 +143,10 @@ async function held(
   ports: Ports,
   running: Promise<unknown>,
 ): Promise<void> {
-  let over = false;
-  void running.then(() => (over = true));
-  while (!over && countOf(service.snapshot()) < produced.orders + produced.clicks) await ports.clock.sleep(LOOK);
+  const over = new AbortController();
+  void running.then(() => over.abort());
+  while (!over.signal.aborted && countOf(service.snapshot()) < produced.orders + produced.clicks)
+    await ports.clock.sleep(LOOK);
 }
 
 function countOf(status: ServiceStatus): number {

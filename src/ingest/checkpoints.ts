@@ -113,8 +113,25 @@ export class Checkpoints {
     for (const { code } of cut.deadLetters) byCode.set(code, (byCode.get(code) ?? 0) + 1);
     const bytes = cut.files.reduce((sum, file) => sum + file.metrics.fileSize, 0);
     options.hooks.committed({ rows, files: cut.files.length, bytes, seconds: took / 1000, deadLetters: byCode });
-    log.info({ snapshot: String(receipt.snapshotId), rows, deadLetters: cut.deadLetters.length, files: cut.files.length, ms: Math.round(took) }, 'committed');
+    log.info(
+      {
+        snapshot: String(receipt.snapshotId),
+        rows,
+        deadLetters: cut.deadLetters.length,
+        files: cut.files.length,
+        ms: Math.round(took),
+      },
+      'committed',
+    );
     const metadata = `table=${options.name} snapshot=${receipt.snapshotId}`;
-    void options.source.commitOffsets(receipt.ranges.map(({ topic, partition, end, epoch }) => ({ topic, partition, offset: end, leaderEpoch: epoch, metadata })));
+    void options.source.commitOffsets(
+      receipt.ranges.map(({ topic, partition, end, epoch }) => ({
+        topic,
+        partition,
+        offset: end,
+        leaderEpoch: epoch,
+        metadata,
+      })),
+    );
   }
 }

@@ -92,6 +92,18 @@ export function isEmpty(content: CutContent): boolean {
   return content.files.length === 0 && content.deadLetters.length === 0;
 }
 
-export async function toCut(content: CutContent, schemaId: number, specId: number, watermark: number | null): Promise<Cut> {
-  return { ranges: content.ranges, files: await Promise.all(content.files), deadLetters: content.deadLetters, schemaId: content.schemaId ?? schemaId, specId, watermark };
+export async function toCut(
+  content: CutContent,
+  schemaId: number,
+  specId: number,
+  watermark: number | null,
+): Promise<Cut> {
+  return {
+    ranges: content.ranges,
+    files: await Promise.all(content.files),
+    deadLetters: content.deadLetters,
+    schemaId: content.schemaId ?? schemaId,
+    specId,
+    watermark,
+  };
 }

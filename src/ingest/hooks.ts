@@ -4,7 +4,13 @@ import type { TabletopicError } from '../errors.ts';
 export interface IngestHooks {
   records(topic: string, records: number, bytes: number): void;
   /** `bytes`: of the data files; `deadLetters`: how many by error code. */
-  committed(content: { readonly rows: number; readonly files: number; readonly bytes: number; readonly seconds: number; readonly deadLetters: ReadonlyMap<string, number> }): void;
+  committed(content: {
+    readonly rows: number;
+    readonly files: number;
+    readonly bytes: number;
+    readonly seconds: number;
+    readonly deadLetters: ReadonlyMap<string, number>;
+  }): void;
   /** A checkpoint that was dropped; its offsets are read again. */
   dropped(): void;
   /** Something that the table needs failed and is tried again; null: it works again. */

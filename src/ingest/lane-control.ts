@@ -30,7 +30,9 @@ export class LaneControl {
     const { state, options } = this.#context;
     const known = state?.offsets;
     if (known && partitions.some(({ topic, partition }) => known[topic]?.next[partition] === undefined)) {
-      await this.#context.retry('record first offsets', async () => options.committer.ensureOffsets(await this.#context.firstOffsets()));
+      await this.#context.retry('record first offsets', async () =>
+        options.committer.ensureOffsets(await this.#context.firstOffsets()),
+      );
     }
     const offsets = this.#context.state?.offsets ?? (await this.#context.firstOffsets());
     for (const partition of partitions) if (!this.#context.lanes.has(partition)) await this.#open(partition, offsets);
@@ -59,7 +61,9 @@ export class LaneControl {
     const all = lanes.all();
     for (const { lane } of all) source.pause(lane);
     if (error) await ports.clock.sleep(Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failuresInRow++), abort.signal);
-    const state = await this.#context.retry('load the table', () => (this.#context.state ? committer.refresh() : committer.load()));
+    const state = await this.#context.retry('load the table', () =>
+      this.#context.state ? committer.refresh() : committer.load(),
+    );
     const offsets = state?.offsets ?? (await this.#context.firstOffsets());
     const reset = ++this.#resets;
     const restarted = new Map<number, { lane: number; start: number; generation: number }[]>();
@@ -68,7 +72,10 @@ export class LaneControl {
       const start = nextOf(offsets, lane);
       await this.#check(lane, start, offsets);
       known.restart(start, source.seek(lane, start));
-      restarted.set(lane.worker, [...(restarted.get(lane.worker) ?? []), { lane: lane.id, start, generation: known.generation }]);
+      restarted.set(lane.worker, [
+        ...(restarted.get(lane.worker) ?? []),
+        { lane: lane.id, start, generation: known.generation },
+      ]);
     }
     for (let worker = 0; worker < options.pool.size; worker++) {
       this.#resetting.set(worker, reset);
@@ -99,7 +106,9 @@ export class LaneControl {
     this.comparedAt = options.ports.clock.monotonic();
     if (!state) return null;
     const { offsets } = await this.#context.retry('load the table', () => options.committer.refresh());
-    return offsets ? (lanes.all().find(({ lane, committedNext }) => nextOf(offsets, lane) !== committedNext)?.lane ?? null) : null;
+    return offsets
+      ? (lanes.all().find(({ lane, committedNext }) => nextOf(offsets, lane) !== committedNext)?.lane ?? null)
+      : null;
   }
 
   async #open(partition: TopicPartition, offsets: OffsetsMap): Promise<void> {
@@ -107,15 +116,25 @@ export class LaneControl {
     const start = nextOf(offsets, partition);
     const from = await this.#check(partition, start, offsets);
     const { lane } = lanes.add(partition, start);
-    this.#context.post(lane.worker, { type: 'lane', lane: lane.id, topic: lane.topic, partition: lane.partition, start, generation: 0 });
-    if (from > start) this.#context.post(lane.worker, { type: 'skip', lane: lane.id, generation: 0, to: from, reason: 'retention' });
+    this.#context.post(lane.worker, {
+      type: 'lane',
+      lane: lane.id,
+      topic: lane.topic,
+      partition: lane.partition,
+      start,
+      generation: 0,
+    });
+    if (from > start)
+      this.#context.post(lane.worker, { type: 'skip', lane: lane.id, generation: 0, to: from, reason: 'retention' });
     options.source.addLane(lane, from);
   }
 
   #check(partition: TopicPartition, start: number, offsets: OffsetsMap): Promise<number> {
     const { source, plan } = this.#context.options;
     const epoch = offsets[partition.topic]?.epoch[partition.partition] ?? -1;
-    return this.#context.retry('check offsets', () => checkPosition(source, partition, start, epoch, plan.rule.onMissingOffsets));
+    return this.#context.retry('check offsets', () =>
+      checkPosition(source, partition, start, epoch, plan.rule.onMissingOffsets),
+    );
   }
 }
 

@@ -66,7 +66,10 @@ export class LaneTable {
   }
 
   add({ topic, partition }: TopicPartition, start: number): LaneState {
-    const state = new LaneState({ id: ++lanes, topic, partition, worker: (this.#table + partition) % this.#workers }, start);
+    const state = new LaneState(
+      { id: ++lanes, topic, partition, worker: (this.#table + partition) % this.#workers },
+      start,
+    );
     this.#byId.set(state.lane.id, state);
     return state;
   }
@@ -117,7 +120,9 @@ export class LaneTable {
   watermark(partitions: number): number | null {
     const open = this.all();
     if (open.length === 0 || open.length < partitions) return null;
-    const marks = open.map((state) => (state.position >= state.end && state.end >= 0 ? state.fetchedAt : state.maxTimestamp));
+    const marks = open.map((state) =>
+      state.position >= state.end && state.end >= 0 ? state.fetchedAt : state.maxTimestamp,
+    );
     const lowest = Math.min(...marks);
     return lowest > 0 ? lowest : null;
   }

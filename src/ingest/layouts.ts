@@ -96,7 +96,8 @@ export class Layouts {
     const known = this.#o.committer.state;
     if (known?.offsets) return known;
     const { format } = this.#o.plan.rule.value;
-    const latest = format === 'auto' || format === 'avro' ? await this.#o.source.latest(this.#o.plan.topics, this.#o.signal) : null;
+    const latest =
+      format === 'auto' || format === 'avro' ? await this.#o.source.latest(this.#o.plan.topics, this.#o.signal) : null;
     return this.#create(latest?.struct ?? { type: 'struct', fields: [] });
   }
 
@@ -114,7 +115,9 @@ export class Layouts {
       else await this.#answer([worker], PLAIN_KEY, fixedSchema(this.#o.plan.rule.value.format));
       return;
     }
-    const writer = await this.#o.source.byId(guid === null ? key : { guid }, this.#o.signal).catch((thrown: unknown) => asTabletopicError(thrown));
+    const writer = await this.#o.source
+      .byId(guid === null ? key : { guid }, this.#o.signal)
+      .catch((thrown: unknown) => asTabletopicError(thrown));
     if (!(writer instanceof TabletopicError)) return this.#answer([worker], key, writer);
     if (writer.policy !== 'dead-letter') throw writer;
     this.#o.send(worker, await this.#layout(), [{ key, refused: { code: writer.code, reason: writer.message } }]);
@@ -125,11 +128,16 @@ export class Layouts {
     if (!this.#o.committer.state?.offsets) await this.#create(writer.struct);
     const state = await this.#evolve(writer.struct, writer.aliases);
     const { bound, incompatible } = this.#evolved(state, writer.struct, writer.aliases);
-    const reason = incompatible.map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`).join('; ');
+    const reason = incompatible
+      .map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`)
+      .join('; ');
     if (reason !== '' && this.#o.plan.rule.onIncompatible === 'stop') {
       throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema ${key}: ${reason}`, { where: { table: this.#name } });
     }
-    const answer: SchemaAnswer = reason === '' ? { key, bound: { ...writer, struct: bound } } : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
+    const answer: SchemaAnswer =
+      reason === ''
+        ? { key, bound: { ...writer, struct: bound } }
+        : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
     if (key === PLAIN_KEY) this.#plain = answer;
     const layout = layoutOf(state, this.#o.plan);
     for (const worker of workers) this.#o.send(worker, layout, [answer]);
@@ -163,7 +171,8 @@ export class Layouts {
   #evolved(state: TableState, writer: StructType, aliases: WriterSchema['aliases']): Evolution {
     const { metadata } = state.table;
     const history = JSON.parse(metadata.properties?.[FIELDS_PROPERTY] ?? '{}') as FieldHistory;
-    const evolved = (struct: StructType): Evolution => evolve(currentSchema(metadata), metadata['last-column-id'], struct, history, aliases);
+    const evolved = (struct: StructType): Evolution =>
+      evolve(currentSchema(metadata), metadata['last-column-id'], struct, history, aliases);
     const result = evolved(writer);
     if (result.incompatible.length === 0 || this.#o.plan.rule.onIncompatible !== 'new-column') return result;
     return evolved(withNewColumns(writer, result.incompatible));
@@ -212,12 +221,17 @@ export class Layouts {
     const sample = this.#sample;
     if (!sample) return;
     this.#sample = null;
-    this.#o.guard(() => this.#mutex.run(() => this.#answerJson(sample.workers, shapeToStruct(sample.shape, this.#o.plan.rule))));
+    this.#o.guard(() =>
+      this.#mutex.run(() => this.#answerJson(sample.workers, shapeToStruct(sample.shape, this.#o.plan.rule))),
+    );
   }
 }
 
 function jsonAnswer(state: TableState): SchemaAnswer {
-  return { key: PLAIN_KEY, bound: { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: valueFields(state) } } };
+  return {
+    key: PLAIN_KEY,
+    bound: { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: valueFields(state) } },
+  };
 }
 
 /** The columns that hold the value: all but those of this service. */
@@ -228,5 +242,11 @@ function valueFields(state: TableState): NestedField[] {
 /** Formats whose only column is the value itself. */
 function fixedSchema(format: TablePlan['rule']['value']['format']): WriterSchema {
   const type = format === 'string' ? 'string' : 'binary';
-  return { aliases: {}, format: format === 'string' ? 'string' : 'bytes', text: '', references: {}, struct: { type: 'struct', fields: [{ id: 0, name: 'value', required: false, type }] } };
+  return {
+    aliases: {},
+    format: format === 'string' ? 'string' : 'bytes',
+    text: '',
+    references: {},
+    struct: { type: 'struct', fields: [{ id: 0, name: 'value', required: false, type }] },
+  };
 }

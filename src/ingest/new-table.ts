@@ -13,7 +13,7 @@ import type { NestedField, StructType } from '../schema/types.ts';
 /** What every name of a field was, by field id: what renames are known by (DESIGN §6). */
 export const FIELDS_PROPERTY = 'tabletopic.fields';
 /** Version of the type mapping, pinned per table, so that an upgrade never changes a table's types. */
-export const MAPPING_PROPERTY = 'tabletopic.mapping-version';
+const MAPPING_PROPERTY = 'tabletopic.mapping-version';
 
 const FIRST_PARTITION_FIELD_ID = 1000;
 
@@ -21,7 +21,10 @@ const FIRST_PARTITION_FIELD_ID = 1000;
 export function createRequest(plan: TablePlan, struct: StructType): CreateTableRequest {
   const { rule } = plan;
   const value = rule.required ? struct.fields : struct.fields.map((field) => ({ ...field, required: false }));
-  const { struct: numbered } = assignIds({ type: 'struct', fields: [...value, ...kafkaFields(rule.metadataColumns)] }, 1);
+  const { struct: numbered } = assignIds(
+    { type: 'struct', fields: [...value, ...kafkaFields(rule.metadataColumns)] },
+    1,
+  );
   const schema = { ...numbered, 'schema-id': 0 };
   return {
     schema,
@@ -30,7 +33,9 @@ export function createRequest(plan: TablePlan, struct: StructType): CreateTableR
       'format-version': String(rule.formatVersion),
       'write.parquet.compression-codec': rule.compression === 'none' ? 'uncompressed' : rule.compression,
       'write.target-file-size-bytes': String(rule.targetFileSize),
-      ...Object.fromEntries(metricsColumns(schema).map((column) => [`write.metadata.metrics.column.${column}`, 'full'])),
+      ...Object.fromEntries(
+        metricsColumns(schema).map((column) => [`write.metadata.metrics.column.${column}`, 'full']),
+      ),
       [MAPPING_PROPERTY]: String(MAPPING_VERSION),
       ...rule.properties,
     },
@@ -45,7 +50,12 @@ export function layoutOf(state: TableState, plan: TablePlan): Layout {
   return {
     schema,
     specId: spec['spec-id'],
-    partition: spec.fields.map((field) => ({ fieldId: field['field-id'], sourceId: field['source-id'], name: field.name, transform: field.transform })),
+    partition: spec.fields.map((field) => ({
+      fieldId: field['field-id'],
+      sourceId: field['source-id'],
+      name: field.name,
+      transform: field.transform,
+    })),
     fullMetrics: kafkaFieldIds(schema, plan.rule.metadataColumns),
   };
 }
@@ -57,22 +67,28 @@ function partitionFields(plan: TablePlan, schema: StructType): PartitionField[] 
     const term = parsePartitionTerm(text)!;
     const source = findColumn(schema, term.column.split('.'));
     if (!source) {
-      throw new TabletopicError('CONFIG_INVALID', `${plan.rule.path}.partitionBy[${index}]: the table has no column ${term.column}`, {
-        hint: `Its columns are ${schema.fields.map((field) => field.name).join(', ')}.`,
-        where: { key: `${plan.rule.path}.partitionBy[${index}]`, table: [...plan.namespace, plan.name].join('.') },
-      });
+      throw new TabletopicError(
+        'CONFIG_INVALID',
+        `${plan.rule.path}.partitionBy[${index}]: the table has no column ${term.column}`,
+        {
+          hint: `Its columns are ${schema.fields.map((field) => field.name).join(', ')}.`,
+          where: { key: `${plan.rule.path}.partitionBy[${index}]`, table: [...plan.namespace, plan.name].join('.') },
+        },
+      );
     }
     const base = term.transform === 'identity' ? term.column : `${term.column}_${/^[a-z]+/.exec(term.transform)![0]}`;
     let name = base;
     // An identity field may bear its column's own name (Iceberg spec, Partitioning); any other may not.
-    for (let n = 2; taken.has(name) && !(term.transform === 'identity' && name === source.name); n++) name = `${base}_${n}`;
+    for (let n = 2; taken.has(name) && !(term.transform === 'identity' && name === source.name); n++)
+      name = `${base}_${n}`;
     taken.add(name);
     return { 'source-id': source.id, 'field-id': FIRST_PARTITION_FIELD_ID + index, name, transform: term.transform };
   });
 }
 
 function findColumn(struct: StructType, path: readonly string[]): NestedField | null {
-  const field = struct.fields.find(({ name }) => name === path.join('.')) ?? struct.fields.find(({ name }) => name === path[0]);
+  const field =
+    struct.fields.find(({ name }) => name === path.join('.')) ?? struct.fields.find(({ name }) => name === path[0]);
   if (!field || field.name === path.join('.')) return field ?? null;
   return typeof field.type !== 'string' && field.type.type === 'struct' ? findColumn(field.type, path.slice(1)) : null;
 }
@@ -81,5 +97,9 @@ function findColumn(struct: StructType, path: readonly string[]): NestedField | 
 function metricsColumns(schema: StructType): string[] {
   const struct = schema.fields.find((field) => field.name === '_kafka');
   const nested = struct && typeof struct.type !== 'string' && struct.type.type === 'struct';
-  return nested ? ['_kafka.partition', '_kafka.offset', '_kafka.timestamp'] : ['_kafka_partition', '_kafka_offset', '_kafka_timestamp'].filter((name) => schema.fields.some((field) => field.name === name));
+  return nested
+    ? ['_kafka.partition', '_kafka.offset', '_kafka.timestamp']
+    : ['_kafka_partition', '_kafka_offset', '_kafka_timestamp'].filter((name) =>
+        schema.fields.some((field) => field.name === name),
+      );
 }

@@ -9,7 +9,10 @@ import type { TableMetadata } from '../iceberg/metadata.ts';
 export function partitionPath(metadata: TableMetadata, tuple: ReadonlyMap<number, PartitionValue>): string {
   return defaultSpec(metadata)
     .fields.filter((field) => field.transform !== 'void')
-    .map((field) => `${encodeURIComponent(field.name)}=${encodeURIComponent(valueText(field.transform, tuple.get(field['field-id']) ?? null))}`)
+    .map(
+      (field) =>
+        `${encodeURIComponent(field.name)}=${encodeURIComponent(valueText(field.transform, tuple.get(field['field-id']) ?? null))}`,
+    )
     .join('/');
 }
 
@@ -18,11 +21,18 @@ function valueText(transform: string, value: PartitionValue): string {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64url');
   const number = Number(value);
   switch (transform) {
-    case 'year': return String(1970 + number);
-    case 'month': return isoUtc(Date.UTC(1970, number)).slice(0, 7);
-    case 'day': return isoUtc(number * 86_400_000).slice(0, 10);
-    case 'hour': return isoUtc(number * 3_600_000).slice(0, 13).replace('T', '-');
-    default: return String(value);
+    case 'year':
+      return String(1970 + number);
+    case 'month':
+      return isoUtc(Date.UTC(1970, number)).slice(0, 7);
+    case 'day':
+      return isoUtc(number * 86_400_000).slice(0, 10);
+    case 'hour':
+      return isoUtc(number * 3_600_000)
+        .slice(0, 13)
+        .replace('T', '-');
+    default:
+      return String(value);
   }
 }
 

@@ -4,8 +4,15 @@ import { TabletopicError } from '../errors.ts';
 import type { OffsetQuery, Source, TopicDescription, TopicPartition } from '../source/source.ts';
 
 /** Where a table begins that never held offsets: `startFrom`, applied once (DESIGN §2). */
-export async function firstOffsets(source: Source, topics: readonly TopicDescription[], clusterId: string, startFrom: StartFrom): Promise<OffsetsMap> {
-  const partitions = topics.flatMap((topic) => topic.partitions.map(({ partition }) => ({ topic: topic.name, partition })));
+export async function firstOffsets(
+  source: Source,
+  topics: readonly TopicDescription[],
+  clusterId: string,
+  startFrom: StartFrom,
+): Promise<OffsetsMap> {
+  const partitions = topics.flatMap((topic) =>
+    topic.partitions.map(({ partition }) => ({ topic: topic.name, partition })),
+  );
   const offsets = await source.listOffsets(partitions.map((partition) => ({ ...partition, at: queryOf(startFrom) })));
   const map: Record<string, TopicOffsets> = {};
   for (const topic of topics) {
@@ -13,10 +20,18 @@ export async function firstOffsets(source: Source, topics: readonly TopicDescrip
     const first = new Array<number>(size).fill(0);
     partitions.forEach(({ topic: name, partition }, i) => {
       if (name !== topic.name) return;
-      const asked = typeof startFrom === 'object' && 'offsets' in startFrom ? startFrom.offsets[String(partition)] : undefined;
+      const asked =
+        typeof startFrom === 'object' && 'offsets' in startFrom ? startFrom.offsets[String(partition)] : undefined;
       first[partition] = asked ?? offsets[i]!;
     });
-    map[topic.name] = { id: topic.id, cluster: clusterId, first, next: [...first], epoch: first.map(() => -1), gaps: [] };
+    map[topic.name] = {
+      id: topic.id,
+      cluster: clusterId,
+      first,
+      next: [...first],
+      epoch: first.map(() => -1),
+      gaps: [],
+    };
   }
   return map;
 }
@@ -31,23 +46,47 @@ function queryOf(startFrom: StartFrom): OffsetQuery {
  * Returns where to read: `start`, or the log start where retention took records and `onMissing` is `skip`. Rejects with
  * `KAFKA_OFFSETS_DELETED` and `KAFKA_LOG_TRUNCATED` (an offset above the end, or a diverged leader epoch: KIP-320).
  */
-export async function checkPosition(source: Source, partition: TopicPartition, start: number, epoch: number, onMissing: 'stop' | 'skip'): Promise<number> {
+export async function checkPosition(
+  source: Source,
+  partition: TopicPartition,
+  start: number,
+  epoch: number,
+  onMissing: 'stop' | 'skip',
+): Promise<number> {
   const [earliest, latest] = await source.listOffsets([
     { ...partition, at: 'earliest' },
     { ...partition, at: 'latest' },
   ]);
-  const where = { topic: partition.topic, partition: partition.partition, offset: start, logStart: earliest!, logEnd: latest! };
+  const where = {
+    topic: partition.topic,
+    partition: partition.partition,
+    offset: start,
+    logStart: earliest!,
+    logEnd: latest!,
+  };
   if (start < earliest!) {
     if (onMissing === 'skip') return earliest!;
-    throw new TabletopicError('KAFKA_OFFSETS_DELETED', `${partition.topic}-${partition.partition}: the table stands at offset ${start}, the log begins at ${earliest!}`, { where });
+    throw new TabletopicError(
+      'KAFKA_OFFSETS_DELETED',
+      `${partition.topic}-${partition.partition}: the table stands at offset ${start}, the log begins at ${earliest!}`,
+      { where },
+    );
   }
   if (start > latest!) {
-    throw new TabletopicError('KAFKA_LOG_TRUNCATED', `${partition.topic}-${partition.partition}: the table stands at offset ${start}, the log ends at ${latest!}`, { where });
+    throw new TabletopicError(
+      'KAFKA_LOG_TRUNCATED',
+      `${partition.topic}-${partition.partition}: the table stands at offset ${start}, the log ends at ${latest!}`,
+      { where },
+    );
   }
   if (epoch >= 0) {
     const end = await source.endOffsetForEpoch(partition, epoch);
     if (end >= 0 && end < start) {
-      throw new TabletopicError('KAFKA_LOG_TRUNCATED', `${partition.topic}-${partition.partition}: the table stands at offset ${start} of leader epoch ${epoch}, which ends at ${end} in the log`, { where });
+      throw new TabletopicError(
+        'KAFKA_LOG_TRUNCATED',
+        `${partition.topic}-${partition.partition}: the table stands at offset ${start} of leader epoch ${epoch}, which ends at ${end} in the log`,
+        { where },
+      );
     }
   }
   return start;

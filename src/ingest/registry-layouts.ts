@@ -15,7 +15,8 @@ export class RegistryLayouts {
   constructor(config: RegistryConfig, ports: Ports, logger: Logger, onHealth: RegistryHealth) {
     this.#log = logger;
     this.#registry = createRegistry(config, ports, (error) => {
-      if (error) this.#log.warn({ code: error.code, hint: error.hint, ...error.where }, `${error.message}; trying again`);
+      if (error)
+        this.#log.warn({ code: error.code, hint: error.hint, ...error.where }, `${error.message}; trying again`);
       onHealth(error);
     });
   }
@@ -23,7 +24,8 @@ export class RegistryLayouts {
   /** A table's view: the same schema may become other types under other options. */
   forTable(options: TableOptions): LayoutSource {
     return {
-      byId: async (id, signal) => converted(await this.#registry.schema(typeof id === 'number' ? id : id.guid, signal), options),
+      byId: async (id, signal) =>
+        converted(await this.#registry.schema(typeof id === 'number' ? id : id.guid, signal), options),
       latest: async (topics, signal) => {
         for (const topic of topics) {
           const schema = await this.#registry.latest(`${topic}-value`, signal);
@@ -37,7 +39,9 @@ export class RegistryLayouts {
 
 function converted({ id, type, text, references }: RegisteredSchema, options: TableOptions): WriterSchema {
   if (type !== 'AVRO') {
-    throw new TabletopicError('SCHEMA_UNSUPPORTED', `schema ${id ?? ''} is of type ${type}; Avro is read`, { where: { schema: id ?? '', type } });
+    throw new TabletopicError('SCHEMA_UNSUPPORTED', `schema ${id ?? ''} is of type ${type}; Avro is read`, {
+      where: { schema: id ?? '', type },
+    });
   }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };

@@ -36,7 +36,10 @@ export async function withRetry<T>(options: RetryOptions, attempt: () => Promise
       if (error.policy !== 'retry' || signal.aborted) throw error;
       onState?.(error);
       const delay = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** failures) * (0.5 + ports.random.next() / 2);
-      logger.warn({ what, code: error.code, hint: error.hint, ...error.where, delay: Math.round(delay) }, `${what}: ${error.message}; trying again`);
+      logger.warn(
+        { what, code: error.code, hint: error.hint, ...error.where, delay: Math.round(delay) },
+        `${what}: ${error.message}; trying again`,
+      );
       await ports.clock.sleep(delay, signal);
     }
   }

@@ -66,13 +66,24 @@ export class TableContext {
 
   /** For as long as the error's policy is `retry` and the table is open. */
   retry<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    return withRetry({ ports: this.options.ports, logger: this.log, signal: this.abort.signal, what, onState: (error) => this.setProblem(error) }, attempt);
+    return withRetry(
+      {
+        ports: this.options.ports,
+        logger: this.log,
+        signal: this.abort.signal,
+        what,
+        onState: (error) => this.setProblem(error),
+      },
+      attempt,
+    );
   }
 
   /** Where `startFrom` begins in the topics as they are now. */
   firstOffsets(): Promise<OffsetsMap> {
     const { source, clusterId, plan } = this.options;
-    return this.retry('look up first offsets', () => firstOffsets(source, this.#topics(), clusterId, plan.rule.startFrom));
+    return this.retry('look up first offsets', () =>
+      firstOffsets(source, this.#topics(), clusterId, plan.rule.startFrom),
+    );
   }
 
   partitions(): number {
@@ -80,7 +91,7 @@ export class TableContext {
   }
 
   post(worker: number, message: TableMessage, transfer?: readonly ArrayBuffer[]): void {
-    this.options.pool.post(worker, { ...message, table: this.options.id } as ToWorker, transfer);
+    this.options.pool.post(worker, { ...message, table: this.options.id }, transfer);
   }
 
   postAll(message: TableMessage): void {

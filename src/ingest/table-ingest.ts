@@ -115,7 +115,9 @@ export class TableIngest {
       const state = await this.#context.retry('load the table', () => committer.load());
       if (state) {
         this.#opened(state);
-        await this.#context.retry('record first offsets', async () => committer.ensureOffsets(await this.#context.firstOffsets()));
+        await this.#context.retry('record first offsets', async () =>
+          committer.ensureOffsets(await this.#context.firstOffsets()),
+        );
       } else if (this.plan.rule.startFrom !== 'earliest') await this.#layouts.ensure();
       if (this.state === 'starting') this.state = 'running';
     });
@@ -133,7 +135,9 @@ export class TableIngest {
     return this.plan.topics.every((topic) =>
       (targets.get(topic) ?? []).every((target, partition) => {
         // Before the table exists, a partition without records between its start and the target holds them all.
-        const next = offsets ? offsets[topic]?.next[partition] : this.lanes.of([{ topic, partition }])[0]?.committedNext;
+        const next = offsets
+          ? offsets[topic]?.next[partition]
+          : this.lanes.of([{ topic, partition }])[0]?.committedNext;
         return next === undefined ? target === 0 : next >= target;
       }),
     );
@@ -172,7 +176,11 @@ export class TableIngest {
     }
     known.observe(records.highWatermark, records.lastStableOffset, records.fetchedAt);
     const { lane, buffer, byteOffset, byteLength, nextOffset, aborted, generation } = records;
-    this.#context.post(lane.worker, { type: 'records', lane: lane.id, generation, buffer, byteOffset, byteLength, nextOffset, aborted }, [buffer]);
+    this.#context.post(
+      lane.worker,
+      { type: 'records', lane: lane.id, generation, buffer, byteOffset, byteLength, nextOffset, aborted },
+      [buffer],
+    );
   }
 
   idle(lane: Lane, highWatermark: number, lastStableOffset: number, fetchedAt: number): void {
@@ -185,18 +193,35 @@ export class TableIngest {
     if (!known) return;
     const { log, options } = this.#context;
     const logStart = error.where['logStart'];
-    if (error.code === 'KAFKA_OFFSETS_DELETED' && this.plan.rule.onMissingOffsets === 'skip' && typeof logStart === 'number') {
-      log.warn({ topic: lane.topic, partition: lane.partition, to: logStart }, 'retention deleted records before they were read: the gap is recorded');
+    if (
+      error.code === 'KAFKA_OFFSETS_DELETED' &&
+      this.plan.rule.onMissingOffsets === 'skip' &&
+      typeof logStart === 'number'
+    ) {
+      log.warn(
+        { topic: lane.topic, partition: lane.partition, to: logStart },
+        'retention deleted records before they were read: the gap is recorded',
+      );
       known.generation = options.source.seek(lane, logStart);
-      this.#context.post(lane.worker, { type: 'skip', lane: lane.id, generation: known.generation, to: logStart, reason: 'retention' });
+      this.#context.post(lane.worker, {
+        type: 'skip',
+        lane: lane.id,
+        generation: known.generation,
+        to: logStart,
+        reason: 'retention',
+      });
     } else void this.#exclusive(() => this.#stop(error));
   }
 
   fromWorker(worker: number, message: TableMessage): void {
     switch (message.type) {
-      case 'file': case 'part': case 'file-end': case 'file-abort':
+      case 'file':
+      case 'part':
+      case 'file-end':
+      case 'file-abort':
         if (this.#context.uploads) this.#context.uploads.handle(worker, message);
-        else if (message.type === 'part') this.#context.options.pool.post(worker, { type: 'uploaded', bytes: message.bytes.byteLength });
+        else if (message.type === 'part')
+          this.#context.options.pool.post(worker, { type: 'uploaded', bytes: message.bytes.byteLength });
         return;
       case 'position': {
         const lane = this.lanes.get(message.lane);
@@ -216,11 +241,16 @@ export class TableIngest {
         if (message.deadLetterBytes >= DEAD_LETTERS_DUE) this.#wake.now();
         return;
       case 'failed': {
-        const error = new TabletopicError(message.code, message.message, { where: { ...message.where, table: this.name } });
+        const error = new TabletopicError(message.code, message.message, {
+          where: { ...message.where, table: this.name },
+        });
         void this.#exclusive(() => this.#stop(error));
         return;
       }
-      case 'need-layout': case 'need-schema': case 'need-fields': case 'sample':
+      case 'need-layout':
+      case 'need-schema':
+      case 'need-fields':
+      case 'sample':
         void this.#guard(() => this.#layouts.question(worker, message));
     }
   }
@@ -233,11 +263,12 @@ export class TableIngest {
   /** Commits what is there and ends. Within the caller's bound; what is not committed is read again next time. */
   async drain(): Promise<void> {
     // A table that still waits for its catalog has read nothing.
-    if (this.state === 'running') await this.#exclusive(async () => {
-      const lanes = this.lanes.all();
-      this.#control.stopReading(lanes);
-      await this.#turn(lanes, true);
-    });
+    if (this.state === 'running')
+      await this.#exclusive(async () => {
+        const lanes = this.lanes.all();
+        this.#control.stopReading(lanes);
+        await this.#turn(lanes, true);
+      });
     await this.close();
   }
 
@@ -273,12 +304,16 @@ export class TableIngest {
     if (turn === 'committed') return;
     if (turn !== 'nothing') return this.#reset(turn.dropped);
     const { clock } = this.#context.options.ports;
-    if (clock.monotonic() - this.#control.comparedAt >= Math.max(IDLE_CHECK, this.plan.rule.commitInterval)) await this.#compare();
+    if (clock.monotonic() - this.#control.comparedAt >= Math.max(IDLE_CHECK, this.plan.rule.commitInterval))
+      await this.#compare();
   }
 
   async #compare(): Promise<void> {
     const moved = await this.#control.moved();
-    if (moved) await this.#reset(`the table stands at another offset of ${moved.topic}-${moved.partition} than was committed here: rolled back, or written by another owner`);
+    if (moved)
+      await this.#reset(
+        `the table stands at another offset of ${moved.topic}-${moved.partition} than was committed here: rolled back, or written by another owner`,
+      );
     else this.#context.setProblem(null);
   }
 
@@ -308,7 +343,8 @@ export class TableIngest {
     if (this.stopped || this.problem?.code === error.code) return;
     this.#context.setProblem(error);
     // A cut that waits for this file fails by itself; without one the open checkpoint is dropped here.
-    if (!this.#checkpoints.cutting) void this.#exclusive(() => (error.policy === 'retry' ? this.#reset(error.message, error) : this.#stop(error)));
+    if (!this.#checkpoints.cutting)
+      void this.#exclusive(() => (error.policy === 'retry' ? this.#reset(error.message, error) : this.#stop(error)));
   }
 
   #exclusive(task: () => Promise<void>): Promise<void> {
@@ -328,7 +364,10 @@ export class TableIngest {
     const { log, abort, options } = this.#context;
     this.state = 'stopped';
     this.#context.setProblem(error);
-    log.error({ code: error.code, hint: error.hint, ...error.where, ...(error.code === 'INTERNAL' ? { err: error } : {}) }, `the table stops: ${error.message}`);
+    log.error(
+      { code: error.code, hint: error.hint, ...error.where, ...(error.code === 'INTERNAL' ? { err: error } : {}) },
+      `the table stops: ${error.message}`,
+    );
     abort.abort(error);
     this.#checkpoints.drop();
     await this.#release();
@@ -345,6 +384,32 @@ export class TableIngest {
 }
 
 function workerOptions(rule: TablePlan['rule']): WorkerTableOptions {
-  const { compression, compressionLevel, inferRecords, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value } = rule;
-  return { compression, compressionLevel, inferRecords, metadataColumns, nanos, numbers, onBadRecord, rowGroupSize, targetFileSize, timeOfDay, unions, value };
+  const {
+    compression,
+    compressionLevel,
+    inferRecords,
+    metadataColumns,
+    nanos,
+    numbers,
+    onBadRecord,
+    rowGroupSize,
+    targetFileSize,
+    timeOfDay,
+    unions,
+    value,
+  } = rule;
+  return {
+    compression,
+    compressionLevel,
+    inferRecords,
+    metadataColumns,
+    nanos,
+    numbers,
+    onBadRecord,
+    rowGroupSize,
+    targetFileSize,
+    timeOfDay,
+    unions,
+    value,
+  };
 }

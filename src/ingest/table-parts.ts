@@ -32,14 +32,18 @@ export class CatalogSet {
     this.#config = config;
     this.#ports = ports;
     const io = createFileIO(config.storage, ports.ids);
-    this.#catalogs = new Map(Object.entries(config.catalogs).map(([name, options]) => [name, createCatalog(name, options, io, ports)]));
+    this.#catalogs = new Map(
+      Object.entries(config.catalogs).map(([name, options]) => [name, createCatalog(name, options, io, ports)]),
+    );
     for (const name of this.#catalogs.keys()) this.#shared.set(name, io);
   }
 
   /** Those that tables use; the others are never asked. */
   async connect(each: (name: string, connect: () => Promise<void>) => Promise<void>): Promise<void> {
     const used = new Set(this.#config.tables.map((rule) => rule.catalog));
-    await Promise.all([...this.#catalogs].flatMap(([name, catalog]) => (used.has(name) ? each(name, () => catalog.connect()) : [])));
+    await Promise.all(
+      [...this.#catalogs].flatMap(([name, catalog]) => (used.has(name) ? each(name, () => catalog.connect()) : [])),
+    );
   }
 
   get(name: string): Catalog {
@@ -52,7 +56,8 @@ export class CatalogSet {
     const key = `${catalogName} ${table.metadata['table-uuid']}`;
     const known = this.#vended.get(key);
     if (known) return known;
-    const refresh = async (): Promise<Readonly<Record<string, string>>> => (await this.get(catalogName).loadTable(table.ident, 'refs'))?.config ?? {};
+    const refresh = async (): Promise<Readonly<Record<string, string>>> =>
+      (await this.get(catalogName).loadTable(table.ident, 'refs'))?.config ?? {};
     const io = createFileIO(this.#config.storage, this.#ports.ids, { config: table.config, refresh });
     this.#vended.set(key, io);
     return io;
@@ -76,7 +81,9 @@ export interface TablePartsOptions {
 }
 
 /** What a table's ingest is made of: committer, schemas and uploads. */
-export function tableParts(options: TablePartsOptions): Pick<TableIngestOptions, 'committer' | 'layoutSource' | 'openUploads'> {
+export function tableParts(
+  options: TablePartsOptions,
+): Pick<TableIngestOptions, 'committer' | 'layoutSource' | 'openUploads'> {
   const { plan, catalogs, registry, ports, logger, hooks, topics, clusterId } = options;
   const { rule } = plan;
   const committer = createCommitter({
@@ -84,7 +91,10 @@ export function tableParts(options: TablePartsOptions): Pick<TableIngestOptions,
     ident: { namespace: plan.namespace, name: plan.name },
     branch: rule.branch,
     io: (table) => catalogs.io(rule.catalog, table),
-    topics: () => Object.fromEntries(topics().flatMap(({ name, id }) => (plan.topics.includes(name) ? [[name, { id, cluster: clusterId }]] : []))),
+    topics: () =>
+      Object.fromEntries(
+        topics().flatMap(({ name, id }) => (plan.topics.includes(name) ? [[name, { id, cluster: clusterId }]] : [])),
+      ),
     ports,
     logger,
     version,
@@ -94,7 +104,11 @@ export function tableParts(options: TablePartsOptions): Pick<TableIngestOptions,
     committer,
     layoutSource: registry?.forTable(rule) ?? NO_REGISTRY,
     openUploads: (state, uploadHooks) =>
-      new Uploads(catalogs.io(rule.catalog, state.table), (partition) => fileLocation(committer.state ?? state, partition, ports.ids.uuid()), uploadHooks),
+      new Uploads(
+        catalogs.io(rule.catalog, state.table),
+        (partition) => fileLocation(committer.state ?? state, partition, ports.ids.uuid()),
+        uploadHooks,
+      ),
   };
 }
 
@@ -106,6 +120,13 @@ function fileLocation(state: TableState, partition: ReadonlyMap<number, Partitio
 }
 
 const NO_REGISTRY: LayoutSource = {
-  byId: (id) => Promise.reject(new TabletopicError('REGISTRY_SCHEMA_MISSING', `the record names schema ${typeof id === 'number' ? id : id.guid}, and no schema registry is configured`, { hint: 'Set `schemaRegistry.url`.' })),
+  byId: (id) =>
+    Promise.reject(
+      new TabletopicError(
+        'REGISTRY_SCHEMA_MISSING',
+        `the record names schema ${typeof id === 'number' ? id : id.guid}, and no schema registry is configured`,
+        { hint: 'Set `schemaRegistry.url`.' },
+      ),
+    ),
   latest: () => Promise.resolve(null),
 };

@@ -41,7 +41,11 @@ export class Uploads {
   handle(worker: number, message: FileMessage): void {
     const key = `${worker}/${message.file}`;
     if (message.type === 'file') {
-      this.#open.set(key, { output: this.#io.create(this.#locate(message.partition)), partition: message.partition, chain: Promise.resolve() });
+      this.#open.set(key, {
+        output: this.#io.create(this.#locate(message.partition)),
+        partition: message.partition,
+        chain: Promise.resolve(),
+      });
       return;
     }
     const upload = this.#open.get(key);

@@ -21,14 +21,3 @@ export interface Telemetry {
 }
 
 export type CommitAttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'dropped';
-
-/** For tests and commands that measure nothing. */
-export const noTelemetry: Telemetry = {
-  recordsRead() {},
-  committed() {},
-  deadLetters() {},
-  commitAttempt() {},
-  checkpointDropped() {},
-  retried() {},
-  rebalanced() {},
-};

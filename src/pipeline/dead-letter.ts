@@ -6,7 +6,13 @@ import type { SchemaKey } from './messages.ts';
 import type { DeadLetter } from './ranges.ts';
 
 /** The record at `index`, whole, with why it is not a row. Its bytes are copied: the buffer is reused. */
-export function deadLetter(lane: LaneReader, positions: RecordPositions, index: number, key: SchemaKey | null, failure: Pick<DecodeFailure, 'code' | 'reason'>): DeadLetter {
+export function deadLetter(
+  lane: LaneReader,
+  positions: RecordPositions,
+  index: number,
+  key: SchemaKey | null,
+  failure: Pick<DecodeFailure, 'code' | 'reason'>,
+): DeadLetter {
   return {
     topic: lane.topic,
     partition: lane.partition,

@@ -48,7 +48,11 @@ export class Decoders {
 
   #compile(key: SchemaKey, layout: Layout): Decoder {
     if (key === NULL_KEY) {
-      return makeDecoder({ format: 'json', text: '', references: {}, struct: { type: 'struct', fields: [] } }, layout.schema, this.#options);
+      return makeDecoder(
+        { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: [] } },
+        layout.schema,
+        this.#options,
+      );
     }
     const answer = this.#answers.get(key);
     if (!answer || 'refused' in answer) throw new TabletopicError('INTERNAL', `no decoder for schema ${key}`);

@@ -16,7 +16,11 @@ export class JsonSampler {
   readonly #wire: WireFormatReader;
   #left: number;
 
-  constructor(open: Extract<ToWorker, { type: 'table' }>, wireFormat: 'confluent' | 'plain' | 'auto', say: (shape: Shape, records: number) => void) {
+  constructor(
+    open: Extract<ToWorker, { type: 'table' }>,
+    wireFormat: 'confluent' | 'plain' | 'auto',
+    say: (shape: Shape, records: number) => void,
+  ) {
     this.#open = open;
     this.#say = say;
     this.#wire = new WireFormatReader(wireFormat);
@@ -34,15 +38,17 @@ export class JsonSampler {
     try {
       while (this.#left > 0 && reader.next()) {
         const { positions } = reader;
-        for (let from = 0; from < positions.count && this.#left > 0; ) {
+        for (let from = 0; from < positions.count && this.#left > 0;) {
           const { schemaId, end } = this.#wire.nextRun(positions, from, positions.count);
           const to = Math.min(end, from + this.#left);
-          for (let i = from; i < to && schemaId === PLAIN_KEY; i++) {
-            const start = positions.payloadStart[i]!;
-            if (positions.payloadLength[i]! >= 0) shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
-            records++;
-            this.#left--;
-          }
+          if (schemaId === PLAIN_KEY)
+            for (let i = from; i < to; i++) {
+              const start = positions.payloadStart[i]!;
+              if (positions.payloadLength[i]! >= 0)
+                shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
+              records++;
+              this.#left--;
+            }
           from = end;
         }
       }

@@ -65,7 +65,11 @@ export class LaneReader {
     this.inBatch = false;
     this.#abortedSeen = 0;
     this.#controlSeen = 0;
-    this.reader.open(new Uint8Array(message.buffer, message.byteOffset, message.byteLength), this.next, message.aborted);
+    this.reader.open(
+      new Uint8Array(message.buffer, message.byteOffset, message.byteLength),
+      this.next,
+      message.aborted,
+    );
   }
 
   /** Moves to the next batch of the buffer; false when the buffer is done (then `next` stands after it). */
@@ -91,7 +95,8 @@ export class LaneReader {
 
   /** Records [from, to) of the current batch were taken. */
   observe(positions: RecordPositions, from: number, to: number): void {
-    for (let i = from; i < to; i++) if (positions.timestamps[i]! > this.maxTimestamp) this.maxTimestamp = positions.timestamps[i]!;
+    for (let i = from; i < to; i++)
+      if (positions.timestamps[i]! > this.maxTimestamp) this.maxTimestamp = positions.timestamps[i]!;
   }
 
   skip(message: Skip): void {
@@ -106,10 +111,20 @@ export class LaneReader {
     // Holes and control batches before the next record belong to this range: the reader has counted them already.
     if (this.inBatch) this.next = this.reader.positions.offsets[this.index]!;
     if (this.next === this.start) return null;
-    const accounted: Accounted = { rows: this.rows, deadLetters: this.deadLetters, aborted: this.#aborted, control: this.#control, absent: 0 };
-    accounted.absent = this.next - this.start - accounted.rows - accounted.deadLetters - accounted.aborted - accounted.control;
+    const accounted: Accounted = {
+      rows: this.rows,
+      deadLetters: this.deadLetters,
+      aborted: this.#aborted,
+      control: this.#control,
+      absent: 0,
+    };
+    accounted.absent =
+      this.next - this.start - accounted.rows - accounted.deadLetters - accounted.aborted - accounted.control;
     if (accounted.absent < 0) {
-      throw new TabletopicError('INTERNAL', `offsets [${this.start}, ${this.next}) of ${this.topic}-${this.partition} are accounted more than once`);
+      throw new TabletopicError(
+        'INTERNAL',
+        `offsets [${this.start}, ${this.next}) of ${this.topic}-${this.partition} are accounted more than once`,
+      );
     }
     const range: OffsetRange = {
       topic: this.topic,

@@ -21,7 +21,12 @@ export type SchemaKey = number;
 export interface Layout {
   readonly schema: Schema;
   readonly specId: number;
-  readonly partition: readonly { readonly fieldId: number; readonly sourceId: number; readonly name: string; readonly transform: string }[];
+  readonly partition: readonly {
+    readonly fieldId: number;
+    readonly sourceId: number;
+    readonly name: string;
+    readonly transform: string;
+  }[];
   /** Field ids with full metrics (the `_kafka` columns). */
   readonly fullMetrics: readonly number[];
 }
@@ -29,25 +34,76 @@ export interface Layout {
 /** The options of a table that its workers need. */
 export type WorkerTableOptions = Pick<
   TableOptions,
-  | 'compression' | 'compressionLevel' | 'inferRecords' | 'metadataColumns' | 'nanos' | 'numbers' | 'onBadRecord'
-  | 'rowGroupSize' | 'targetFileSize' | 'timeOfDay' | 'unions' | 'value'
+  | 'compression'
+  | 'compressionLevel'
+  | 'inferRecords'
+  | 'metadataColumns'
+  | 'nanos'
+  | 'numbers'
+  | 'onBadRecord'
+  | 'rowGroupSize'
+  | 'targetFileSize'
+  | 'timeOfDay'
+  | 'unions'
+  | 'value'
 >;
 
 export type ToWorker =
-  | { readonly type: 'table'; readonly table: number; readonly options: WorkerTableOptions; readonly isolation: 'read_committed' | 'read_uncommitted'; readonly maxBatchBytes: number }
+  | {
+      readonly type: 'table';
+      readonly table: number;
+      readonly options: WorkerTableOptions;
+      readonly isolation: 'read_committed' | 'read_uncommitted';
+      readonly maxBatchBytes: number;
+    }
   /** The table is no longer read: everything of it is dropped. */
   | { readonly type: 'close-table'; readonly table: number }
-  | { readonly type: 'lane'; readonly table: number; readonly lane: number; readonly topic: string; readonly partition: number; readonly start: number; readonly generation: number }
+  | {
+      readonly type: 'lane';
+      readonly table: number;
+      readonly lane: number;
+      readonly topic: string;
+      readonly partition: number;
+      readonly start: number;
+      readonly generation: number;
+    }
   | { readonly type: 'close-lane'; readonly table: number; readonly lane: number }
-  | { readonly type: 'records'; readonly table: number; readonly lane: number; readonly generation: number; readonly buffer: ArrayBuffer; readonly byteOffset: number; readonly byteLength: number; readonly nextOffset: number; readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[] }
+  | {
+      readonly type: 'records';
+      readonly table: number;
+      readonly lane: number;
+      readonly generation: number;
+      readonly buffer: ArrayBuffer;
+      readonly byteOffset: number;
+      readonly byteLength: number;
+      readonly nextOffset: number;
+      readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
+    }
   /** Offsets up to `to` are knowingly skipped: the next range of the lane holds the gap. */
-  | { readonly type: 'skip'; readonly table: number; readonly lane: number; readonly generation: number; readonly to: number; readonly reason: string }
+  | {
+      readonly type: 'skip';
+      readonly table: number;
+      readonly lane: number;
+      readonly generation: number;
+      readonly to: number;
+      readonly reason: string;
+    }
   /** A (new) layout, and what is known of writer schemas under it; the schemas replace those of the same key. */
-  | { readonly type: 'layout'; readonly table: number; readonly layout: Layout; readonly schemas: readonly SchemaAnswer[] }
+  | {
+      readonly type: 'layout';
+      readonly table: number;
+      readonly layout: Layout;
+      readonly schemas: readonly SchemaAnswer[];
+    }
   /** Closes the table's open files and reports what they hold. */
   | { readonly type: 'cut'; readonly table: number; readonly cut: number }
   /** Drops all that is open of the table; its lanes go on at new positions under new generations. */
-  | { readonly type: 'reset'; readonly table: number; readonly reset: number; readonly lanes: readonly { readonly lane: number; readonly start: number; readonly generation: number }[] }
+  | {
+      readonly type: 'reset';
+      readonly table: number;
+      readonly reset: number;
+      readonly lanes: readonly { readonly lane: number; readonly start: number; readonly generation: number }[];
+    }
   /** Bytes of encoded file parts that the store has taken. */
   | { readonly type: 'uploaded'; readonly bytes: number };
 
@@ -60,19 +116,47 @@ export type FromWorker =
   /** Fetched bytes that are done with. */
   | { readonly type: 'released'; readonly bytes: number }
   /** The lane stands at `next`: everything before it is in the open checkpoint. */
-  | { readonly type: 'position'; readonly table: number; readonly lane: number; readonly generation: number; readonly next: number; readonly records: number; readonly bytes: number; readonly maxTimestamp: number }
+  | {
+      readonly type: 'position';
+      readonly table: number;
+      readonly lane: number;
+      readonly generation: number;
+      readonly next: number;
+      readonly records: number;
+      readonly bytes: number;
+      readonly maxTimestamp: number;
+    }
   | { readonly type: 'need-layout'; readonly table: number }
   | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey; readonly guid: string | null }
   | { readonly type: 'sample'; readonly table: number; readonly shape: Shape; readonly records: number }
   | { readonly type: 'need-fields'; readonly table: number; readonly key: SchemaKey; readonly fields: StructType }
-  | { readonly type: 'file'; readonly table: number; readonly file: number; readonly partition: ReadonlyMap<number, PartitionValue> }
+  | {
+      readonly type: 'file';
+      readonly table: number;
+      readonly file: number;
+      readonly partition: ReadonlyMap<number, PartitionValue>;
+    }
   | { readonly type: 'part'; readonly table: number; readonly file: number; readonly bytes: Uint8Array }
   | { readonly type: 'file-end'; readonly table: number; readonly file: number; readonly metrics: FileMetrics }
   | { readonly type: 'file-abort'; readonly table: number; readonly file: number }
-  | { readonly type: 'cut-done'; readonly table: number; readonly cut: number; readonly ranges: readonly OffsetRange[]; readonly deadLetters: readonly DeadLetter[]; readonly schemaId: number | null }
+  | {
+      readonly type: 'cut-done';
+      readonly table: number;
+      readonly cut: number;
+      readonly ranges: readonly OffsetRange[];
+      readonly deadLetters: readonly DeadLetter[];
+      readonly schemaId: number | null;
+    }
   /** Answer to `reset`: files ended before this message are of the dropped checkpoint. */
   | { readonly type: 'reset-done'; readonly table: number; readonly reset: number }
   /** Bytes of columns and encoded pages held by the worker for the table. */
   | { readonly type: 'held'; readonly table: number; readonly bytes: number; readonly deadLetterBytes: number }
   /** A lane, or the whole table when `lane` is null, cannot go on. */
-  | { readonly type: 'failed'; readonly table: number; readonly lane: number | null; readonly code: ErrorCode; readonly message: string; readonly where: Readonly<Record<string, string | number>> };
+  | {
+      readonly type: 'failed';
+      readonly table: number;
+      readonly lane: number | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly where: Readonly<Record<string, string | number>>;
+    };

@@ -29,7 +29,15 @@ function threadPool({ workers, heldBytes, onMessage, onFailure }: PoolOptions): 
   const threads = Array.from({ length: workers }, (_, index) => {
     const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { heldBytes } });
     thread.on('message', (message: FromWorker) => onMessage(index, message));
-    thread.on('error', (error) => onFailure(new TabletopicError('INTERNAL', `worker ${index} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })));
+    thread.on('error', (error) =>
+      onFailure(
+        new TabletopicError(
+          'INTERNAL',
+          `worker ${index} failed: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        ),
+      ),
+    );
     thread.on('exit', (code) => {
       if (!closing) onFailure(new TabletopicError('INTERNAL', `worker ${index} ended with code ${code}`));
     });

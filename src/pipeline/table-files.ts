@@ -31,10 +31,24 @@ export class TableFiles {
   /** Files opened from now on have this layout; those of the former one must be finished. */
   layout(layout: Layout): void {
     const { compression, compressionLevel, rowGroupSize, targetFileSize } = this.#options;
-    const parquet: ParquetOptions = { compression, compressionLevel, rowGroupSize, pageSize: PAGE_SIZE, dictionarySize: DICTIONARY_SIZE, fullMetrics: layout.fullMetrics, metadata: {} };
+    const parquet: ParquetOptions = {
+      compression,
+      compressionLevel,
+      rowGroupSize,
+      pageSize: PAGE_SIZE,
+      dictionarySize: DICTIONARY_SIZE,
+      fullMetrics: layout.fullMetrics,
+      metadata: {},
+    };
     const table = this.#table;
     this.#writer = new RollingWriter(
-      { schema: layout.schema, partition: layout.partition, parquet, targetFileSize, bufferBudget: Number.POSITIVE_INFINITY },
+      {
+        schema: layout.schema,
+        partition: layout.partition,
+        parquet,
+        targetFileSize,
+        bufferBudget: Number.POSITIVE_INFINITY,
+      },
       {
         open: (partition) => {
           const file = this.#files++;

@@ -23,7 +23,10 @@ const BATCH_ROWS = 4096;
 const BATCH_BYTES = 4 << 20;
 /** Bytes of dead letters after which the lanes wait for a cut. */
 const DEAD_LETTER_BYTES = 32 << 20;
-const NO_SCHEMA_ID: Pick<DecodeFailure, 'code' | 'reason'> = { code: 'DECODE_WIRE_FORMAT', reason: 'the record carries no schema id, neither before the value nor in a header' };
+const NO_SCHEMA_ID: Pick<DecodeFailure, 'code' | 'reason'> = {
+  code: 'DECODE_WIRE_FORMAT',
+  reason: 'the record carries no schema id, neither before the value nor in a header',
+};
 /** Change of the held bytes that is worth a message. */
 const HELD_STEP = 1 << 20;
 
@@ -63,14 +66,19 @@ export class TableWorker {
     this.#post = post;
     this.#decoders = new Decoders(open.options);
     this.#wire = new WireFormatReader(wireFormatOf(open.options.value.format));
-    this.#sampler = new JsonSampler(open, wireFormatOf(open.options.value.format), (shape, records) => post({ type: 'sample', table: open.table, shape, records }, []));
+    this.#sampler = new JsonSampler(open, wireFormatOf(open.options.value.format), (shape, records) =>
+      post({ type: 'sample', table: open.table, shape, records }, []),
+    );
   }
 
   handle(message: TableMessage): void {
     switch (message.type) {
       case 'lane': {
         const reader = new BatchReader({ isolation: this.#open.isolation, maxBatchBytes: this.#open.maxBatchBytes });
-        this.#lanes.set(message.lane, new LaneReader(message.lane, message.topic, message.partition, message.start, message.generation, reader));
+        this.#lanes.set(
+          message.lane,
+          new LaneReader(message.lane, message.topic, message.partition, message.start, message.generation, reader),
+        );
         return;
       }
       case 'close-lane': {
@@ -96,7 +104,11 @@ export class TableWorker {
       case 'layout':
         this.#setLayout(message.layout);
         for (const answer of message.schemas) this.#decoders.answer(answer);
-        this.#unblock(['layout', 'sample', ...message.schemas.flatMap(({ key }) => [`schema ${key}`, `fields ${key}`])]);
+        this.#unblock([
+          'layout',
+          'sample',
+          ...message.schemas.flatMap(({ key }) => [`schema ${key}`, `fields ${key}`]),
+        ]);
         return;
       case 'cut':
         return this.#cut(message.cut);
@@ -153,7 +165,11 @@ export class TableWorker {
   #takeBatch(lane: LaneReader, positions: RecordPositions): boolean {
     while (lane.index < positions.count) {
       const from = lane.index;
-      const { schemaId: key, end: to } = this.#wire.nextRun(positions, from, Math.min(positions.count, from + BATCH_ROWS));
+      const { schemaId: key, end: to } = this.#wire.nextRun(
+        positions,
+        from,
+        Math.min(positions.count, from + BATCH_ROWS),
+      );
       if (!this.#ready(lane, key)) return false;
       const refused = key === INVALID_KEY ? NO_SCHEMA_ID : this.#decoders.refused(key);
       if (refused) {
@@ -183,7 +199,12 @@ export class TableWorker {
     const offset = positions.offsets[taken]!;
     if (failure.unknownFields && lane.askedAt !== offset) {
       lane.askedAt = offset;
-      this.#ask(lane, `fields ${key}`, () => this.#post({ type: 'need-fields', table: this.#id, key, fields: failure.unknownFields! }, []), true);
+      this.#ask(
+        lane,
+        `fields ${key}`,
+        () => this.#post({ type: 'need-fields', table: this.#id, key, fields: failure.unknownFields! }, []),
+        true,
+      );
       return false;
     }
     this.#bury(lane, positions, taken, key, failure);
@@ -206,7 +227,9 @@ export class TableWorker {
       lane.waitsFor = 'sample';
       return false;
     }
-    this.#ask(lane, `schema ${key}`, () => this.#post({ type: 'need-schema', table: this.#id, key, guid: this.#wire.guidOf(key) }, []));
+    this.#ask(lane, `schema ${key}`, () =>
+      this.#post({ type: 'need-schema', table: this.#id, key, guid: this.#wire.guidOf(key) }, []),
+    );
     return false;
   }
 
@@ -220,11 +243,17 @@ export class TableWorker {
 
   #unblock(questions: readonly string[]): void {
     for (const question of questions) this.#asked.delete(question);
-    for (const lane of this.#lanes.values()) if (lane.waitsFor !== null && questions.includes(lane.waitsFor)) lane.waitsFor = null;
+    for (const lane of this.#lanes.values())
+      if (lane.waitsFor !== null && questions.includes(lane.waitsFor)) lane.waitsFor = null;
   }
 
   #setLayout(layout: Layout): void {
-    if (this.#layout && this.#layout.schema['schema-id'] === layout.schema['schema-id'] && this.#layout.specId === layout.specId) return;
+    if (
+      this.#layout &&
+      this.#layout.schema['schema-id'] === layout.schema['schema-id'] &&
+      this.#layout.specId === layout.specId
+    )
+      return;
     this.#flush();
     this.#files?.finish();
     this.#layout = layout;
@@ -241,10 +270,18 @@ export class TableWorker {
     this.#batch.clear();
   }
 
-  #bury(lane: LaneReader, positions: RecordPositions, index: number, key: SchemaKey, failure: Pick<DecodeFailure, 'code' | 'reason'>): void {
+  #bury(
+    lane: LaneReader,
+    positions: RecordPositions,
+    index: number,
+    key: SchemaKey,
+    failure: Pick<DecodeFailure, 'code' | 'reason'>,
+  ): void {
     if (this.#open.options.onBadRecord === 'stop') {
       const offset = positions.offsets[index]!;
-      throw new TabletopicError(failure.code, failure.reason, { where: { topic: lane.topic, partition: lane.partition, offset } });
+      throw new TabletopicError(failure.code, failure.reason, {
+        where: { topic: lane.topic, partition: lane.partition, offset },
+      });
     }
     const letter = deadLetter(lane, positions, index, key, failure);
     this.#deadLetters.push(letter);
@@ -301,8 +338,23 @@ export class TableWorker {
     this.#failed = true;
     const error = asTabletopicError(thrown);
     const where = lane ? { topic: lane.topic, partition: lane.partition, offset: lane.next } : {};
-    const place = Object.fromEntries(Object.entries({ ...where, ...error.where }).map(([key, value]) => [key, typeof value === 'bigint' ? String(value) : value]));
-    this.#post({ type: 'failed', table: this.#id, lane: lane?.id ?? null, code: error.code, message: error.message, where: place }, []);
+    const place = Object.fromEntries(
+      Object.entries({ ...where, ...error.where }).map(([key, value]) => [
+        key,
+        typeof value === 'bigint' ? String(value) : value,
+      ]),
+    );
+    this.#post(
+      {
+        type: 'failed',
+        table: this.#id,
+        lane: lane?.id ?? null,
+        code: error.code,
+        message: error.message,
+        where: place,
+      },
+      [],
+    );
   }
 }
 

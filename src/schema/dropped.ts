@@ -9,7 +9,9 @@ export function droppedColumns(schemas: readonly Schema[], current: Schema, chan
   const added = changes.flatMap((change) => (change.kind === 'add' ? [change.path] : []));
   if (added.length === 0) return [];
   const ids = new Set(paths(current).values());
-  const earlier = schemas.flatMap((schema) => [...paths(schema)].filter(([, id]) => !ids.has(id)).map(([path]) => path));
+  const earlier = schemas.flatMap((schema) =>
+    [...paths(schema)].filter(([, id]) => !ids.has(id)).map(([path]) => path),
+  );
   return added.filter((path) => earlier.includes(path));
 }
 

@@ -18,7 +18,10 @@ function renamed(struct: StructType, path: readonly string[]): StructType {
     if (index < 0) continue;
     const field = struct.fields[index]!;
     const inside = path.length > length ? renamedInside(field.type, path.slice(length)) : null;
-    const fields = struct.fields.with(index, inside ? { ...field, type: inside } : { ...field, name: `${name}_${typeName(field.type)}` });
+    const fields = struct.fields.with(
+      index,
+      inside ? { ...field, type: inside } : { ...field, name: `${name}_${typeName(field.type)}` },
+    );
     return { type: 'struct', fields };
   }
   return struct;

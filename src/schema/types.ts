@@ -3,11 +3,25 @@
  * written to metadata without conversion.
  */
 export type PrimitiveType =
-  | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'date' | 'time' | 'timestamp' | 'timestamptz' | 'string' | 'uuid' | 'binary'
+  | 'boolean'
+  | 'int'
+  | 'long'
+  | 'float'
+  | 'double'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'string'
+  | 'uuid'
+  | 'binary'
   | `decimal(${number}, ${number})`
   | `fixed[${number}]`;
 
-export interface StructType { readonly type: 'struct'; readonly fields: readonly NestedField[] }
+export interface StructType {
+  readonly type: 'struct';
+  readonly fields: readonly NestedField[];
+}
 
 export interface ListType {
   readonly type: 'list';

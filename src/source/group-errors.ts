@@ -18,7 +18,11 @@ export function judgeGroupError(error: unknown, groupId: string, instanceId: str
   const group = `group ${groupId}`;
   const fatal = (code: 'KAFKA_FENCED' | 'CONFIG_INVALID', message: string, hint?: string): GroupVerdict => ({
     kind: 'fatal',
-    error: new TabletopicError(code, message, { cause: error, where: { group: groupId }, ...(hint === undefined ? {} : { hint }) }),
+    error: new TabletopicError(code, message, {
+      cause: error,
+      where: { group: groupId },
+      ...(hint === undefined ? {} : { hint }),
+    }),
   });
   switch (protocolCode(error)) {
     case KafkaCode.REBALANCE_IN_PROGRESS:
@@ -33,9 +37,17 @@ export function judgeGroupError(error: unknown, groupId: string, instanceId: str
     case KafkaCode.FENCED_INSTANCE_ID:
       return fatal('KAFKA_FENCED', `${group}: another process took over the instance id ${instanceId}`);
     case KafkaCode.INVALID_SESSION_TIMEOUT:
-      return fatal('CONFIG_INVALID', `${group}: the broker does not accept this session timeout`, 'Set `kafka.sessionTimeout` within the broker’s group.min.session.timeout.ms and group.max.session.timeout.ms.');
+      return fatal(
+        'CONFIG_INVALID',
+        `${group}: the broker does not accept this session timeout`,
+        'Set `kafka.sessionTimeout` within the broker’s group.min.session.timeout.ms and group.max.session.timeout.ms.',
+      );
     case KafkaCode.UNSUPPORTED_VERSION:
-      return fatal('CONFIG_INVALID', `${group}: the broker does not speak this group protocol`, 'Set `kafka.groupProtocol: classic`, or use brokers of Kafka 4.0 or later.');
+      return fatal(
+        'CONFIG_INVALID',
+        `${group}: the broker does not speak this group protocol`,
+        'Set `kafka.groupProtocol: classic`, or use brokers of Kafka 4.0 or later.',
+      );
     case KafkaCode.INCONSISTENT_GROUP_PROTOCOL:
       return {
         kind: 'retry',
@@ -47,7 +59,11 @@ export function judgeGroupError(error: unknown, groupId: string, instanceId: str
     case KafkaCode.UNRELEASED_INSTANCE_ID:
       return {
         kind: 'retry',
-        error: new TabletopicError('KAFKA_UNAVAILABLE', `${group}: the instance id ${instanceId} still belongs to a member whose session has not ended`, { cause: error }),
+        error: new TabletopicError(
+          'KAFKA_UNAVAILABLE',
+          `${group}: the instance id ${instanceId} still belongs to a member whose session has not ended`,
+          { cause: error },
+        ),
       };
     default: {
       const failure = kafkaError(error, group);

@@ -1,6 +1,9 @@
 import type { RecordPositions } from './record-batch.ts';
 
-export interface RecordHeader { readonly key: string; readonly value: Uint8Array | null }
+export interface RecordHeader {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
 
 /** The headers of one record, copied out of the buffer. The parser has checked that they lie inside the record. */
 export function readHeaders(positions: RecordPositions, index: number): RecordHeader[] {

@@ -17,7 +17,10 @@ export interface InstanceClaim {
  * lowest number that no living process of this machine holds. Two members with one name would fence each other.
  * A process that died by SIGKILL leaves its claim behind; the next one takes it over, and with it the partitions.
  */
-export function claimInstanceId(groupId: string, folder: string = join(tmpdir(), 'tabletopic-instances')): InstanceClaim {
+export function claimInstanceId(
+  groupId: string,
+  folder: string = join(tmpdir(), 'tabletopic-instances'),
+): InstanceClaim {
   mkdirSync(folder, { recursive: true });
   const group = createHash('sha256').update(groupId).digest('hex').slice(0, 12);
   for (let n = 0; n < MOST; n++) {

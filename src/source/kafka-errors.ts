@@ -87,7 +87,8 @@ export async function partial<R>(call: Promise<R>): Promise<R> {
   try {
     return await call;
   } catch (error) {
-    for (const node of chain(error)) if (typeof node.response === 'object' && node.response !== null) return node.response as R;
+    for (const node of chain(error))
+      if (typeof node.response === 'object' && node.response !== null) return node.response as R;
     throw error;
   }
 }
@@ -103,7 +104,8 @@ export function kafkaError(error: unknown, who: string): TabletopicError {
   const message = innermost(nodes);
   const code = protocolCode(error);
   if (code !== null) {
-    if (!authCodes.has(code)) return new TabletopicError('KAFKA_UNAVAILABLE', `${who} answered with an error: ${message}`, { cause: error });
+    if (!authCodes.has(code))
+      return new TabletopicError('KAFKA_UNAVAILABLE', `${who} answered with an error: ${message}`, { cause: error });
     return new TabletopicError('KAFKA_AUTH', `${who} refuses: ${message}`, { cause: error });
   }
   const certificate = nodes.find((n) => typeof n.code === 'string' && certificateErrors.has(n.code));
@@ -114,12 +116,16 @@ export function kafkaError(error: unknown, who: string): TabletopicError {
     });
   }
   if (nodes.some((n) => n.message === 'Broker requires TLS.')) {
-    return new TabletopicError('KAFKA_AUTH', `${who} speaks TLS only`, { hint: 'Set `kafka.tls` (an empty section uses the system’s CAs).', cause: error });
+    return new TabletopicError('KAFKA_AUTH', `${who} speaks TLS only`, {
+      hint: 'Set `kafka.tls` (an empty section uses the system’s CAs).',
+      cause: error,
+    });
   }
   const refused = nodes.findIndex((n) => n.code === 'PLT_KFK_AUTHENTICATION');
   // A connection that breaks during the handshake is wrapped as an authentication error too: that is no refusal.
   const broken = refused >= 0 && nodes.slice(refused + 1).some((n) => n.code === 'PLT_KFK_NETWORK' || isSocketError(n));
-  if (refused >= 0 && !broken) return new TabletopicError('KAFKA_AUTH', `${who}: authentication failed: ${message}`, { cause: error });
+  if (refused >= 0 && !broken)
+    return new TabletopicError('KAFKA_AUTH', `${who}: authentication failed: ${message}`, { cause: error });
   return new TabletopicError('KAFKA_UNAVAILABLE', `${who} does not answer: ${message}`, { cause: error });
 }
 
@@ -131,7 +137,8 @@ function innermost(nodes: readonly ErrorNode[]): string {
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     if (typeof node.serverErrorMessage === 'string' && node.serverErrorMessage !== '') return node.serverErrorMessage;
-    if (typeof node.message === 'string' && node.message !== '') return typeof node.apiId === 'string' ? `${node.apiId} (${node.message})` : node.message;
+    if (typeof node.message === 'string' && node.message !== '')
+      return typeof node.apiId === 'string' ? `${node.apiId} (${node.message})` : node.message;
     if (typeof node.code === 'string') return node.code;
   }
   return 'unknown error';

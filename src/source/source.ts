@@ -3,7 +3,10 @@ import type { TabletopicError } from '../errors.ts';
 /**
  * Contract of the Kafka side. Offsets are JavaScript numbers: exact up to 2^53, which the client checks.
  */
-export interface TopicPartition { readonly topic: string; readonly partition: number }
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
 
 export interface TopicDescription {
   readonly name: string;
@@ -94,7 +97,13 @@ export interface Source {
   setBudget(bytes: number): void;
   release(bytes: number): void;
   /** Mirrors committed table offsets to the group, for lag tools. Failures are logged, never thrown. */
-  commitOffsets(offsets: readonly (TopicPartition & { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string })[]): Promise<void>;
+  commitOffsets(
+    offsets: readonly (TopicPartition & {
+      readonly offset: number;
+      readonly leaderEpoch: number;
+      readonly metadata: string;
+    })[],
+  ): Promise<void>;
   /** Leaves (or, a static member about to restart, does not leave) the group and closes the connections. */
   close(options?: { readonly leave?: boolean }): Promise<void>;
 }

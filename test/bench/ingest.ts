@@ -48,13 +48,26 @@ export async function ingest({ formats, compression, records, runs, say }: Inges
       const done: IngestRun[] = [];
       for (let run = 0; run < runs; run++) {
         const table = `bench.${format}_${run}`;
-        const config = files.write(`bench-${format}-${run}`, [{ topic, table }], { http: 'off', defaults: { commitInterval: '10s' } });
+        const config = files.write(`bench-${format}-${run}`, [{ topic, table }], {
+          http: 'off',
+          defaults: { commitInterval: '10s' },
+        });
         done.push(await measured(files, config));
-        const reading = await readers.pyiceberg({ catalog: { type: 'rest', uri: stack.catalog.uri, s3: stack.s3 }, table, columns: ['id', 'quantity', 'amount', 'active'] });
+        const reading = await readers.pyiceberg({
+          catalog: { type: 'rest', uri: stack.catalog.uri, s3: stack.s3 },
+          table,
+          columns: ['id', 'quantity', 'amount', 'active'],
+        });
         const { id, quantity, amount, active } = reading.columns;
-        deepStrictEqual([reading.rows, id?.sum, quantity?.sum, active?.sum], [expected.rows, expected.sum_id, expected.sum_quantity, expected.active]);
+        deepStrictEqual(
+          [reading.rows, id?.sum, quantity?.sum, active?.sum],
+          [expected.rows, expected.sum_id, expected.sum_quantity, expected.active],
+        );
         ok(Math.abs(Number(amount?.sum) / expected.sum_amount - 1) < 1e-9, 'sum of amount');
-        ok(reading.kafka?.every(({ count, distinct }) => count === distinct), 'an offset is there twice');
+        ok(
+          reading.kafka?.every(({ count, distinct }) => count === distinct),
+          'an offset is there twice',
+        );
         say(`${format} run ${run + 1} of ${runs}: ${JSON.stringify(done.at(-1))}, rows and sums right`);
       }
       results.push({ format, compression, records, runs: done });
@@ -70,16 +83,19 @@ export async function ingest({ formats, compression, records, runs, say }: Inges
 async function measured(files: ServiceFiles, config: string): Promise<IngestRun> {
   const started = performance.now();
   const service = files.run(config, '--until-caught-up');
-  let ended = false;
+  const ended = new AbortController();
   let cpuSeconds = 0;
   let peakMiB = 0;
   const watching = (async () => {
-    while (!ended) {
+    while (!ended.signal.aborted) {
       try {
         const stat = readFileSync(`/proc/${service.child.pid}/stat`, 'utf8');
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
         cpuSeconds = (Number(fields[11]) + Number(fields[12])) / TICKS;
-        peakMiB = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.child.pid}/status`, 'utf8'))?.[1] ?? peakMiB * 1024) / 1024;
+        peakMiB =
+          Number(
+            /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.child.pid}/status`, 'utf8'))?.[1] ?? peakMiB * 1024,
+          ) / 1024;
       } catch {
         // Gone between two looks: what was seen last stands, at most one look old.
       }
@@ -88,7 +104,7 @@ async function measured(files: ServiceFiles, config: string): Promise<IngestRun>
   })();
   await service.ends();
   const seconds = (performance.now() - started) / 1000;
-  ended = true;
+  ended.abort();
   await watching;
   return { seconds, cpuSeconds, peakMiB };
 }

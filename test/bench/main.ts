@@ -26,7 +26,13 @@ if (options.help) {
 }
 
 const formats = options.format === undefined ? (['avro', 'json'] as const) : [options.format as 'avro' | 'json'];
-const results = await ingest({ formats, compression: options.compression as 'none', records: Number(options.records), runs: Number(options.runs), say: (line) => process.stderr.write(`${line}\n`) });
+const results = await ingest({
+  formats,
+  compression: options.compression as 'none',
+  records: Number(options.records),
+  runs: Number(options.runs),
+  say: (line) => process.stderr.write(`${line}\n`),
+});
 
 if (options.json) console.log(JSON.stringify({ machine: machine(), results }));
 else {
@@ -34,13 +40,16 @@ else {
   console.log('format  compression      rows/s           CPU s            rows per CPU s   peak MiB');
   for (const { format, compression, records, runs } of results) {
     const of = (value: (run: IngestRun) => number): string => spread(runs.map(value)).padEnd(16);
-    console.log(`${format.padEnd(7)} ${compression.padEnd(16)} ${of((run) => records / run.seconds)} ${of((run) => run.cpuSeconds)} ${of((run) => records / run.cpuSeconds)} ${of((run) => run.peakMiB)}`);
+    console.log(
+      `${format.padEnd(7)} ${compression.padEnd(16)} ${of((run) => records / run.seconds)} ${of((run) => run.cpuSeconds)} ${of((run) => records / run.cpuSeconds)} ${of((run) => run.peakMiB)}`,
+    );
   }
 }
 
 /** Median, and minimum to maximum. */
 function spread(values: readonly number[]): string {
   const sorted = [...values].sort((a, b) => a - b);
-  const round = (value: number): string => (value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toFixed(value < 100 ? 1 : 0));
+  const round = (value: number): string =>
+    value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toFixed(value < 100 ? 1 : 0);
   return `${round(sorted[sorted.length >> 1]!)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})`;
 }

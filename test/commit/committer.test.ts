@@ -170,6 +170,19 @@ describe('a commit', () => {
     expect(await world.problems([3])).toEqual([]);
   });
 
+  test.each([
+    ['conflict', 'COMMIT_CONFLICT'],
+    ['lost-request', 'COMMIT_UNKNOWN'],
+  ] as const)('that ends in %s again and again says so, and may be tried again', async (fault, code) => {
+    const world = new World();
+    const a = await world.instance().start();
+    const prepared = await a.prepare([3]);
+    a.faults.push(...Array<typeof fault>(20).fill(fault));
+    await expect(a.committer.commit(prepared)).rejects.toMatchObject({ code, policy: 'retry' });
+    expect((await a.committer.commit(prepared)).kind).toBe('committed');
+    expect(await world.problems([3])).toEqual([]);
+  });
+
   test('given up by its signal stays open: it may be tried again and is made once', async () => {
     const world = new World();
     const a = await world.instance().start();

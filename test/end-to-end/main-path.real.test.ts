@@ -30,9 +30,13 @@ describe('2,000,000 records, two instances, one killed on the way', () => {
   const n = 1_000_000;
 
   test('every record is in its table once, for PyIceberg, DuckDB and Spark', async () => {
-    for (const { format, topic, compression } of cases) await stack.load({ topic, n, partitions: 4, format, compression });
+    for (const { format, topic, compression } of cases)
+      await stack.load({ topic, n, partitions: 4, format, compression });
     const tables = cases.map(({ topic }) => ({ topic }));
-    const config = files.write('e2e', tables, { kafka: { brokers: stack.kafka.brokers, groupId: 'e2e', sessionTimeout: '10s' }, defaults: { commitInterval: '1s' } });
+    const config = files.write('e2e', tables, {
+      kafka: { brokers: stack.kafka.brokers, groupId: 'e2e', sessionTimeout: '10s' },
+      defaults: { commitInterval: '1s' },
+    });
 
     const survivor = files.run(config, '--until-caught-up');
     const victim = files.run(config, '--until-caught-up');
@@ -44,13 +48,19 @@ describe('2,000,000 records, two instances, one killed on the way', () => {
     for (const { format, topic } of cases) {
       const expected = await sums({ n, format });
       for (const engine of readers.engines) {
-        const reading = await readers.read(engine, { catalog, table: topic, columns: ['id', 'quantity', 'amount', 'active'] });
+        const reading = await readers.read(engine, {
+          catalog,
+          table: topic,
+          columns: ['id', 'quantity', 'amount', 'active'],
+        });
         expectEveryRecordOnce(reading, expected, { topic, partitions: 4, n });
       }
     }
     for (const level of [[], ['--deep']]) {
       const { tables: verified } = await files.json<Verified>('verify', config, ...level);
-      expect(verified.map(({ table, ok, rows }) => ({ table, ok, rows }))).toEqual(cases.map(({ topic }) => ({ table: topic, ok: true, rows: n })));
+      expect(verified.map(({ table, ok, rows }) => ({ table, ok, rows }))).toEqual(
+        cases.map(({ topic }) => ({ table: topic, ok: true, rows: n })),
+      );
     }
   });
 });

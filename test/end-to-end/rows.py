@@ -1,9 +1,10 @@
 """Reads or changes one table with PyIceberg; the request is a JSON object in the one argument, the answer one JSON document.
 
-{"catalog", "table", "do": "rows", "filter"?, "columns"?}   rows as objects, nested values included
+{"catalog", "table", "do": "rows", "filter"?, "columns"?}   rows as objects, nested values included, in the order of _kafka
 {"catalog", "table", "do": "plan", "filter"}                how many data files a scan would read, and how many there are
 {"catalog", "table", "do": "schema"}                        column types and partition fields as text
-{"catalog", "table", "do": "append-again"}                  appends the rows of one data file a second time
+{"catalog", "table", "do": "files"}                         locations of the data files
+{"catalog", "table", "do": "append-again", "rows"}          appends so many rows of the table a second time
 {"catalog", "table", "do": "delete", "filter"}              deletes rows
 {"catalog", "table", "do": "create", "columns": [[name, type], ...]}
 """
@@ -45,11 +46,18 @@ def main(request):
         return {"location": catalog.create_table(request["table"], schema=Schema(*fields)).location()}
     table = catalog.load_table(request["table"])
     if request["do"] == "rows":
-        scan = table.scan(row_filter=request.get("filter") or "True", selected_fields=tuple(request.get("columns") or ["*"]))
-        return [deep(row) for row in scan.to_arrow().to_pylist()]
+        columns = request.get("columns")
+        positioned = any(field.name == "_kafka" for field in table.schema().fields)
+        wanted = [*columns, *(["_kafka"] if positioned else [])] if columns else ["*"]
+        found = table.scan(row_filter=request.get("filter") or "True", selected_fields=tuple(wanted)).to_arrow().to_pylist()
+        if positioned:
+            found.sort(key=lambda row: tuple(row["_kafka"][key] for key in ("topic", "partition", "offset")))
+        return [deep({key: value for key, value in row.items() if not columns or key in columns}) for row in found]
     if request["do"] == "plan":
         scan = table.scan(row_filter=request["filter"])
         return {"files": len(list(scan.plan_files())), "of": len(list(table.scan().plan_files())), "rows": scan.to_arrow().num_rows}
+    if request["do"] == "files":
+        return [task.file.file_path for task in table.scan().plan_files()]
     if request["do"] == "schema":
         spec = [f"{field.name}: {field.transform}" for field in table.spec().fields]
         return {"columns": {field.name: str(field.field_type) for field in table.schema().fields}, "spec": spec}

@@ -21,7 +21,10 @@ export class ServiceProcess {
   #url = '';
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [main, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.log = (this.log + text).slice(-40_000)));
     this.child.stderr!.on('data', () => (this.#url ||= /"url":"http:\/\/[^:]+:(\d+)"/.exec(this.log)?.[1] ?? ''));
@@ -38,7 +41,10 @@ export class ServiceProcess {
   /** Resolves when the log has the text. */
   async says(text: string): Promise<void> {
     while (!this.log.includes(text)) {
-      const ended = await Promise.race([this.exited.then(() => true), once(this.child.stderr!, 'data').then(() => false)]);
+      const ended = await Promise.race([
+        this.exited.then(() => true),
+        once(this.child.stderr!, 'data').then(() => false),
+      ]);
       if (ended && !this.log.includes(text)) throw new Error(`ended without saying '${text}'\n${this.log}`);
     }
   }
@@ -60,11 +66,13 @@ export class ServiceProcess {
     let last: ServiceStatus | null = null;
     for (;;) {
       last = await this.status().catch((error: unknown) => {
-        if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode} before ${what}\n${this.log}`, { cause: error });
+        if (this.child.exitCode !== null)
+          throw new Error(`ended with ${this.child.exitCode} before ${what}\n${this.log}`, { cause: error });
         return last;
       });
       if (last && holds(last)) return last;
-      if (performance.now() > deadline) throw new Error(`not ${what} within ${seconds} s: ${JSON.stringify(last)}\n${this.log}`);
+      if (performance.now() > deadline)
+        throw new Error(`not ${what} within ${seconds} s: ${JSON.stringify(last)}\n${this.log}`);
       await sleep(100);
     }
   }
@@ -79,6 +87,7 @@ export class ServiceProcess {
 export class ServiceFiles {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'tabletopic-service-'));
   readonly #environment: Environment;
+  readonly #started: ServiceProcess[] = [];
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -92,7 +101,15 @@ export class ServiceFiles {
       kafka: { brokers: kafka.brokers, groupId: name },
       ...(addresses.registry ? { schemaRegistry: { url: addresses.registry.url } } : {}),
       catalogs: { lake: { type: 'rest', uri: catalog.uri, warehouse: catalog.warehouse } },
-      storage: { s3: { endpoint: s3.endpoint, region: s3.region, pathStyle: true, accessKeyId: s3.accessKey, secretAccessKey: s3.secretKey } },
+      storage: {
+        s3: {
+          endpoint: s3.endpoint,
+          region: s3.region,
+          pathStyle: true,
+          accessKeyId: s3.accessKey,
+          secretAccessKey: s3.secretKey,
+        },
+      },
       http: { port: 0 },
       ...more,
       defaults: { catalog: 'lake', commitInterval: '2s', ...(more['defaults'] as object | undefined) },
@@ -103,21 +120,30 @@ export class ServiceFiles {
   }
 
   run(config: string, ...args: readonly string[]): ServiceProcess {
-    return new ServiceProcess(['run', '-c', config, ...args]);
+    const service = new ServiceProcess(['run', '-c', config, ...args]);
+    this.#started.push(service);
+    return service;
   }
 
   async json<T>(command: string, config: string, ...args: readonly string[]): Promise<T> {
-    return (await this.result<T>(0, command, config, ...args)).json;
+    return (await this.result(0, command, config, ...args)).json as T;
   }
 
   /** The JSON that a command prints, and its log, when it ends with this code. */
-  async result<T>(code: number, command: string, config: string, ...args: readonly string[]): Promise<{ json: T; log: string }> {
+  async result(
+    code: number,
+    command: string,
+    config: string,
+    ...args: readonly string[]
+  ): Promise<{ json: unknown; log: string }> {
     const process = new ServiceProcess([command, '-c', config, '--json', ...args]);
     const out = await process.ends(code);
-    return { json: JSON.parse(out) as T, log: process.log };
+    return { json: JSON.parse(out) as unknown, log: process.log };
   }
 
+  /** Also ends what a failed test left running. */
   remove(): void {
+    for (const { child } of this.#started) child.kill('SIGKILL');
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -18,7 +18,10 @@ it('signs method, path, query, headers and body as AWS describes it', async () =
     headers: { 'content-type': 'application/json' },
     body: '{"a":1}',
   });
-  const [, scope, signed, signature] = /^AWS4-HMAC-SHA256 Credential=AKID\/(\S+), SignedHeaders=(\S+), Signature=([0-9a-f]{64})$/.exec(headers['authorization']!)!;
+  const [, scope, signed, signature] =
+    /^AWS4-HMAC-SHA256 Credential=AKID\/(\S+), SignedHeaders=(\S+), Signature=([0-9a-f]{64})$/.exec(
+      headers['authorization']!,
+    )!;
   const date = headers['x-amz-date']!;
   expect(scope).toBe(`${date.slice(0, 8)}/eu-west-1/glue/aws4_request`);
   expect(signed!.split(';')).toEqual(expect.arrayContaining(['content-type', 'host', 'x-amz-date']));
@@ -33,6 +36,9 @@ it('signs method, path, query, headers and body as AWS describes it', async () =
     sha256('{"a":1}'),
   ].join('\n');
   const text = ['AWS4-HMAC-SHA256', date, scope, sha256(canonical)].join('\n');
-  const key = ['eu-west-1', 'glue', 'aws4_request'].reduce<Buffer>((last, part) => hmac(last, part), hmac('AWS4secret', date.slice(0, 8)));
+  const key = ['eu-west-1', 'glue', 'aws4_request'].reduce<Buffer>(
+    (last, part) => hmac(last, part),
+    hmac('AWS4secret', date.slice(0, 8)),
+  );
   expect(signature).toBe(hmac(key, text).toString('hex'));
 });
