@@ -107,8 +107,9 @@ export interface Committer {
   /** Writes the manifest and the dead-letter source file, once (invariant 5). */
   prepare(cut: Cut): Promise<Prepared>;
   /**
-   * Tries until the checkpoint is committed or no longer can be. `signal` gives up between attempts and while waiting:
-   * the promise rejects with its reason, and the checkpoint may be committed again later by the same call.
+   * Tries until the checkpoint is committed or no longer can be. Rejects with a code of policy `retry` when the catalog
+   * or the store is away, or after 20 attempts (`COMMIT_CONFLICT`, `COMMIT_UNKNOWN`), and with the signal's reason when
+   * it aborts; the same checkpoint may then be given again.
    */
   commit(prepared: Prepared, signal?: AbortSignal): Promise<CommitResult>;
   /** Loads again: for the idle timer and `--until-caught-up`. Anchors the statement on a foreign head (DESIGN §2). */
