@@ -220,6 +220,20 @@ describe('A3: who may delete own files', () => {
     expect(await world.problems([3])).toEqual([]);
   });
 
+  test('not after an unknown outcome, though the history is whole and does not name it: the request may be on its way', async () => {
+    const world = new World();
+    const [a, b] = [await world.instance().start(), await world.instance().start()];
+    const prepared = await a.prepare([2]);
+    a.faults.push(async () => {
+      await b.commitTo(3);
+      return 'lost-request';
+    });
+    expect((await a.committer.commit(prepared)).kind).toBe('dropped');
+    expect(world.io.objects.has(prepared.cut.files[0]!.location)).toBe(true);
+    expect(world.io.objects.has(prepared.manifest!.location)).toBe(true);
+    expect(await world.problems([3])).toEqual([]);
+  });
+
   test('a refused request whose first sending was applied finds its own id: committed, once', async () => {
     const world = new World();
     const a = await world.instance().start();
