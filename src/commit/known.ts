@@ -1,6 +1,6 @@
 import { TabletopicError } from '../errors.ts';
 import { identText } from '../iceberg/catalog.ts';
-import { isEmptyList, noDeadLetters } from './dead-letter-list.ts';
+import { noDeadLetters } from './dead-letter-list.ts';
 import { branchHead, lookupStatement, offsetsKeys } from './lookup.ts';
 import { decodeStatement } from './statement.ts';
 import type { Catalog, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
@@ -74,11 +74,6 @@ export function knownOf(table: LoadedTable, branch: string): Known | null {
     headSnapshotId: branchHead(metadata, branch),
     lastSequenceNumber: metadata['last-sequence-number'],
   };
-}
-
-/** Whether a projection of dead letters has anything to do for this state. */
-export function hasDeadLetters(known: Known): boolean {
-  return !isEmptyList(known.deadLetters);
 }
 
 function read(text: string, table: string, about: bigint): Statement {
