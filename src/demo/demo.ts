@@ -14,7 +14,7 @@ import type { Service } from '../service.ts';
 import { startBroker } from './broker/broker.ts';
 import type { DemoOptions } from './demo-options.ts';
 import { DemoScreen } from './demo-screen.ts';
-import { proveDemo } from './demo-proof.ts';
+import { demoTables, proveDemo } from './demo-proof.ts';
 import { engineLines } from './engine-lines.ts';
 import { CLICKS_TOPIC, ORDERS_TOPIC, produceEvents } from './produce.ts';
 import type { ProducedEvents } from './produce.ts';
@@ -60,6 +60,10 @@ export async function runDemo(options: DemoOptions, host: DemoHost): Promise<num
     });
     const running = service.run();
     const showing = screen.follow(() => service.snapshot(), ended.signal, ports.clock);
+    if (!options.exit)
+      void announce(service, config, folder, host, ended.signal).catch((error: unknown) =>
+        logger.warn({ err: error }, 'demo'),
+      );
     const produced = await Promise.race([
       produce(options, { broker: broker.address, registry: registry.url }, ports, logger, ended.signal),
       running.then(() => null),
@@ -134,6 +138,25 @@ function produce(
     ...(pace === null ? {} : { rate: pace }),
     signal,
   });
+}
+
+/** Once every table has rows, prints how engines read them while the demo goes on. */
+async function announce(
+  service: Service,
+  config: Config,
+  folder: string,
+  host: DemoHost,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted && !everyTableHasRows(service.snapshot(), config)) await host.ports.clock.sleep(LOOK);
+  if (signal.aborted) return;
+  host.stdout(
+    `\nThe tables can be read now, while they grow:\n\n${engineLines(folder, await demoTables(config, host.ports))}\nStop with Ctrl-C.\n\n`,
+  );
+}
+
+function everyTableHasRows({ tables }: ServiceStatus, config: Config): boolean {
+  return tables.length === config.tables.length && tables.every((table) => table.rows > 0);
 }
 
 /** Waits until the tables hold all records, or the service has ended. */

@@ -1,4 +1,4 @@
-import type { CommitResult, Cut, Receipt } from '../commit/commit.ts';
+import type { CommitResult, Cut, Receipt, TopicIdentity } from '../commit/commit.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import { PendingCut, isEmpty, joinCuts, toCut } from './cuts.ts';
 import type { CutContent } from './cuts.ts';
@@ -71,13 +71,21 @@ export class Checkpoints {
 
   async #takeCut(closing: readonly LaneState[]): Promise<CutContent | null> {
     const workers = this.#context.lanes.workers();
-    const cut = new PendingCut(++this.#cuts, workers);
+    const cut = new PendingCut(++this.#cuts, workers, this.#identities());
     this.#cut = cut;
     for (const worker of workers) this.#context.post(worker, { type: 'cut', cut: cut.id });
     this.#lanes.close(closing);
     const content = await cut.done;
     if (this.#cut === cut) this.#cut = null;
     return content;
+  }
+
+  /** Of the topics that the lanes read, as they were when the lanes were opened. */
+  #identities(): Record<string, TopicIdentity> {
+    const cluster = this.#context.options.clusterId;
+    return Object.fromEntries(
+      this.#context.lanes.all().map(({ lane, topicId }) => [lane.topic, { id: topicId, cluster }]),
+    );
   }
 
   async #commit(content: CutContent): Promise<Turn> {

@@ -1,4 +1,4 @@
-import type { Cut, PreparedFile } from '../commit/commit.ts';
+import type { Cut, PreparedFile, TopicIdentity } from '../commit/commit.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { DeadLetter, OffsetRange } from '../pipeline/ranges.ts';
 
@@ -11,6 +11,8 @@ export interface CutContent {
   readonly deadLetters: readonly DeadLetter[];
   /** Newest layout among the files, or null where no worker had one. */
   readonly schemaId: number | null;
+  /** Topic and cluster ids under which the ranges were read, by topic. */
+  readonly topics: Readonly<Record<string, TopicIdentity>>;
 }
 
 /** Collects the answers of the workers to one cut. */
@@ -18,15 +20,17 @@ export class PendingCut {
   readonly id: number;
   readonly done: Promise<CutContent | null>;
   readonly #waiting: Set<number>;
+  readonly #topics: CutContent['topics'];
   readonly #answers: CutDone[] = [];
   readonly #files: Promise<PreparedFile>[] = [];
   #resolve!: (content: CutContent | null) => void;
 
-  constructor(id: number, workers: readonly number[]) {
+  constructor(id: number, workers: readonly number[], topics: CutContent['topics']) {
     this.id = id;
+    this.#topics = topics;
     this.#waiting = new Set(workers);
     this.done = new Promise((resolve) => (this.#resolve = resolve));
-    if (workers.length === 0) this.#resolve({ ranges: [], files: [], deadLetters: [], schemaId: null });
+    if (workers.length === 0) this.#resolve({ ranges: [], files: [], deadLetters: [], schemaId: null, topics });
   }
 
   /** The worker's files are those that it ended before its answer. */
@@ -41,6 +45,7 @@ export class PendingCut {
       files: this.#files,
       deadLetters: this.#answers.flatMap((answer) => answer.deadLetters),
       schemaId: schemaIds.length > 0 ? Math.max(...schemaIds) : null,
+      topics: this.#topics,
     });
   }
 
@@ -65,6 +70,7 @@ export function joinCuts(earlier: CutContent | null, later: CutContent): CutCont
     files: [...earlier.files, ...later.files],
     deadLetters: [...earlier.deadLetters, ...later.deadLetters],
     schemaId: later.schemaId ?? earlier.schemaId,
+    topics: { ...earlier.topics, ...later.topics },
   };
 }
 
@@ -105,5 +111,6 @@ export async function toCut(
     schemaId: content.schemaId ?? schemaId,
     specId,
     watermark,
+    topics: content.topics,
   };
 }

@@ -115,7 +115,7 @@ export class LaneControl {
     const { options, lanes } = this.#context;
     const start = nextOf(offsets, partition);
     const from = await this.#check(partition, start, offsets);
-    const { lane } = lanes.add(partition, start);
+    const { lane } = lanes.add(partition, this.#context.identity(partition.topic)?.id ?? '', start);
     this.#context.post(lane.worker, {
       type: 'lane',
       lane: lane.id,

@@ -4,6 +4,8 @@ import type { Lane, TopicPartition } from '../source/source.ts';
 /** What the main thread knows of one lane. */
 export class LaneState {
   readonly lane: Lane;
+  /** Topic id when the lane was opened: what it read is of that topic, whatever bears the name later (TRACES A6). */
+  readonly topicId: string;
   generation = 0;
   /** Where the table stands, as far as this process committed or loaded it. */
   committedNext: number;
@@ -21,8 +23,9 @@ export class LaneState {
   /** When the first record after `committedNext` was decoded (wall clock, ms). */
   openSince = 0;
 
-  constructor(lane: Lane, start: number) {
+  constructor(lane: Lane, topicId: string, start: number) {
     this.lane = lane;
+    this.topicId = topicId;
     this.committedNext = start;
     this.position = start;
   }
@@ -65,9 +68,10 @@ export class LaneTable {
     this.#workers = workers;
   }
 
-  add({ topic, partition }: TopicPartition, start: number): LaneState {
+  add({ topic, partition }: TopicPartition, topicId: string, start: number): LaneState {
     const state = new LaneState(
       { id: ++lanes, topic, partition, worker: (this.#table + partition) % this.#workers },
+      topicId,
       start,
     );
     this.#byId.set(state.lane.id, state);

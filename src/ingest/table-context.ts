@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
+import type { Committer, OffsetsMap, TableState, TopicIdentity } from '../commit/commit.ts';
 import type { TabletopicError } from '../errors.ts';
 import type { ToWorker } from '../pipeline/messages.ts';
 import type { WorkerPool } from '../pipeline/pool.ts';
@@ -84,6 +84,12 @@ export class TableContext {
     return this.retry('look up first offsets', () =>
       firstOffsets(source, this.#topics(), clusterId, plan.rule.startFrom),
     );
+  }
+
+  /** Topic and cluster id of a topic as they are now; null for a topic that is not described yet. */
+  identity(topic: string): TopicIdentity | null {
+    const known = this.#topics().find(({ name }) => name === topic);
+    return known ? { id: known.id, cluster: this.options.clusterId } : null;
   }
 
   partitions(): number {

@@ -69,9 +69,12 @@ export class CatalogSet {
   }
 }
 
+/** What a table needs of the catalogs: the simulator has a twin. */
+export type Catalogs = Pick<CatalogSet, 'connect' | 'get' | 'io' | 'close'>;
+
 export interface TablePartsOptions {
   readonly plan: TablePlan;
-  readonly catalogs: CatalogSet;
+  readonly catalogs: Catalogs;
   readonly registry: RegistryLayouts | null;
   readonly ports: Ports;
   readonly logger: Logger;
