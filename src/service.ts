@@ -8,7 +8,7 @@ import { withRetry } from './ingest/retry.ts';
 import { TableIngest } from './ingest/table-ingest.ts';
 import { TableSet, nameOf } from './ingest/table-set.ts';
 import { CatalogSet, tableParts } from './ingest/table-parts.ts';
-import { Dependencies } from './ops/dependencies.ts';
+import { Dependencies, dependencyOf } from './ops/dependencies.ts';
 import { serviceFacts } from './ops/facts.ts';
 import { withReadiness } from './ops/health.ts';
 import { startHttp } from './ops/http.ts';
@@ -178,7 +178,9 @@ class TabletopicService implements Service {
       );
     this.#catalogs = new CatalogSet(this.#config, this.#ports);
     await this.#catalogs.connect((name, connect) =>
-      this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect),
+      this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect).then(() =>
+        this.#dependencies.up(`catalog ${name}`),
+      ),
     );
     const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
     const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
@@ -251,10 +253,12 @@ class TabletopicService implements Service {
     return table;
   }
 
+          this.#dependencies.problem(null, plan.rule.catalog);
   #handlers(): SourceHandlers {
     return {
       onAssigned: (partitions) => {
         this.#log.info({ partitions: partitions.map(({ topic, partition }) => `${topic}-${partition}`) }, 'assigned');
+        retried: (error) => this.#retried(error),
         this.#prometheus.rebalanced();
         this.#tables.assign(partitions);
         return Promise.resolve();
@@ -276,7 +280,10 @@ class TabletopicService implements Service {
   }
 
   #retry<T>(what: string, dependency: string, attempt: () => Promise<T>): Promise<T> {
-    const onState = (error: TabletopicError | null): void => this.#dependencies.set(dependency, error);
+    const onState = (error: TabletopicError | null): void => {
+      this.#dependencies.set(dependency, error);
+      if (error) this.#retried(error);
+    };
     return withRetry({ ports: this.#ports, logger: this.#log, signal: this.#abort.signal, what, onState }, attempt);
   }
 
@@ -292,6 +299,11 @@ class TabletopicService implements Service {
     const targets = await this.#retry('look up the ends of the topics', 'kafka', () => this.#ends());
     for (const table of this.#tables.all()) table.setTargets(targets);
     let looked = clock.monotonic();
+  #retried({ code }: TabletopicError): void {
+    const dependency = dependencyOf(code);
+    if (dependency) this.#prometheus.retried(dependency, code);
+  }
+
     for (;;) {
       const open = this.#tables.all().filter((table) => !table.stopped && !table.holds(targets));
       if (open.length === 0) break;

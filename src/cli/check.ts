@@ -1,6 +1,7 @@
 import type { Config, TablePlan } from '../config/config.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from '../errors.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
+import type { FileIO } from '../io/file-io.ts';
 import { createLogger } from '../ops/logger.ts';
 import type { TopicDescription } from '../source/source.ts';
 import { type TablePreview, previewTable } from './check-table.ts';
@@ -138,7 +139,7 @@ class Check {
     });
   }
 
-  /** A store is reached by asking for one object: a table's metadata file, or one that need not be there. */
+  /** A store is reached by reading one object: a table's metadata file, or one that need not be there. */
   async #stores(existing: ReadonlyMap<TablePlan, LoadedTable | null>, reached: ReadonlySet<string>): Promise<void> {
     const { connect, ports } = this.#context;
     for (const name of reached) {
@@ -163,7 +164,7 @@ class Check {
             new TabletopicError('STORAGE_UNAVAILABLE', `The store of ${location} did not answer.`, {
               where: { location },
             });
-          await withPatience(this.#context, late, () => io.stat(location));
+          await withPatience(this.#context, late, () => reach(io, location, table !== undefined));
           return table ? location : warehouse!;
         } finally {
           await io.close();
@@ -195,6 +196,17 @@ class Check {
     const error = asTabletopicError(thrown);
     this.#errors.push(error);
     this.#steps.push({ name, ok: false, detail: error.message, error: errorJson(error).error });
+  }
+}
+
+/** By a read, not a look: an answer without a body cannot say that the credentials are wrong or the bucket is missing. */
+async function reach(io: FileIO, location: string, exists: boolean): Promise<void> {
+  try {
+    await io.read(location, { offset: 0, length: 1 });
+  } catch (thrown) {
+    const error = asTabletopicError(thrown);
+    const bucketMissing = error.cause instanceof Error && error.cause.name === 'NoSuchBucket';
+    if (error.code !== 'STORAGE_NOT_FOUND' || exists || bucketMissing) throw error;
   }
 }
 

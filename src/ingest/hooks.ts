@@ -15,5 +15,7 @@ export interface IngestHooks {
   dropped(): void;
   /** Something that the table needs failed and is tried again; null: it works again. */
   problem(error: TabletopicError | null): void;
+  /** A request failed and is tried again. */
+  retried(error: TabletopicError): void;
   stopped(error: TabletopicError): void;
 }

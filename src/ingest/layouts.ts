@@ -1,3 +1,4 @@
+import { kafkaFields } from '../columns/metadata-columns.ts';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
 import type { TablePlan } from '../config/config.ts';
 import type { BoundSchema } from '../decode/decoder.ts';
@@ -9,7 +10,7 @@ import { PLAIN_KEY } from '../decode/wire-format.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
 import type { Ports } from '../ports.ts';
 import { droppedColumns } from '../schema/dropped.ts';
-import { evolve } from '../schema/evolve.ts';
+import { assignIds, evolve } from '../schema/evolve.ts';
 import type { Evolution, FieldHistory } from '../schema/evolve.ts';
 import { withNewColumns } from '../schema/new-column.ts';
 import { isServiceColumn } from '../schema/names.ts';
@@ -80,6 +81,22 @@ export class Layouts {
   /** Makes sure that the table exists, with what is known of its columns before any record. */
   async ensure(): Promise<TableState> {
     return this.#mutex.run(() => this.#table());
+  }
+
+  /** A table that others made has no place yet for the positions of rows. */
+  async addServiceColumns(): Promise<void> {
+    const wanted = kafkaFields(this.#o.plan.rule.metadataColumns);
+    await this.#o.retry('add the columns of positions', () =>
+      this.#o.committer.evolve(({ table: { metadata } }) => {
+        const schema = currentSchema(metadata);
+        const missing = wanted.filter(({ name }) => !schema.fields.some((field) => field.name === name));
+        if (missing.length === 0) return null;
+        const optional = missing.map((field) => ({ ...field, required: false }));
+        const { struct, lastId } = assignIds({ type: 'struct', fields: optional }, metadata['last-column-id'] + 1);
+        const fields = metadata.properties?.[FIELDS_PROPERTY] ?? '{}';
+        return { schema: { ...schema, fields: [...schema.fields, ...struct.fields] }, lastColumnId: lastId, fields };
+      }),
+    );
   }
 
   /** Schema and spec of the table as it is now. */

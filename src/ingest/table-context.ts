@@ -72,7 +72,10 @@ export class TableContext {
         logger: this.log,
         signal: this.abort.signal,
         what,
-        onState: (error) => this.setProblem(error),
+        onState: (error) => {
+          this.setProblem(error);
+          if (error) this.options.hooks.retried(error);
+        },
       },
       attempt,
     );

@@ -118,6 +118,7 @@ export class TableIngest {
         await this.#context.retry('record first offsets', async () =>
           committer.ensureOffsets(await this.#context.firstOffsets()),
         );
+        await this.#layouts.addServiceColumns();
       } else if (this.plan.rule.startFrom !== 'earliest') await this.#layouts.ensure();
       if (this.state === 'starting') this.state = 'running';
     });

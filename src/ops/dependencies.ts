@@ -38,13 +38,14 @@ export class Dependencies {
       this.up('storage');
       return;
     }
-    const name = serverOf(error.code, catalog);
-    if (name) this.set(name, error);
+    const name = dependencyOf(error.code);
+    if (name) this.set(name === 'catalog' ? `catalog ${catalog}` : name, error);
   }
 }
 
-function serverOf(code: ErrorCode, catalog: string): string | null {
-  if (code.startsWith('CATALOG_') || code.startsWith('COMMIT_')) return `catalog ${catalog}`;
+/** The server that an error speaks of; null: none. */
+export function dependencyOf(code: ErrorCode): 'kafka' | 'registry' | 'catalog' | 'storage' | null {
+  if (code.startsWith('CATALOG_') || code.startsWith('COMMIT_')) return 'catalog';
   if (code.startsWith('STORAGE_')) return 'storage';
   if (code.startsWith('REGISTRY_')) return 'registry';
   return code.startsWith('KAFKA_') ? 'kafka' : null;

@@ -56,7 +56,11 @@ function world(
   const connect: Connectors = {
     source: () => source,
     catalog: () => catalog,
-    fileIO: () => new MemoryFileIO(systemPorts.clock),
+    fileIO: (_config, _ports, table) => {
+      const io = new MemoryFileIO(systemPorts.clock);
+      if (table) void io.write(table.metadataLocation, Buffer.from('{}'));
+      return io;
+    },
     registry: () => null,
     positions: () => {
       throw new Error('not part of this test');
@@ -202,7 +206,7 @@ describe('check', () => {
     const failing = {
       fileIO: () =>
         Object.assign(new MemoryFileIO(systemPorts.clock), {
-          stat: () => Promise.reject(new TabletopicError('STORAGE_AUTH', 'access denied')),
+          read: () => Promise.reject(new TabletopicError('STORAGE_AUTH', 'access denied')),
         }),
     };
     const cli = world({ topics: [], connect: failing });
