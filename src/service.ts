@@ -241,10 +241,12 @@ class TabletopicService implements Service {
           this.#prometheus.recordsRead(topic, records, bytes);
         },
         committed: (content) => {
+          this.#dependencies.problem(null, plan.rule.catalog);
           this.#prometheus.committed(name, content.rows, content.files, content.bytes, content.seconds);
           for (const [code, count] of content.deadLetters) this.#prometheus.deadLetters(name, code, count);
         },
         dropped: () => this.#prometheus.checkpointDropped(name),
+        retried: (error) => this.#retried(error),
         problem: (error) => this.#dependencies.problem(error, plan.rule.catalog),
         stopped: () => this.#tableStopped(),
       },
@@ -253,12 +255,10 @@ class TabletopicService implements Service {
     return table;
   }
 
-          this.#dependencies.problem(null, plan.rule.catalog);
   #handlers(): SourceHandlers {
     return {
       onAssigned: (partitions) => {
         this.#log.info({ partitions: partitions.map(({ topic, partition }) => `${topic}-${partition}`) }, 'assigned');
-        retried: (error) => this.#retried(error),
         this.#prometheus.rebalanced();
         this.#tables.assign(partitions);
         return Promise.resolve();
