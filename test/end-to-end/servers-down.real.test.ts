@@ -65,8 +65,15 @@ describe.each(cases)('$server', ({ server, code, reason }) => {
     const loaded = { topic: `down.${server}`, partitions: 2, n: 24_000 };
     const before = 2000;
     await stack.load({ ...loaded, n: before, format: 'avro' });
+    const config = files.write(`down-${server}`, [{ topic: loaded.topic }], settings(`down-${server}`));
+    // It is the catalog that creates a table's first file: our own first word to the store is about a table that is there.
+    const held = server === 's3' ? before : 0;
+    if (held > 0) {
+      await files.run(config, '--until-caught-up').ends();
+      await stack.load({ ...loaded, n: before, start: held, format: 'avro' });
+    }
     await stack.server(server).kill('SIGKILL');
-    const service = files.run(files.write(`down-${server}`, [{ topic: loaded.topic }], settings(`down-${server}`)));
+    const service = files.run(config);
     const down = await service.until(
       `${server} told as down`,
       ({ ready, reasons }) => !ready && reasons.some((line) => reason.test(line)),
@@ -84,7 +91,13 @@ describe.each(cases)('$server', ({ server, code, reason }) => {
     await stack.server(server).start();
     await service.until('the first rows', ({ ready, tables }) => ready && tables[0]?.rows === before);
 
-    const loading = stack.load({ ...loaded, n: loaded.n - before, start: before, format: 'avro', rate: 4000 });
+    const loading = stack.load({
+      ...loaded,
+      n: loaded.n - held - before,
+      start: held + before,
+      format: 'avro',
+      rate: 4000,
+    });
     await service.until('more rows', ({ tables }) => tables[0]!.rows > before);
     await stack.server(server).kill('SIGKILL');
     // The schema is known: without the registry the records go on.
@@ -92,7 +105,7 @@ describe.each(cases)('$server', ({ server, code, reason }) => {
     else await service.until(`${server} told as down`, ({ reasons }) => reasons.some((line) => reason.test(line)));
     await stack.server(server).start();
     await loading;
-    await service.until('all rows', ({ ready, tables }) => ready && tables[0]!.rows === loaded.n, 90);
+    await service.until('all rows', ({ ready, tables }) => ready && tables[0]!.rows === loaded.n - held, 90);
     service.child.kill('SIGTERM');
     await service.ends();
     const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
