@@ -1,10 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ExitCode } from '../errors.ts';
+import type { RollbackTo } from '../maintain/rollback.ts';
 import { version } from '../version.ts';
 import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { reportError } from './errors.ts';
+import { parseRollbackTo, rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { verifyCommand } from './verify.ts';
@@ -69,6 +71,23 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     .option('--deep', 'read the positions of all rows, not only the metadata')
     .action((options: { config: string; json?: boolean; table?: string; deep?: boolean }) =>
       ends(verifyCommand({ ...options, json: options.json ?? false, deep: options.deep ?? false }, context)),
+    );
+  configured(
+    program,
+    'rollback',
+    'put a table, and with it the offsets, back to a snapshot: what came after is read again',
+  )
+    .requiredOption('--table <name>', 'the table')
+    .addOption(
+      new Option('--to <snapshot or time>', 'snapshot id, or the newest snapshot at a time, as 2026-01-31T00:00:00Z')
+        .argParser(parseRollbackTo)
+        .makeOptionMandatory(),
+    )
+    .option('--accept-loss', 'go back even where the log no longer has the records; the gap is recorded')
+    .action((options: { config: string; json?: boolean; table: string; to: RollbackTo; acceptLoss?: boolean }) =>
+      ends(
+        rollbackCommand({ ...options, json: options.json ?? false, acceptLoss: options.acceptLoss ?? false }, context),
+      ),
     );
 
   try {

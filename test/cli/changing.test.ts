@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { main } from '../../src/cli/cli.ts';
+import type { CliContext } from '../../src/cli/context.ts';
+import type { Source } from '../../src/source/source.ts';
+import { TOPIC, World } from '../commit/world.ts';
+import { type Console, configFile, testContext } from './context.ts';
+
+/** The commands that change a table, on the catalog and store of a world; `start`: where the topic's log begins. */
+async function world(
+  options: { start?: number } = {},
+): Promise<{ cli: CliContext & Console; of: World; heads: bigint[] }> {
+  const of = new World();
+  const instance = await of.instance().start();
+  const heads = [of.head()];
+  for (const end of [10, 20]) {
+    await instance.commitTo(end);
+    heads.push(of.head());
+  }
+  const source = {
+    connect: () => Promise.resolve({ clusterId: of.identity.cluster }),
+    describeTopics: () =>
+      Promise.resolve([{ name: TOPIC, id: of.identity.id, partitions: [{ partition: 0, leaderEpoch: 0 }] }]),
+    listOffsets: (queries: readonly { at: string }[]) =>
+      Promise.resolve(queries.map(({ at }) => (at === 'earliest' ? (options.start ?? 0) : 100))),
+    close: () => Promise.resolve(),
+  } as unknown as Source;
+  const refuse = (): never => {
+    throw new Error('not part of this test');
+  };
+  const connect = {
+    source: () => source,
+    catalog: () => of.catalog,
+    fileIO: () => of.io,
+    registry: () => null,
+    positions: refuse,
+  };
+  return { cli: testContext({ connect }), of, heads };
+}
+
+const file = (): string =>
+  configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+tables: [{ topic: ${TOPIC}, table: shop.orders }]
+`);
+
+describe('rollback', () => {
+  const rollback = (to: bigint | string, ...more: string[]): string[] => [
+    'rollback',
+    '-c',
+    file(),
+    '--table',
+    'shop.orders',
+    '--to',
+    String(to),
+    ...more,
+  ];
+
+  test('says what it did and what is read again', async () => {
+    const { cli, of, heads } = await world();
+    expect(await main(rollback(heads[1]!), cli)).toBe(0);
+    expect(of.head()).toBe(heads[1]);
+    expect(cli.out).toContain(`shop.orders (main) was put back from snapshot ${heads[2]} to ${heads[1]} of 2023-`);
+    expect(cli.out).toContain('t[0] stood at 20, is read again from 10');
+  });
+
+  test('--json', async () => {
+    const { cli, heads } = await world();
+    expect(await main(rollback(heads[0]!, '--json'), cli)).toBe(0);
+    expect(JSON.parse(cli.out)).toMatchObject({
+      to: String(heads[0]),
+      partitions: [{ from: 20, to: 0 }],
+      warnings: [],
+    });
+  });
+
+  test('a loss is refused with exit 3, accepted and named with --accept-loss', async () => {
+    const { cli, of, heads } = await world({ start: 15 });
+    expect(await main(rollback(heads[1]!), cli)).toBe(3);
+    expect(cli.err).toContain('KAFKA_OFFSETS_DELETED');
+    expect(of.head()).toBe(heads[2]);
+    expect(await main(rollback(heads[1]!, '--accept-loss'), cli)).toBe(0);
+    expect(cli.out).toContain('LOST t[0] offsets 10 to 14');
+  });
+
+  test.each(['yesterday', '2026-01-31 00:00', '12ab'])('--to %s is bad usage', async (to) => {
+    const { cli, of, heads } = await world();
+    expect(await main(rollback(to), cli)).toBe(2);
+    expect(of.head()).toBe(heads[2]);
+  });
+
+  test('of a table that no rule gives is bad usage', async () => {
+    const { cli } = await world();
+    expect(await main(['rollback', '-c', file(), '--table', 'shop.clicks', '--to', '1'], cli)).toBe(2);
+  });
+});

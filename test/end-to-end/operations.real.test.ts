@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TableReport } from '../../src/cli/status.ts';
+import type { RollbackResult } from '../../src/maintain/rollback.ts';
+import type { VerifyResult } from '../../src/maintain/verify.ts';
+import { expectEveryRecordOnce } from '../real/expected.ts';
+import { sums } from '../real/generator.ts';
+import { python, readers } from '../real/readers.ts';
+import { sharedStack } from '../real/shared.ts';
+import { ServiceFiles } from './service-process.ts';
+
+// What a person does to a table that the service writes, on real servers; engines that we did not write read the result.
+
+const stack = sharedStack();
+const files = new ServiceFiles(stack);
+const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
+const kafka = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const columns = ['id', 'quantity', 'amount', 'active'];
+const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
+  kafka: { brokers: stack.kafka.brokers, groupId, sessionTimeout: '10s' },
+  defaults: { commitInterval: '500ms' },
+});
+
+beforeAll(() => admin.connect());
+afterAll(async () => {
+  await admin.disconnect();
+  await readers.close();
+  files.remove();
+});
+
+interface Snapshots {
+  snapshots: { id: string; time: number; summary: Record<string, string> }[];
+  refs: Record<string, string>;
+}
+
+async function other<T>(table: string, request: Readonly<Record<string, unknown>>): Promise<T> {
+  const script = join(import.meta.dirname, 'operations.py');
+  return JSON.parse(await python(script, JSON.stringify({ catalog, table, ...request }))) as T;
+}
+
+const snapshotsOf = (table: string): Promise<Snapshots> => other(table, { do: 'snapshots' });
+
+/** Resolves when the table itself says so, whatever the service believes. */
+async function untilTable(config: string, what: string, holds: (table: TableReport) => boolean): Promise<TableReport> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const { tables } = await files.json<{ tables: TableReport[] }>('status', config);
+    if (holds(tables[0]!)) return tables[0]!;
+    if (performance.now() > deadline) throw new Error(`not ${what}: ${JSON.stringify(tables[0])}`);
+    await sleep(200);
+  }
+}
+
+async function expectVerified(config: string): Promise<void> {
+  for (const level of [[], ['--deep']]) {
+    const { ok, tables } = await files.json<{ ok: boolean; tables: VerifyResult[] }>('verify', config, ...level);
+    expect({ ok, problems: tables.flatMap(({ problems }) => problems) }).toEqual({ ok: true, problems: [] });
+  }
+}
+
+describe('rollback', () => {
+  test('by command and by another engine, of a running service and of none: nothing twice, nothing lost', async () => {
+    const loaded = { topic: 'rollback.orders', partitions: 2, n: 20_000 };
+    const config = files.write('rollback', [{ topic: loaded.topic }], settings('rollback'));
+    await stack.topic.create(loaded.topic, loaded.partitions);
+    const service = files.run(config);
+    const format = 'avro' as const;
+    for (const start of [0, 4000, 8000]) {
+      await stack.load({ ...loaded, n: 4000, start, format });
+      await service.until('what was loaded', ({ tables }) => tables.some(({ rows }) => rows === start + 4000));
+    }
+    // The first one with rows; the one before has only the first offsets.
+    const early = (await snapshotsOf(loaded.topic)).snapshots[1]!;
+    const loading = stack.load({ ...loaded, n: 8000, start: 12_000, format, rate: 2000 });
+
+    const back = await files.json<RollbackResult>('rollback', config, '--table', loaded.topic, '--to', early.id);
+    expect(back).toMatchObject({ to: early.id, head: early.id, others: [], lost: [], warnings: [] });
+    expect(back.partitions.every(({ from, to }) => to < from)).toBe(true);
+    await loading;
+    await untilTable(
+      config,
+      'all rows after the command',
+      (table) => table.rows === loaded.n && table.lagRecords === 0,
+    );
+    const expected = await sums({ n: loaded.n, format: 'avro' });
+    expectEveryRecordOnce(await readers.pyiceberg({ catalog, table: loaded.topic, columns }), expected, loaded);
+
+    // An idle service notices by itself: no new record comes.
+    await other(loaded.topic, { do: 'rollback', snapshot: early.id });
+    expect((await files.json<{ tables: TableReport[] }>('status', config)).tables[0]!.rows).toBeLessThan(loaded.n);
+    await untilTable(
+      config,
+      'all rows after the other engine',
+      (table) => table.rows === loaded.n && table.lagRecords === 0,
+    );
+    await service.kill('SIGTERM');
+    await service.ends();
+    expectEveryRecordOnce(await readers.duckdb({ catalog, table: loaded.topic, columns }), expected, loaded);
+    await expectVerified(config);
+
+    const time = new Date(early.time).toISOString();
+    const deleted = await other<{ snapshot: string }>(loaded.topic, { do: 'delete', filter: 'id < 100' });
+    const again = await files.json<RollbackResult>('rollback', config, '--table', loaded.topic, '--to', time);
+    expect(again.to).toBe(early.id);
+    expect(again.others.some(({ snapshotId, removedRows }) => snapshotId === deleted.snapshot && removedRows > 0)).toBe(
+      true,
+    );
+    expect(again.warnings.join()).toContain('rows that it deleted come back');
+    await files.run(config, '--until-caught-up').ends();
+    expectEveryRecordOnce(await readers.pyiceberg({ catalog, table: loaded.topic, columns }), expected, loaded);
+    await expectVerified(config);
+  });
+
+  test('over records that the log no longer has is refused, unless the loss is accepted; then it is on record', async () => {
+    const topic = 'rollback.short';
+    const config = files.write('rollback-short', [{ topic }], settings('rollback-short'));
+    await stack.load({ topic, n: 1000, partitions: 1, format: 'avro' });
+    await files.run(config, '--until-caught-up').ends();
+    const first = (await snapshotsOf(topic)).snapshots[0]!;
+    await stack.load({ topic, n: 1000, start: 1000, partitions: 1, format: 'avro' });
+    await files.run(config, '--until-caught-up').ends();
+    // kafkajs deletes only from topics that it has looked up.
+    await admin.fetchTopicMetadata({ topics: [topic] });
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '300' }] });
+    const args = ['--table', topic, '--to', first.id];
+    const refused = await files.result(3, 'rollback', config, ...args);
+    expect(refused.json).toMatchObject({
+      error: { code: 'KAFKA_OFFSETS_DELETED', message: expect.stringContaining('0 to 299') as unknown },
+    });
+    expect((await readers.pyiceberg({ catalog, table: topic, columns: ['id'] })).rows).toBe(2000);
+    const done = await files.json<RollbackResult>('rollback', config, ...args, '--accept-loss');
+    expect(done.lost).toEqual([{ topic, partition: 0, from: 0, to: 300 }]);
+    await files.run(config, '--until-caught-up').ends();
+    const { kafka: positions } = await readers.pyiceberg({ catalog, table: topic, columns: ['id'] });
+    expect(positions).toEqual([{ topic, partition: 0, count: 1700, distinct: 1700, min: 300, max: 1999 }]);
+    await expectVerified(config);
+  });
+});
