@@ -20,6 +20,8 @@ export class LaneState {
   maxTimestamp = -1;
   /** Largest record timestamp (ms) that is committed, or -1. */
   committedTimestamp = -1;
+  /** Record time (ms) of the first records that were decoded after `committedNext`, or -1. */
+  openTimestamp = -1;
   /** When the first record after `committedNext` was decoded (wall clock, ms). */
   openSince = 0;
 
@@ -37,7 +39,10 @@ export class LaneState {
   }
 
   advance(next: number, maxTimestamp: number, now: number): void {
-    if (this.position === this.committedNext) this.openSince = now;
+    if (this.position === this.committedNext) {
+      this.openSince = now;
+      this.openTimestamp = maxTimestamp;
+    }
     this.position = next;
     this.maxTimestamp = Math.max(this.maxTimestamp, maxTimestamp);
   }
@@ -46,6 +51,7 @@ export class LaneState {
     this.committedNext = next;
     this.committedTimestamp = this.maxTimestamp;
     this.openSince = now;
+    this.openTimestamp = this.maxTimestamp;
   }
 
   restart(start: number, generation: number): void {

@@ -15,6 +15,8 @@ const CREDENTIALS = new Set([
   'InvalidToken',
   'ExpiredTokenException',
   'UnrecognizedClientException',
+  // versitygw, with status 404
+  'XAdminUserNotFound',
 ]);
 
 /** An error of the SDK as a coded one, with place and remedy. */

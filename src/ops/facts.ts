@@ -81,11 +81,15 @@ function partitionStatus({ lane, committedNext, end }: LaneState): PartitionStat
   };
 }
 
-/** Age of the oldest uncommitted record: an upper bound by the newest record time that is known of each lane behind. */
+/** Age of the oldest uncommitted record, as the record times of what was read first after each commit have it. */
 function lagSeconds(lanes: readonly LaneState[], now: number): number | null {
   if (lanes.some(({ end }) => end < 0)) return null;
   const behind = lanes.filter(({ committedNext, end }) => committedNext < end);
   if (behind.length === 0) return 0;
-  const oldest = Math.min(...behind.map(({ committedTimestamp }) => committedTimestamp));
+  // A topic that was idle for hours is not hours behind when its next record comes.
+  const ages = behind.map((lane) =>
+    lane.position > lane.committedNext ? lane.openTimestamp : lane.committedTimestamp,
+  );
+  const oldest = Math.min(...ages);
   return oldest < 0 ? null : Math.max(0, (now - oldest) / 1000);
 }
