@@ -8,10 +8,10 @@ export interface Prometheus extends Telemetry {
   render(): Promise<string>;
 }
 
-/** `Telemetry` as Prometheus metrics `tabletopic_*`, with the unit in the name. */
-export function createPrometheus(status: () => ServiceStatus): Prometheus {
+/** `Telemetry` as Prometheus metrics `tabletopic_*`, with the unit in the name; and those of the process, if asked for. */
+export function createPrometheus(status: () => ServiceStatus, ofProcess = true): Prometheus {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  if (ofProcess) collectDefaultMetrics({ register: registry });
   const counter = (name: string, help: string, labelNames: readonly string[]): Counter =>
     new Counter({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const records = counter('records_read_total', 'Records read from Kafka.', ['topic']);

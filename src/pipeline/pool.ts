@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { TabletopicError } from '../errors.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { WorkerCore } from './worker-core.ts';
+import type { Defer } from './worker-core.ts';
 
 export interface PoolOptions {
   /** Worker threads; 0: the pipeline runs on the main thread. */
@@ -11,6 +12,8 @@ export interface PoolOptions {
   readonly onMessage: (worker: number, message: FromWorker) => void;
   /** A worker died: what it held is lost to the process, not to the tables. */
   readonly onFailure: (error: TabletopicError) => void;
+  /** Runs the steps and messages of a pipeline without threads; left out: `setImmediate`. */
+  readonly defer?: Defer;
 }
 
 /** The workers that decode and encode, as one. */
@@ -53,11 +56,11 @@ function threadPool({ workers, heldBytes, onMessage, onFailure }: PoolOptions): 
   };
 }
 
-function inlinePool({ heldBytes, onMessage }: PoolOptions): WorkerPool {
-  const core = new WorkerCore(heldBytes, (message) => setImmediate(onMessage, 0, message));
+function inlinePool({ heldBytes, onMessage, defer = (task) => void setImmediate(task) }: PoolOptions): WorkerPool {
+  const core = new WorkerCore(heldBytes, (message) => defer(() => onMessage(0, message)), defer);
   return {
     size: 1,
-    post: (_worker, message) => void setImmediate(() => core.handle(message)),
+    post: (_worker, message) => defer(() => core.handle(message)),
     close: () => {
       core.close();
       return Promise.resolve();

@@ -2,6 +2,7 @@ import type { FromWorker, ToWorker } from './messages.ts';
 import { TableWorker } from './table-worker.ts';
 
 export type Post = (message: FromWorker, transfer: ArrayBuffer[]) => void;
+export type Defer = (task: () => void) => void;
 
 /** Encoded bytes that may wait for the store before the worker stops encoding. */
 const UNSENT_LIMIT = 32 << 20;
@@ -15,11 +16,15 @@ export class WorkerCore {
   readonly #tables = new Map<number, TableWorker>();
   readonly #heldBytes: number;
   #unsent = 0;
-  #scheduled: NodeJS.Immediate | null = null;
+  readonly #defer: Defer;
+  #scheduled = false;
+  #closed = false;
   #turn = 0;
 
-  constructor(heldBytes: number, post: Post) {
+  /** @param defer runs a task after what is under way; a simulation brings its own. */
+  constructor(heldBytes: number, post: Post, defer: Defer = (task) => void setImmediate(task)) {
     this.#heldBytes = heldBytes;
+    this.#defer = defer;
     this.#post = (message, transfer) => {
       if (message.type === 'part') this.#unsent += message.bytes.byteLength;
       post(message, transfer);
@@ -44,14 +49,16 @@ export class WorkerCore {
   }
 
   close(): void {
-    if (this.#scheduled) clearImmediate(this.#scheduled);
+    this.#closed = true;
     this.#tables.clear();
   }
 
   #schedule(): void {
-    this.#scheduled ??= setImmediate(() => {
-      this.#scheduled = null;
-      if (this.#step()) this.#schedule();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#defer(() => {
+      this.#scheduled = false;
+      if (!this.#closed && this.#step()) this.#schedule();
     });
   }
 
