@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { errorTable } from '../../src/errors.ts';
 import { expectEveryRecordOnce } from '../real/expected.ts';
@@ -9,6 +10,8 @@ import { readers } from '../real/readers.ts';
 import type { Server } from '../real/server.ts';
 import { startStack } from '../real/stack.ts';
 import type { Servers, Stack } from '../real/stack.ts';
+import { Lake } from './lake.ts';
+import { registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
 
 // Servers that are down at start, that die on the way, that refuse us; and signals. The servers are this file's own.
@@ -115,6 +118,44 @@ describe.each(cases)('$server', ({ server, code, reason }) => {
       loaded,
     );
   });
+});
+
+test('records of a schema that is not known yet wait for the registry; none is taken for bad', async () => {
+  const topic = 'down.unknown';
+  await stack.topic.create(topic, 1);
+  const fields = [{ name: 'id', type: 'long' }];
+  const first = await registerAvro(stack.registry.url, `${topic}-value`, { type: 'record', name: 'Item', fields });
+  const second = await registerAvro(stack.registry.url, `${topic}-value`, {
+    type: 'record',
+    name: 'Item',
+    fields: [...fields, { name: 'more', type: 'long', default: 0 }],
+  });
+  const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
+  await producer.connect();
+  const send = (id: number, ...longs: number[]) =>
+    producer.send({ topic, messages: [{ value: withId(id, Buffer.from(longs.map((value) => value * 2))) }] });
+  const service = files.run(files.write('down-unknown', [{ topic }], settings('down-unknown')));
+  await send(first, 1);
+  await service.until('the first row', ({ tables }) => tables[0]?.rows === 1);
+  await stack.server('registry').kill('SIGKILL');
+  await send(second, 2, 7);
+  await send(first, 3);
+  const { tables } = await service.until('registry told as down', ({ reasons }) =>
+    reasons.some((line) => line.startsWith('registry is down: ')),
+  );
+  expect([tables[0]!.rows, tables[0]!.deadLetters]).toEqual([1, 0]);
+  await stack.server('registry').start();
+  const after = await service.until('all rows', ({ ready, tables: [table] }) => ready && table!.rows === 3);
+  expect(after.tables[0]!.deadLetters).toBe(0);
+  await producer.disconnect();
+  service.child.kill('SIGTERM');
+  await service.ends();
+  const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
+  expect(await new Lake(catalog).rows(topic, { columns: ['id', 'more'] })).toEqual([
+    { id: 1, more: null },
+    { id: 2, more: 7 },
+    { id: 3, more: null },
+  ]);
 });
 
 describe('what does not get better by waiting ends with a remedy', () => {
