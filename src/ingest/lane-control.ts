@@ -1,4 +1,4 @@
-import type { OffsetsMap } from '../commit/commit.ts';
+import type { OffsetsMap, TableState } from '../commit/commit.ts';
 import type { TabletopicError } from '../errors.ts';
 import type { TopicPartition } from '../source/source.ts';
 import type { LaneState } from './lane-table.ts';
@@ -27,14 +27,7 @@ export class LaneControl {
   }
 
   async start(partitions: readonly TopicPartition[]): Promise<void> {
-    const { state, options } = this.#context;
-    const known = state?.offsets;
-    if (known && partitions.some(({ topic, partition }) => known[topic]?.next[partition] === undefined)) {
-      await this.#context.retry('record first offsets', async () =>
-        options.committer.ensureOffsets(await this.#context.firstOffsets()),
-      );
-    }
-    const offsets = this.#context.state?.offsets ?? (await this.#context.firstOffsets());
+    const offsets = await this.#offsetsOf(this.#context.state, partitions);
     for (const partition of partitions) if (!this.#context.lanes.has(partition)) await this.#open(partition, offsets);
   }
 
@@ -64,7 +57,10 @@ export class LaneControl {
     const state = await this.#context.retry('load the table', () =>
       this.#context.state ? committer.refresh() : committer.load(),
     );
-    const offsets = state?.offsets ?? (await this.#context.firstOffsets());
+    const offsets = await this.#offsetsOf(
+      state,
+      all.map(({ lane }) => lane),
+    );
     const reset = ++this.#resets;
     const restarted = new Map<number, { lane: number; start: number; generation: number }[]>();
     for (const known of all) {
@@ -109,6 +105,20 @@ export class LaneControl {
     return offsets
       ? (lanes.all().find(({ lane, committedNext }) => nextOf(offsets, lane) !== committedNext)?.lane ?? null)
       : null;
+  }
+
+  /**
+   * The table's offsets with those of the partitions, which are recorded first where the table lacks them: they are new,
+   * or a rollback took them back. A range of a partition without an offset is never committed.
+   */
+  async #offsetsOf(state: TableState | null, partitions: readonly TopicPartition[]): Promise<OffsetsMap> {
+    const known = state?.offsets;
+    if (known && partitions.every(({ topic, partition }) => known[topic]?.next[partition] !== undefined)) return known;
+    const first = await this.#context.firstOffsets(partitions);
+    if (!known) return first;
+    const { committer } = this.#context.options;
+    const ensured = await this.#context.retry('record first offsets', () => committer.ensureOffsets(first));
+    return ensured.offsets ?? first;
   }
 
   async #open(partition: TopicPartition, offsets: OffsetsMap): Promise<void> {

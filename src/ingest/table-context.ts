@@ -4,7 +4,7 @@ import type { TabletopicError } from '../errors.ts';
 import type { ToWorker } from '../pipeline/messages.ts';
 import type { WorkerPool } from '../pipeline/pool.ts';
 import type { Ports } from '../ports.ts';
-import type { Source, TopicDescription } from '../source/source.ts';
+import type { Source, TopicDescription, TopicPartition } from '../source/source.ts';
 import type { GrowingPlan } from './growing-plan.ts';
 import type { IngestHooks } from './hooks.ts';
 import { LaneTable } from './lane-table.ts';
@@ -81,11 +81,14 @@ export class TableContext {
     );
   }
 
-  /** Where `startFrom` begins in the topics as they are now. */
-  firstOffsets(): Promise<OffsetsMap> {
+  /**
+   * Where `startFrom` begins in the topics as they are now, and in what is assigned beyond: a group may give a new
+   * partition before the topic's description names it.
+   */
+  firstOffsets(assigned: readonly TopicPartition[] = this.lanes.all().map(({ lane }) => lane)): Promise<OffsetsMap> {
     const { source, clusterId, plan } = this.options;
     return this.retry('look up first offsets', () =>
-      firstOffsets(source, this.#topics(), clusterId, plan.rule.startFrom),
+      firstOffsets(source, withPartitions(this.#topics(), assigned), clusterId, plan.rule.startFrom),
     );
   }
 
@@ -110,4 +113,15 @@ export class TableContext {
   #topics(): TopicDescription[] {
     return this.options.topics().filter((topic) => this.options.plan.topics.includes(topic.name));
   }
+}
+
+function withPartitions(topics: readonly TopicDescription[], assigned: readonly TopicPartition[]): TopicDescription[] {
+  return topics.map((topic) => {
+    const known = new Set(topic.partitions.map(({ partition }) => partition));
+    const more = assigned.filter(({ topic: name, partition }) => name === topic.name && !known.has(partition));
+    return {
+      ...topic,
+      partitions: [...topic.partitions, ...more.map(({ partition }) => ({ partition, leaderEpoch: -1 }))],
+    };
+  });
 }
