@@ -8,6 +8,7 @@ import { withRetry } from './ingest/retry.ts';
 import { TableIngest } from './ingest/table-ingest.ts';
 import { TableSet, nameOf } from './ingest/table-set.ts';
 import { CatalogSet, tableParts } from './ingest/table-parts.ts';
+import type { Catalogs } from './ingest/table-parts.ts';
 import { Dependencies, dependencyOf } from './ops/dependencies.ts';
 import { serviceFacts } from './ops/facts.ts';
 import { withReadiness } from './ops/health.ts';
@@ -18,7 +19,7 @@ import type { Prometheus } from './ops/prometheus.ts';
 import { Throughput } from './ops/throughput.ts';
 import type { ServiceStatus } from './ops/status.ts';
 import { createPool } from './pipeline/pool.ts';
-import type { WorkerPool } from './pipeline/pool.ts';
+import type { PoolOptions, WorkerPool } from './pipeline/pool.ts';
 import type { Ports } from './ports.ts';
 import { claimInstanceId } from './source/instance-id.ts';
 import type { InstanceClaim } from './source/instance-id.ts';
@@ -30,6 +31,14 @@ export interface ServiceOptions {
   readonly logger: Logger;
   /** Ends with exit code 0 when every table holds all offsets up to the ends seen at start. */
   readonly untilCaughtUp?: boolean;
+  /** In place of Kafka, catalogs and stores, and of threads (with `workers: 0`): what a simulation runs on. */
+  readonly twins?: Twins;
+}
+
+export interface Twins {
+  readonly source: Source;
+  readonly catalogs: Catalogs;
+  readonly defer: NonNullable<PoolOptions['defer']>;
 }
 
 export interface Service {
@@ -65,6 +74,7 @@ class TabletopicService implements Service {
   readonly #ports: Ports;
   readonly #log: Logger;
   readonly #untilCaughtUp: boolean;
+  readonly #twins: Twins | null;
   readonly #source: Source;
   readonly #tables = new TableSet();
   readonly #dependencies: Dependencies;
@@ -75,7 +85,7 @@ class TabletopicService implements Service {
   readonly #ended: Promise<number>;
   #end!: (exit: number) => void;
   #pool: WorkerPool | null = null;
-  #catalogs: CatalogSet | null = null;
+  #catalogs: Catalogs | null = null;
   #registry: RegistryLayouts | null = null;
   #http: HttpServer | null = null;
   #topics: readonly TopicDescription[] = [];
@@ -87,7 +97,7 @@ class TabletopicService implements Service {
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
 
-  constructor(config: Config, { ports, logger, untilCaughtUp }: ServiceOptions) {
+  constructor(config: Config, { ports, logger, untilCaughtUp, twins }: ServiceOptions) {
     const { instanceId, groupProtocol, groupId } = config.kafka;
     this.#claim = instanceId === 'auto' && groupProtocol === 'classic' ? claimInstanceId(groupId) : null;
     this.#instanceId = this.#claim?.id ?? (instanceId === 'auto' || instanceId === 'none' ? null : instanceId);
@@ -95,11 +105,12 @@ class TabletopicService implements Service {
     this.#ports = ports;
     this.#log = logger;
     this.#untilCaughtUp = untilCaughtUp ?? false;
-    this.#source = createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
+    this.#twins = twins ?? null;
+    this.#source = twins?.source ?? createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
     this.#dependencies = new Dependencies(ports.clock);
     this.#throughput = new Throughput(ports.clock);
     this.#startedAt = ports.clock.now();
-    this.#prometheus = createPrometheus(() => this.snapshot());
+    this.#prometheus = createPrometheus(() => this.snapshot(), !twins);
     this.#ended = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -166,6 +177,7 @@ class TabletopicService implements Service {
         else this.#tables.fromWorker(worker, message);
       },
       onFailure: (error) => this.#fail(error),
+      ...(this.#twins ? { defer: this.#twins.defer } : {}),
     });
     this.#source.setBudget(memory * FETCH_SHARE);
     const { signal } = this.#abort;
@@ -176,7 +188,7 @@ class TabletopicService implements Service {
       this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) =>
         this.#dependencies.set('registry', error),
       );
-    this.#catalogs = new CatalogSet(this.#config, this.#ports);
+    this.#catalogs = this.#twins?.catalogs ?? new CatalogSet(this.#config, this.#ports);
     await this.#catalogs.connect((name, connect) =>
       this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect).then(() =>
         this.#dependencies.up(`catalog ${name}`),
@@ -185,14 +197,14 @@ class TabletopicService implements Service {
     const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
     const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
     const described = await this.#retry('describe topics', 'kafka', () => this.#source.describeTopics(names, patterns));
-    await this.#plan(described);
+    this.#plan(described);
     if (this.#tables.all().length === 0 && patterns.length === 0) throw this.#missingError();
     await this.#retry('subscribe', 'kafka', () => this.#source.subscribe(names, patterns, this.#handlers()));
     this.#starting = false;
   }
 
   /** Tables for the topics that exist now; those that are there already go on as they are. */
-  async #plan(topics: readonly TopicDescription[]): Promise<void> {
+  #plan(topics: readonly TopicDescription[]): void {
     this.#topics = topics;
     const { plans, missing, collisions } = planTables(this.#config.tables, topics);
     // At the start a person is there to correct the rules; later one new topic must not stop what runs.
@@ -205,10 +217,8 @@ class TabletopicService implements Service {
         { topic, code: 'KAFKA_TOPIC_MISSING' },
         `topic ${topic} does not exist; it is read as soon as it does`,
       );
-    const added = plans.filter((plan) => !this.#tables.grow(plan)).map((plan) => this.#open(new GrowingPlan(plan)));
     // A table that waits for its catalog does not hold up the others, nor the group.
-    for (const table of added) void table.start();
-    await Promise.resolve();
+    for (const plan of plans) if (!this.#tables.grow(plan)) this.#tables.add(this.#open(new GrowingPlan(plan)));
   }
 
   #open(plan: GrowingPlan): TableIngest {
@@ -251,7 +261,6 @@ class TabletopicService implements Service {
         stopped: () => this.#tableStopped(),
       },
     });
-    this.#tables.add(table);
     return table;
   }
 
@@ -274,7 +283,7 @@ class TabletopicService implements Service {
       onIdle: (lane, _offset, highWatermark, lastStableOffset, fetchedAt) =>
         this.#tables.idle(lane, highWatermark, lastStableOffset, fetchedAt),
       onLaneError: (lane, error) => this.#tables.laneError(lane, error),
-      onTopics: (topics) => void this.#plan(topics).catch((error: unknown) => this.#fail(asTabletopicError(error))),
+      onTopics: (topics) => this.#plan(topics),
       onHealth: (state) => this.#kafkaHealth(state),
     };
   }
@@ -285,6 +294,11 @@ class TabletopicService implements Service {
       if (error) this.#retried(error);
     };
     return withRetry({ ports: this.#ports, logger: this.#log, signal: this.#abort.signal, what, onState }, attempt);
+  }
+
+  #retried({ code }: TabletopicError): void {
+    const dependency = dependencyOf(code);
+    if (dependency) this.#prometheus.retried(dependency, code);
   }
 
   #kafkaHealth({ error }: Parameters<SourceHandlers['onHealth']>[0]): void {
@@ -299,11 +313,6 @@ class TabletopicService implements Service {
     const targets = await this.#retry('look up the ends of the topics', 'kafka', () => this.#ends());
     for (const table of this.#tables.all()) table.setTargets(targets);
     let looked = clock.monotonic();
-  #retried({ code }: TabletopicError): void {
-    const dependency = dependencyOf(code);
-    if (dependency) this.#prometheus.retried(dependency, code);
-  }
-
     for (;;) {
       const open = this.#tables.all().filter((table) => !table.stopped && !table.holds(targets));
       if (open.length === 0) break;

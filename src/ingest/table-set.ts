@@ -24,9 +24,11 @@ export class TableSet {
     return true;
   }
 
+  /** Starts the table; what is assigned already follows its start, which says where the table stands. */
   add(table: TableIngest): void {
     this.#byId.set(table.id, table);
     this.#byName.set(table.name, table);
+    void table.start();
     const partitions = [...this.#assigned.values()].filter(({ topic }) => table.plan.topics.includes(topic));
     if (partitions.length > 0) void table.assign(partitions);
   }

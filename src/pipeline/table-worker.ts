@@ -106,7 +106,7 @@ export class TableWorker {
         for (const answer of message.schemas) this.#decoders.answer(answer);
         this.#unblock([
           'layout',
-          'sample',
+          ...(this.#decoders.knows(PLAIN_KEY) ? ['sample'] : []),
           ...message.schemas.flatMap(({ key }) => [`schema ${key}`, `fields ${key}`]),
         ]);
         return;

@@ -1,0 +1,238 @@
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { kafkaFields } from '../../src/columns/metadata-columns.ts';
+import { encodeBatch } from '../../src/demo/broker/batch-encoder.ts';
+import type { FromWorker, Layout, ToWorker } from '../../src/pipeline/messages.ts';
+import { WorkerCore } from '../../src/pipeline/worker-core.ts';
+import { assignIds } from '../../src/schema/evolve.ts';
+import type { NestedField, PrimitiveType, Schema } from '../../src/schema/types.ts';
+
+// One worker without a thread: what it is told and what it says.
+
+type Said<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
+
+const options: Extract<ToWorker, { type: 'table' }>['options'] = {
+  compression: 'none',
+  compressionLevel: 1,
+  inferRecords: 100,
+  metadataColumns: 'struct',
+  nanos: 'micros',
+  numbers: 'auto',
+  onBadRecord: 'dead-letter',
+  rowGroupSize: 1 << 20,
+  targetFileSize: 1 << 20,
+  timeOfDay: 'time',
+  unions: 'optional',
+  value: { format: 'json' },
+};
+
+let said: FromWorker[];
+let core: WorkerCore;
+
+beforeEach(() => {
+  said = [];
+  core = new WorkerCore(64 << 20, (message) => said.push(message));
+  core.handle({ type: 'table', table: 7, options, isolation: 'read_committed', maxBatchBytes: 1 << 20 });
+  core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
+});
+
+function all<T extends FromWorker['type']>(type: T): Said<T>[] {
+  return said.filter((message) => message.type === type) as Said<T>[];
+}
+
+/** Lets the worker read until it has nothing to do. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function send(from: number, values: readonly (string | null)[], generation = 0): number {
+  const records = values.map((value, i) => ({
+    offset: from + i,
+    timestamp: 1000 + i,
+    key: Buffer.from('k'),
+    value: value === null ? null : Buffer.from(value),
+  }));
+  const bytes = new Uint8Array(encodeBatch({ baseOffset: from, records }));
+  core.handle({
+    type: 'records',
+    table: 7,
+    lane: 1,
+    generation,
+    buffer: bytes.buffer,
+    byteOffset: 0,
+    byteLength: bytes.byteLength,
+    nextOffset: from + values.length,
+    aborted: [],
+  });
+  return bytes.byteLength;
+}
+
+function layoutOf(columns: Readonly<Record<string, PrimitiveType>>, schemaId = 0): Layout {
+  const fields = Object.entries(columns).map(([name, type]): NestedField => ({ id: 0, name, required: false, type }));
+  const { struct } = assignIds({ type: 'struct', fields: [...fields, ...kafkaFields('struct')] }, 1);
+  const schema: Schema = { ...struct, 'schema-id': schemaId };
+  return { schema, specId: 0, partition: [], fullMetrics: [] };
+}
+
+function answer(layout: Layout): void {
+  const struct = { type: 'struct' as const, fields: layout.schema.fields.filter((field) => field.name !== '_kafka') };
+  core.handle({
+    type: 'layout',
+    table: 7,
+    layout,
+    schemas: [{ key: -1, bound: { format: 'json', text: '', references: {}, struct } }],
+  });
+}
+
+/** Rows of all files that were ended. */
+async function rows(): Promise<Record<string, unknown>[]> {
+  const ended = all('file-end').map(({ file }) => file);
+  const found = await Promise.all(
+    ended.map((file) => {
+      const bytes = new Uint8Array(
+        Buffer.concat(all('part').flatMap((part) => (part.file === file ? [part.bytes] : []))),
+      );
+      return parquetReadObjects({ file: bytes.buffer, compressors });
+    }),
+  );
+  return found.flat();
+}
+
+describe('a table in its worker', () => {
+  test('samples, waits for the layout, then writes rows and says where they come from', async () => {
+    const bytes = send(0, ['{"a":1}', '{"a":2}', null]);
+    await settle();
+    expect(all('sample')).toMatchObject([{ records: 3 }]);
+    expect(all('released')).toEqual([]);
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    expect(all('released')).toEqual([{ type: 'released', bytes }]);
+    expect(all('position')).toMatchObject([{ next: 3, records: 3, bytes, maxTimestamp: 1002 }]);
+
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('cut-done')).toMatchObject([
+      {
+        cut: 1,
+        schemaId: 0,
+        deadLetters: [],
+        ranges: [{ topic: 't', partition: 0, start: 0, end: 3, accounted: { rows: 3, deadLetters: 0, absent: 0 } }],
+      },
+    ]);
+    expect((await rows()).map((row) => [row['a'], (row['_kafka'] as { offset: bigint }).offset])).toEqual([
+      [1n, 0n],
+      [2n, 1n],
+      [null, 2n],
+    ]);
+  });
+
+  test('a record that is no row is a dead letter, whole; those around it are rows', async () => {
+    send(0, ['{"a":1}', 'not json', '{"a":3}']);
+    await settle();
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    const [done] = all('cut-done');
+    expect(done!.ranges[0]!.accounted).toEqual({ rows: 2, deadLetters: 1, aborted: 0, control: 0, absent: 0 });
+    expect(done!.deadLetters).toMatchObject([
+      {
+        topic: 't',
+        partition: 0,
+        offset: 1,
+        timestamp: 1001,
+        code: 'DECODE_JSON',
+        value: new TextEncoder().encode('not json'),
+        key: new TextEncoder().encode('k'),
+      },
+    ]);
+    expect((await rows()).map((row) => row['a'])).toEqual([1n, 3n]);
+  });
+
+  test('a new field is asked for before its row is written; a cut in between holds what came before', async () => {
+    send(0, ['{"a":1}', '{"a":2,"b":"x"}']);
+    await settle();
+    const before = layoutOf({ a: 'long' });
+    answer(before);
+    await settle();
+    expect(all('need-fields')).toMatchObject([{ key: -1, fields: { fields: [{ name: 'b', type: 'string' }] } }]);
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('cut-done')[0]!.ranges).toMatchObject([{ start: 0, end: 1 }]);
+
+    const { schema } = before;
+    const after: Schema = {
+      ...schema,
+      'schema-id': 1,
+      fields: [...schema.fields, { id: 99, name: 'b', required: false, type: 'string' }],
+    };
+    answer({ ...before, schema: after });
+    await settle();
+    core.handle({ type: 'cut', table: 7, cut: 2 });
+    expect(all('cut-done')[1]).toMatchObject({ schemaId: 1, ranges: [{ start: 1, end: 2, accounted: { rows: 1 } }] });
+    expect((await rows()).map((row) => [row['a'], row['b']])).toEqual([
+      [1n, undefined],
+      [2n, 'x'],
+    ]);
+  });
+
+  test('a field that is still unknown after the answer makes a dead letter, not a loop', async () => {
+    send(0, ['{"a":1}', '{"a":2,"b":"x"}']);
+    await settle();
+    const layout = layoutOf({ a: 'long' });
+    answer(layout);
+    await settle();
+    answer(layout);
+    await settle();
+    expect(all('need-fields')).toHaveLength(1);
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('cut-done')[0]).toMatchObject({ deadLetters: [{ offset: 1 }], ranges: [{ start: 0, end: 2 }] });
+  });
+
+  test('a reset drops what is open, and records of the former generation', async () => {
+    send(0, ['{"a":1}']);
+    await settle();
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    core.handle({ type: 'reset', table: 7, reset: 1, lanes: [{ lane: 1, start: 0, generation: 1 }] });
+    const late = send(1, ['{"a":2}'], 0);
+    send(0, ['{"a":1}', '{"a":2}'], 1);
+    await settle();
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('released').map(({ bytes }) => bytes)).toContain(late);
+    expect(all('cut-done')[0]!.ranges).toMatchObject([{ start: 0, end: 2, accounted: { rows: 2 } }]);
+    expect((await rows()).map((row) => row['a'])).toEqual([1n, 2n]);
+  });
+
+  test('a damaged batch stops the table and says where', async () => {
+    const bytes = new Uint8Array(
+      encodeBatch({ baseOffset: 5, records: [{ offset: 5, timestamp: 1, key: null, value: Buffer.from('{}') }] }),
+    );
+    bytes[bytes.length - 1]! ^= 0xff;
+    core.handle({
+      type: 'records',
+      table: 7,
+      lane: 1,
+      generation: 0,
+      buffer: bytes.buffer,
+      byteOffset: 0,
+      byteLength: bytes.byteLength,
+      nextOffset: 6,
+      aborted: [],
+    });
+    await settle();
+    expect(all('failed')).toMatchObject([{ code: 'KAFKA_CORRUPT_BATCH', where: { topic: 't', partition: 0 } }]);
+  });
+
+  test('encoding waits while the store is behind', async () => {
+    answer(layoutOf({ a: 'string' }));
+    const text = (n: number): string => `{"a":"${String(n).padStart(6, '0').repeat(66_000)}"}`;
+    for (let i = 0; i < 60; i++) send(i * 2, [text(i * 2), text(i * 2 + 1)]);
+    for (let i = 0; i < 20; i++) await settle();
+    const sent = (): number => all('part').reduce((sum, part) => sum + part.bytes.byteLength, 0);
+    const read = (): number => all('position').at(-1)?.next ?? 0;
+    expect(sent()).toBeGreaterThanOrEqual(32 << 20);
+    expect(read()).toBeLessThan(120);
+    core.handle({ type: 'uploaded', bytes: sent() });
+    for (let i = 0; i < 20; i++) await settle();
+    expect(read()).toBe(120);
+  });
+});
