@@ -85,10 +85,9 @@ describe('withRetry', () => {
     await expect(withRetry(options, () => Promise.reject(auth))).rejects.toBe(auth);
     const abort = new AbortController();
     const waiting = withRetry({ ...options, signal: abort.signal }, () => Promise.reject(down));
-    const ended = expect(waiting).rejects.toThrow('closing');
-    await ports.advance(10);
-    abort.abort(new Error('closing'));
-    await ended;
+    const aborting = ports.advance(10).then(() => abort.abort(new Error('closing')));
+    await expect(waiting).rejects.toThrow('closing');
+    await aborting;
   });
 });
 
