@@ -20,9 +20,9 @@ import type { ManifestFile } from '../iceberg/manifest-types.ts';
 import type { Added } from '../iceberg/snapshot.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
-import type { Cut, OffsetsMap } from './commit.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { OffsetsMap } from './commit.ts';
 import type { Known } from './known.ts';
-import type { Prepared } from './prepare.ts';
 
 /** One attempt: its own snapshot id, manifest list and idempotency key (invariant 4). */
 export interface Attempt {
@@ -40,6 +40,8 @@ export interface AttemptContext {
   readonly branch: string;
   /** Entries of manifest lists that were read before, by location. */
   readonly listCache: Map<string, readonly ManifestFile[]>;
+  /** Number of this attempt; 0 if left out. */
+  readonly number?: number;
 }
 
 /**
@@ -52,7 +54,7 @@ export interface AttemptContext {
  */
 export async function buildAttempt(
   known: Known,
-  checkpoints: readonly Prepared[],
+  checkpoints: readonly Checkpoint[],
   offsets: OffsetsMap,
   context: AttemptContext,
 ): Promise<Attempt> {
@@ -76,7 +78,7 @@ export async function buildAttempt(
     if (appended.written !== null) files.push(appended.written);
   }
   const statement = { offsets, deadLetters };
-  const watermark = checkpoints.at(-1)?.cut.watermark ?? null;
+  const watermarks = checkpoints.flatMap((checkpoint) => checkpoint.watermark ?? []);
   const summary: Record<string, string> = {
     [OFFSETS]: encodeStatement(statement),
     ...(known.statement !== null && parent !== null
@@ -85,21 +87,20 @@ export async function buildAttempt(
     ...(checkpoints.length > 0
       ? {
           [CHECKPOINTS]: encodeCheckpoints(checkpoints.map(({ id }) => id)),
-          [ACCOUNTED]: encodeAccounted(checkpoints.flatMap(({ cut }) => cut.ranges)),
+          [ACCOUNTED]: encodeAccounted(checkpoints.flatMap(({ ranges }) => ranges)),
         }
       : {}),
-    ...(watermark === null ? {} : { [WATERMARK]: String(watermark) }),
+    ...(watermarks.length === 0 ? {} : { [WATERMARK]: String(Math.min(...watermarks)) }),
   };
-  const cuts = checkpoints.map(({ cut }) => cut);
   const plan = await writeAppend(io, ports.ids, {
     metadata: withBranch(metadata, branch, parent),
     branch,
     manifests: checkpoints.flatMap(({ manifest }) => manifest ?? []),
-    added: addedBy(cuts),
+    added: addedBy(checkpoints),
     summary,
     snapshotId,
     now: ports.clock.now(),
-    attempt: checkpoints[0]?.attempts.snapshotIds.length ?? 0,
+    attempt: context.number ?? 0,
     metadataLocation: (name) => metadataLocation(metadata, name),
     listCache,
   });
@@ -166,26 +167,13 @@ function requireManifestList(metadata: TableMetadata, head: bigint | null): void
   });
 }
 
-function addedBy(cuts: readonly Cut[]): Added {
-  const files = cuts.flatMap((cut) => cut.files);
-  const partitions = new Set(
-    files.map(({ partition }) =>
-      JSON.stringify(
-        [...partition].map(([id, value]) => [
-          id,
-          typeof value === 'bigint'
-            ? `${value}n`
-            : value instanceof Uint8Array
-              ? Buffer.from(value).toString('hex')
-              : value,
-        ]),
-      ),
-    ),
-  );
+function addedBy(checkpoints: readonly Checkpoint[]): Added {
+  const sum = (count: (checkpoint: Checkpoint) => number): number =>
+    checkpoints.reduce((total, checkpoint) => total + count(checkpoint), 0);
   return {
-    files: files.length,
-    records: files.reduce((sum, { metrics }) => sum + metrics.recordCount, 0),
-    size: files.reduce((sum, { metrics }) => sum + metrics.fileSize, 0),
-    partitions: partitions.size,
+    files: sum(({ increments }) => increments.files),
+    records: sum(({ increments }) => increments.records),
+    size: sum(({ increments }) => increments.size),
+    partitions: new Set(checkpoints.flatMap(({ increments }) => increments.partitions)).size,
   };
 }

@@ -1,5 +1,6 @@
 import { Backoff } from './backoff.ts';
 import { buildAttempt } from './attempt.ts';
+import { combine } from './combine.ts';
 import { onSameHead } from './head-moved.ts';
 import { judge } from './judge.ts';
 import { ageOf, ownFiles } from './prepare.ts';
@@ -10,6 +11,7 @@ import type { Ports } from '../ports.ts';
 import type { CommitResult, OffsetRange, TableState } from './commit.ts';
 import type { Verdict } from './judge.ts';
 import type { Prepared } from './prepare.ts';
+import type { Combining } from './combining.ts';
 import type { TableSession } from './session.ts';
 import { TabletopicError } from '../errors.ts';
 
@@ -47,6 +49,7 @@ export type AttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'dropped';
 
 export interface CommitLoopOptions {
   readonly session: TableSession;
+  readonly combining: Combining;
   readonly io: (table: LoadedTable) => FileIO;
   readonly ports: Ports;
   readonly logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
@@ -65,7 +68,8 @@ const LONGEST_WAIT = 5_000;
 
 /**
  * Commits one checkpoint: judge it on the latest state, attempt, and after a conflict or an unknown outcome load again
- * and look for its own id, until it is in the table or no longer may be (invariants 2 to 5).
+ * and look for its own id, until it is in the table or no longer may be (invariants 2 to 5). Under contention the attempt
+ * carries the pending checkpoints of others too, and others may carry this one.
  *
  * An error that left the table as it was (the catalog or the store is down) rejects; the same checkpoint may be given
  * again, and what was tried is remembered with it.
@@ -75,14 +79,20 @@ export async function commitCheckpoint(
   options: CommitLoopOptions,
   signal: AbortSignal,
 ): Promise<CommitResult> {
-  const { session, ports, logger, onOutcome } = options;
+  const { session, combining, ports, logger, onOutcome } = options;
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
   let derived = true;
   let attempts = 0;
+  if (await combining.offer(prepared, session.known)) await combining.wait(signal);
   for (;;) {
     signal.throwIfAborted();
-    let known = await session.reload();
+    const [loaded, pending] = await Promise.all([
+      // Under contention others have always been there since the cut: the head alone does not decide.
+      session.reload(combining.active ? 'all' : 'refs'),
+      combining.pending(prepared, session.known),
+    ]);
+    let known = loaded;
     let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
     if (verdict.kind === 'partial') {
       known = await session.reload('all');
@@ -92,18 +102,31 @@ export async function commitCheckpoint(
       verdict = { kind: 'dropped', reason: 'derived again after a conflict, it no longer holds', intact: true };
     }
     derived = true;
-    if (verdict.kind === 'committed') return committed(prepared, verdict.snapshotId, known);
+    if (verdict.kind === 'committed') {
+      combining.ended(prepared, known);
+      return committed(prepared, verdict.snapshotId, known);
+    }
     if (verdict.kind === 'dropped') {
       onOutcome('dropped', verdict.reason);
+      combining.ended(prepared, known);
       await discard(prepared, verdict.intact, options, known);
       return { kind: 'dropped', reason: verdict.reason, state: known };
     }
     if (verdict.kind === 'partial')
       throw new TabletopicError('INTERNAL', 'the catalog gave only a part of the snapshots when asked for all');
 
-    // Combining applies a list of checkpoints here, this one first, to the running vector.
-    const context = { io: options.io(known.table), ports, branch, listCache: session.listCache };
-    const attempt = await onSameHead(session, known, () => buildAttempt(known, [prepared], verdict.offsets, context));
+    combining.sweep(pending, known);
+    const { others, offsets } = combine(prepared.id, verdict.offsets, pending, known, branch, ports.clock.now());
+    const context = {
+      io: options.io(known.table),
+      ports,
+      branch,
+      listCache: session.listCache,
+      number: prepared.attempts.snapshotIds.length,
+    };
+    const attempt = await onSameHead(session, known, () =>
+      buildAttempt(known, [prepared, ...others], offsets, context),
+    );
     if (attempt === null) continue;
     signal.throwIfAborted();
     prepared.attempts.snapshotIds.push(attempt.snapshotId);
@@ -112,7 +135,9 @@ export async function commitCheckpoint(
       const outcome = await session.send(attempt, signal, () => (unknown = true));
       if (outcome.outcome === 'committed') {
         onOutcome('committed', '');
-        return committed(prepared, attempt.snapshotId, await session.current());
+        const state = await session.current();
+        combining.ended(prepared, state);
+        return committed(prepared, attempt.snapshotId, state);
       }
       const reason = outcome.outcome === 'conflict' ? outcome.reason : outcome.error.message;
       onOutcome(outcome.outcome, reason);
@@ -121,11 +146,13 @@ export async function commitCheckpoint(
         'commit attempt',
       );
       derived = false;
+      if (outcome.outcome === 'conflict') combining.conflict(prepared);
       if (++attempts === ATTEMPTS) throw outOfAttempts(outcome, session.name, attempts);
     } finally {
       if (unknown) prepared.attempts.unknown = true;
       else prepared.attempts.files.push(...attempt.files);
     }
+    await combining.offer(prepared, known);
     await backoff.wait(signal);
   }
 }
@@ -152,7 +179,8 @@ function committed(prepared: Prepared, snapshotId: bigint, state: TableState): C
 }
 
 /**
- * Invariant 4: own files are deleted only if no attempt ended unknown. A refusal counts as definite only while every
+ * Invariant 4: own files are deleted only if the checkpoint was never published and no attempt ended unknown: others may
+ * have committed it, or be about to (TRACES A3). A refusal counts as definite only while every
  * snapshot since the cut is known and none of them holds the checkpoint: a resent request may be refused because it was
  * applied the first time. Everything else is left to orphan removal.
  */
@@ -163,7 +191,7 @@ async function discard(
   known: TableState,
 ): Promise<void> {
   const { attempts } = prepared;
-  if (attempts.unknown || (attempts.snapshotIds.length > 0 && !intact)) return;
+  if (attempts.published || attempts.unknown || (attempts.snapshotIds.length > 0 && !intact)) return;
   try {
     await io(known.table).delete(ownFiles(prepared));
   } catch (error) {

@@ -1,4 +1,5 @@
 import { TabletopicError } from '../errors.ts';
+import { Combining } from './combining.ts';
 import { commitCheckpoint } from './commit-loop.ts';
 import { ProjectionLoop } from './projection-loop.ts';
 import { DeadLetterProjection, deadLetterIdent } from './projection.ts';
@@ -52,6 +53,7 @@ export function createCommitter(options: CommitterOptions): Committer {
 class TableCommitter implements Committer {
   readonly #options: CommitterOptions;
   readonly #session: TableSession;
+  readonly #combining: Combining;
   readonly #serial = new Serial();
   readonly #closing = new AbortController();
   /** Null on other branches than main: the dead-letter table is a projection of main. */
@@ -61,6 +63,7 @@ class TableCommitter implements Committer {
     const { catalog, ident, branch, ports, logger, hooks } = options;
     this.#options = options;
     this.#session = new TableSession({ catalog, ident, branch }, options.topics);
+    this.#combining = new Combining({ branch, io: options.io, ports, logger });
     this.#projection =
       branch !== 'main'
         ? null
@@ -126,6 +129,7 @@ class TableCommitter implements Committer {
         prepared,
         {
           session: this.#session,
+          combining: this.#combining,
           io,
           ports,
           logger,
@@ -145,6 +149,7 @@ class TableCommitter implements Committer {
   async close(): Promise<void> {
     this.#closing.abort(new TabletopicError('COMMIT_UNKNOWN', `the committer of ${this.#session.name} was closed`));
     await this.#projection?.close();
+    await this.#combining.settled();
   }
 
   /** A list of dead letters that is not what was projected last (new ones by others, or a rollback) is projected now. */

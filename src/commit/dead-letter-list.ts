@@ -46,7 +46,7 @@ export function isEmptyList(list: DeadLetterList): boolean {
 /** Null for an empty list, which statements leave out. */
 export function encodeDeadLetterList(list: DeadLetterList): Record<string, unknown> | null {
   if (isEmptyList(list)) return null;
-  return { inline: list.inline.map(entryJson), ...(list.older === null ? {} : { older: list.older }) };
+  return { inline: list.inline.map(encodeDeadLetterEntry), ...(list.older === null ? {} : { older: list.older }) };
 }
 
 /** Throws `SyntaxError` where this is no list. */
@@ -60,7 +60,7 @@ export function encodeListFile(file: DeadLetterListFile): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify({
       v: 1,
-      entries: file.entries.map(entryJson),
+      entries: file.entries.map(encodeDeadLetterEntry),
       ...(file.older === null ? {} : { older: file.older }),
     }),
   );
@@ -72,19 +72,22 @@ export function decodeListFile(bytes: Uint8Array): DeadLetterListFile {
   return { entries: entriesOf(json['entries']), older: olderOf(json['older']) };
 }
 
-function entryJson(entry: DeadLetterEntry): Record<string, unknown> {
+export function encodeDeadLetterEntry(entry: DeadLetterEntry): Record<string, unknown> {
   return { id: entry.checkpointId, file: entry.file, count: entry.count, ranges: entry.ranges };
 }
 
 function entriesOf(json: unknown): DeadLetterEntry[] {
   if (!Array.isArray(json)) throw new SyntaxError('dead-letter checkpoints are no list');
-  return json.map((item: unknown) => {
-    const { id, file, count, ranges } = objectOf(item, 'a dead-letter checkpoint');
-    if (typeof id !== 'string' || typeof file !== 'string' || !Number.isSafeInteger(count) || !Array.isArray(ranges)) {
-      throw new SyntaxError('a dead-letter checkpoint lacks id, file, count or ranges');
-    }
-    return { checkpointId: id, file, count: count as number, ranges: ranges.map(rangeOf) };
-  });
+  return json.map(decodeDeadLetterEntry);
+}
+
+/** Throws `SyntaxError` where this is no entry. */
+export function decodeDeadLetterEntry(json: unknown): DeadLetterEntry {
+  const { id, file, count, ranges } = objectOf(json, 'a dead-letter checkpoint');
+  if (typeof id !== 'string' || typeof file !== 'string' || !Number.isSafeInteger(count) || !Array.isArray(ranges)) {
+    throw new SyntaxError('a dead-letter checkpoint lacks id, file, count or ranges');
+  }
+  return { checkpointId: id, file, count: count as number, ranges: ranges.map(rangeOf) };
 }
 
 function rangeOf(json: unknown): DeadLetterEntry['ranges'][number] {

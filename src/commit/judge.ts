@@ -2,9 +2,9 @@ import { historySince } from './history.ts';
 import { applyRanges } from './vector.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import type { NestedField, IcebergType, Schema } from '../schema/types.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { OffsetsMap } from './commit.ts';
 import type { Known } from './known.ts';
-import type { Prepared } from './prepare.ts';
 
 /** Oldest checkpoint that may be committed, ms: far below any age at which orphan removal deletes its files (TRACES A8). */
 export const MAX_CHECKPOINT_AGE = 60 * 60 * 1000;
@@ -26,11 +26,11 @@ export type Verdict =
  * is in none of its snapshots; topic and cluster are still the table's; it is younger than an hour; its spec is still
  * the default and its field ids are all in the current schema.
  */
-export function judge(prepared: Prepared, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
+export function judge(checkpoint: Checkpoint, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
   const { metadata } = known.table;
-  if (metadata['table-uuid'] !== prepared.tableUuid)
+  if (metadata['table-uuid'] !== checkpoint.tableUuid)
     return { kind: 'dropped', reason: 'the table was replaced by another of the same name', intact: false };
-  const history = historySince(known.table, branch, prepared.lastSequenceNumber, prepared.id);
+  const history = historySince(known.table, branch, checkpoint.lastSequenceNumber, checkpoint.id);
   if (history.kind === 'committed' || history.kind === 'partial') return history;
   const intact = history.kind === 'intact';
   const dropped = (reason: string): Verdict => ({ kind: 'dropped', reason, intact });
@@ -38,17 +38,17 @@ export function judge(prepared: Prepared, known: Known, branch: string, running:
   if (age >= MAX_CHECKPOINT_AGE)
     return dropped(`the checkpoint is ${Math.round(age / 60_000)} minutes old: its files may be taken for orphans`);
   if (known.headSnapshotId === null) return dropped('the table has no snapshot: rows are never its first');
-  if (metadata['default-spec-id'] !== prepared.cut.specId) {
+  if (metadata['default-spec-id'] !== checkpoint.specId) {
     return dropped(
-      `the default partition spec is ${metadata['default-spec-id']}, the files follow ${prepared.cut.specId}`,
+      `the default partition spec is ${metadata['default-spec-id']}, the files follow ${checkpoint.specId}`,
     );
   }
   const missing = missingField(
-    metadata.schemas.find((schema) => schema['schema-id'] === prepared.cut.schemaId),
+    metadata.schemas.find((schema) => schema['schema-id'] === checkpoint.schemaId),
     currentSchema(metadata),
   );
   if (missing !== null) return dropped(`the table no longer has the column ${missing} that the files have`);
-  const applied = applyRanges(running, prepared.cut.ranges, prepared.topics);
+  const applied = applyRanges(running, checkpoint.ranges, checkpoint.topics);
   return applied.fits ? { kind: 'fits', offsets: applied.offsets } : dropped(applied.reason);
 }
 

@@ -7,8 +7,8 @@ import { metadataLocation } from './locations.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { DataFile, ManifestFile } from '../iceberg/manifest-types.ts';
 import type { Ports } from '../ports.ts';
+import type { Checkpoint, Increments } from './checkpoint.ts';
 import type { Cut, PreparedFile, TopicIdentity } from './commit.ts';
-import type { DeadLetterEntry } from './dead-letter-list.ts';
 import type { Known } from './known.ts';
 
 /**
@@ -17,28 +17,25 @@ import type { Known } from './known.ts';
  * Invariants 3 and 5: it remembers the table's last sequence number at the cut, the topic and cluster ids and the time;
  * its manifest leaves snapshot id and sequence numbers to inheritance, so it is written once and never changes.
  */
-export interface Prepared {
-  readonly id: string;
+export interface Prepared extends Checkpoint {
   readonly cut: Cut;
-  readonly tableUuid: string;
-  /** L: the table's last sequence number at the cut. */
-  readonly lastSequenceNumber: number;
-  readonly topics: Readonly<Record<string, TopicIdentity>>;
   /** Wall clock and monotonic clock at the cut, ms. The greater age counts: either clock may stand still. */
   readonly preparedAt: { readonly wall: number; readonly monotonic: number };
-  /** Null for a checkpoint without rows. */
-  readonly manifest: ManifestFile | null;
-  readonly deadLetters: DeadLetterEntry | null;
   /** What has been tried so far. */
   readonly attempts: Attempts;
 }
 
-/** Grows with each attempt of one checkpoint. Own files may go only when no attempt ended unknown (invariant 4). */
+/**
+ * Grows with each attempt of one checkpoint. Own files may go only when it was never published and no attempt ended
+ * unknown (invariant 4).
+ */
 export interface Attempts {
   readonly snapshotIds: bigint[];
   /** Manifest lists, merged manifests and list files of attempts that were surely refused. */
   readonly files: string[];
   unknown: boolean;
+  /** Its pending object was sent to the store: from then on others may commit it. */
+  published: boolean;
 }
 
 export interface PrepareContext {
@@ -81,10 +78,15 @@ export async function prepareCheckpoint(cut: Cut, known: Known, context: Prepare
     tableUuid: metadata['table-uuid'],
     lastSequenceNumber: known.lastSequenceNumber,
     topics: context.topics,
-    preparedAt,
+    ranges: cut.ranges,
+    schemaId: cut.schemaId,
+    specId: cut.specId,
     manifest,
+    increments: incrementsOf(cut.files),
+    watermark: cut.watermark,
     deadLetters,
-    attempts: { snapshotIds: [], files: [], unknown: false },
+    preparedAt,
+    attempts: { snapshotIds: [], files: [], unknown: false, published: false },
   };
 }
 
@@ -101,6 +103,23 @@ export function ownFiles(prepared: Prepared): string[] {
     ...(prepared.deadLetters === null ? [] : [prepared.deadLetters.file]),
     ...prepared.attempts.files,
   ];
+}
+
+function incrementsOf(files: readonly PreparedFile[]): Increments {
+  return {
+    files: files.length,
+    records: files.reduce((sum, { metrics }) => sum + metrics.recordCount, 0),
+    size: files.reduce((sum, { metrics }) => sum + metrics.fileSize, 0),
+    partitions: [...new Set(files.map(({ partition }) => tupleText(partition)))],
+  };
+}
+
+function tupleText(partition: PreparedFile['partition']): string {
+  const text = (value: unknown): unknown => {
+    if (typeof value === 'bigint') return `${value}n`;
+    return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+  };
+  return JSON.stringify([...partition].map(([id, value]) => [id, text(value)]));
 }
 
 function writeOwnManifest(id: string, cut: Cut, known: Known, io: FileIO): Promise<ManifestFile> {

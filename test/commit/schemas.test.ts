@@ -5,8 +5,10 @@ import { encodeAccounted } from '../../src/commit/accounted.ts';
 import { decodeListFile, encodeListFile } from '../../src/commit/dead-letter-list.ts';
 import { deadLetterSchema } from '../../src/commit/dead-letter-schema.ts';
 import { statementText } from '../../src/commit/dead-letter-table.ts';
+import { decodePending, encodePending } from '../../src/commit/pending.ts';
 import { encodeStatement } from '../../src/commit/statement.ts';
 import type { DeadLetterList } from '../../src/commit/dead-letter-list.ts';
+import type { Pending } from '../../src/commit/pending.ts';
 
 /** What is written into tables follows the published schemas. */
 const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: false });
@@ -15,7 +17,7 @@ const read = (name: string): Record<string, unknown> =>
     string,
     unknown
   >;
-for (const name of ['offsets', 'accounted', 'dead-letters']) ajv.addSchema(read(name));
+for (const name of ['offsets', 'accounted', 'dead-letters', 'pending']) ajv.addSchema(read(name));
 
 function problems(schema: string, value: unknown): unknown {
   const validate = ajv.getSchema(schema)!;
@@ -71,4 +73,88 @@ test('dead letters: the columns', () => {
       ]),
     ),
   );
+});
+
+const pending: Pending = {
+  branch: 'main',
+  preparedAt: 1_700_000_000_000,
+  checkpoint: {
+    id: 'c',
+    tableUuid: 'u',
+    lastSequenceNumber: 7,
+    topics: { t: { id: 'i', cluster: 'k' } },
+    ranges: [
+      {
+        topic: 't',
+        partition: 3,
+        start: 10,
+        end: 15,
+        epoch: -1,
+        accounted: { rows: 1, deadLetters: 2, aborted: 0, control: 1, absent: 1 },
+        gaps: [{ from: 11, to: 12, reason: 'retention' }],
+      },
+    ],
+    schemaId: 1,
+    specId: 2,
+    manifest: {
+      location: 's3://b/c-m0.avro',
+      length: 900,
+      specId: 2,
+      content: 0,
+      sequenceNumber: null,
+      minSequenceNumber: null,
+      addedSnapshotId: null,
+      addedFiles: 1,
+      existingFiles: 0,
+      deletedFiles: 0,
+      addedRows: 1,
+      existingRows: 0,
+      deletedRows: 0,
+      partitions: [
+        { containsNull: false, containsNan: null, lowerBound: new Uint8Array([0, 255]), upperBound: new Uint8Array() },
+        { containsNull: true, containsNan: false, lowerBound: null, upperBound: null },
+      ],
+    },
+    increments: { files: 1, records: 1, size: 77, partitions: ['[[1000,3]]'] },
+    watermark: 5,
+    deadLetters: { checkpointId: 'c', file: 's3://b/c.parquet', count: 2, ranges: [['t', 3, 10, 15]] },
+  },
+};
+
+test.each<[string, Pending]>([
+  ['with everything', pending],
+  [
+    'without rows',
+    {
+      ...pending,
+      checkpoint: {
+        ...pending.checkpoint,
+        ranges: [
+          {
+            topic: 't',
+            partition: 0,
+            start: 1,
+            end: 1,
+            epoch: 4,
+            accounted: { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: 0 },
+          },
+        ],
+        manifest: null,
+        increments: { files: 0, records: 0, size: 0, partitions: [] },
+        watermark: null,
+        deadLetters: null,
+      },
+    },
+  ],
+])('a pending checkpoint %s', (_, value) => {
+  const bytes = encodePending(value);
+  expect(decodePending(bytes)).toEqual(value);
+  const json = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown>;
+  expect(problems('pending.schema.json', json)).toEqual([]);
+  for (const key of Object.keys(json)) {
+    const { [key]: gone, ...broken } = json;
+    expect(gone, key).not.toBeUndefined();
+    expect(problems('pending.schema.json', broken), key).not.toEqual([]);
+    expect(() => decodePending(Buffer.from(JSON.stringify(broken))), key).toThrow(SyntaxError);
+  }
 });
