@@ -3,18 +3,27 @@ const segmentBits = 1 << 20;
 /** A set of offsets of one partition: one bit each, in segments that exist only where offsets are. */
 export class OffsetBitmap {
   readonly #segments = new Map<number, Uint32Array>();
+  /** The segment added to last: offsets mostly come in order. */
+  #last: Uint32Array = new Uint32Array(0);
+  #lastStart = Number.POSITIVE_INFINITY;
   /** Members. */
   size = 0;
 
   /** False when it was there already. */
   add(offset: number): boolean {
-    const index = Math.floor(offset / segmentBits);
-    let segment = this.#segments.get(index);
-    if (!segment) this.#segments.set(index, (segment = new Uint32Array(segmentBits / 32)));
-    const bit = offset - index * segmentBits;
+    let bit = offset - this.#lastStart;
+    if (bit < 0 || bit >= segmentBits) {
+      const index = Math.floor(offset / segmentBits);
+      let segment = this.#segments.get(index);
+      if (!segment) this.#segments.set(index, (segment = new Uint32Array(segmentBits / 32)));
+      this.#last = segment;
+      this.#lastStart = index * segmentBits;
+      bit = offset - this.#lastStart;
+    }
+    const word = this.#last[bit >>> 5]!;
     const mask = 1 << (bit & 31);
-    if ((segment[bit >>> 5]! & mask) !== 0) return false;
-    segment[bit >>> 5]! |= mask;
+    if ((word & mask) !== 0) return false;
+    this.#last[bit >>> 5] = word | mask;
     this.size++;
     return true;
   }

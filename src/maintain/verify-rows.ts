@@ -1,20 +1,17 @@
 import { asTabletopicError } from '../errors.ts';
 import type { DataFile } from '../iceberg/manifest-types.ts';
 import type { FileIO } from '../io/file-io.ts';
+import type { PositionBatch } from '../parquet/positions.ts';
 import type { LiveFiles } from './live-files.ts';
 import { OffsetBitmap } from './offset-bitmap.ts';
 import type { Finding, OtherWriter } from './verify.ts';
 import type { History } from './verify-history.ts';
 
-/** Positions of the rows of a data file, in any order; null: a row that has none (another writer's). */
-export type PositionReader = (io: FileIO, file: DataFile) => AsyncIterable<readonly (RowPosition | null)[]>;
+/** Positions of the rows of a data file, in any order. */
+export type PositionReader = (io: FileIO, file: DataFile) => AsyncIterable<PositionBatch>;
 
-export interface RowPosition {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-}
-
+/** Files whose first rows are fetched while another is looked through. */
+const readAhead = 4;
 /** Findings that are named one by one; beyond that they are only counted. */
 const namedLimit = 1000;
 const holesLimit = 20;
@@ -35,12 +32,12 @@ export async function verifyRows(
 ): Promise<RowsVerified> {
   const seen = new Seen(history);
   const problems: string[] = [];
-  for (const file of live.data) {
+  for await (const [file, batches] of ahead(live.data, read)) {
     let rows = 0;
     try {
-      for await (const positions of read(file)) {
-        rows += positions.length;
-        for (const position of positions) seen.add(position, file.location);
+      for await (const batch of batches) {
+        rows += batch.rows;
+        seen.add(batch, file.location);
       }
     } catch (thrown) {
       const error = asTabletopicError(thrown);
@@ -69,6 +66,43 @@ export async function verifyRows(
   };
 }
 
+/** The files in order, each with its batches; the next few are being fetched meanwhile. */
+async function* ahead(
+  files: readonly DataFile[],
+  read: (file: DataFile) => ReturnType<PositionReader>,
+): AsyncGenerator<[DataFile, AsyncIterable<PositionBatch>]> {
+  const started: Started[] = [];
+  let next = 0;
+  for (const file of files) {
+    while (started.length < readAhead && next < files.length) started.push(start(read(files[next++]!)));
+    yield [file, resumed(started.shift()!)];
+  }
+}
+
+interface Started {
+  readonly batches: AsyncIterator<PositionBatch>;
+  readonly first: Promise<IteratorResult<PositionBatch>>;
+}
+
+function start(iterable: AsyncIterable<PositionBatch>): Started {
+  const batches = iterable[Symbol.asyncIterator]();
+  const first = batches.next();
+  // Whoever comes to this file hears of its failure.
+  first.catch(() => undefined);
+  return { batches, first };
+}
+
+async function* resumed({ batches, first }: Started): AsyncGenerator<PositionBatch> {
+  for (let result = await first; result.done !== true; result = await batches.next()) yield result.value;
+}
+
+/** One partition: the offsets that the table accounts for, and those that were met. */
+interface SeenPartition {
+  readonly first: number;
+  readonly next: number;
+  readonly bitmap: OffsetBitmap;
+}
+
 /** Which offsets were met, and which were met twice or were never accounted for. */
 class Seen {
   readonly duplicates: Finding[] = [];
@@ -77,7 +111,7 @@ class Seen {
   #moreDuplicates = 0;
   #unaccounted = 0;
   #firstUnaccounted = '';
-  readonly #bitmaps = new Map<string, Map<number, OffsetBitmap>>();
+  readonly #partitions = new Map<string, Map<number, SeenPartition>>();
   readonly #offsets: History['offsets'];
 
   constructor(history: History) {
@@ -85,26 +119,55 @@ class Seen {
   }
 
   bitmap(topic: string, partition: number): OffsetBitmap {
-    let partitions = this.#bitmaps.get(topic);
-    if (!partitions) this.#bitmaps.set(topic, (partitions = new Map()));
-    let bitmap = partitions.get(partition);
-    if (!bitmap) partitions.set(partition, (bitmap = new OffsetBitmap()));
-    return bitmap;
+    return this.#partition(topic, partition).bitmap;
   }
 
-  add(position: RowPosition | null, location: string): void {
-    this.rows++;
-    if (position === null) {
-      this.unplaced++;
-      return;
+  /** No object, and no look-up by name, for a row: only where the partition changes. */
+  add({ rows, topics, topic, partition, offset }: PositionBatch, location: string): void {
+    this.rows += rows;
+    let of: SeenPartition | null = null;
+    let lastTopic = -1;
+    let lastPartition = Number.NaN;
+    for (let i = 0; i < rows; i++) {
+      const t = topic[i]!;
+      const p = partition[i]!;
+      const o = offset[i]!;
+      // NaN is not equal to itself.
+      if (t < 0 || p !== p || o !== o) {
+        this.unplaced++;
+        continue;
+      }
+      if (of === null || t !== lastTopic || p !== lastPartition) {
+        of = this.#partition(topics[t]!, p);
+        lastTopic = t;
+        lastPartition = p;
+      }
+      if (o < of.first || o >= of.next) this.#unaccount(topics[t]!, p, o, location);
+      else if (!of.bitmap.add(o)) this.#twice(topics[t]!, p, o, location);
     }
-    const { topic, partition, offset } = position;
-    const stated = this.#offsets[topic];
-    if (!(offset >= (stated?.first[partition] ?? Infinity) && offset < stated!.next[partition]!)) {
-      if (this.#unaccounted++ === 0) this.#firstUnaccounted = `${topic}[${partition}] offset ${offset} in ${location}`;
-      return;
+  }
+
+  #partition(topic: string, partition: number): SeenPartition {
+    let partitions = this.#partitions.get(topic);
+    if (!partitions) this.#partitions.set(topic, (partitions = new Map()));
+    let of = partitions.get(partition);
+    if (!of) {
+      const stated = this.#offsets[topic];
+      of = {
+        first: stated?.first[partition] ?? Infinity,
+        next: stated?.next[partition] ?? 0,
+        bitmap: new OffsetBitmap(),
+      };
+      partitions.set(partition, of);
     }
-    if (this.bitmap(topic, partition).add(offset)) return;
+    return of;
+  }
+
+  #unaccount(topic: string, partition: number, offset: number, location: string): void {
+    if (this.#unaccounted++ === 0) this.#firstUnaccounted = `${topic}[${partition}] offset ${offset} in ${location}`;
+  }
+
+  #twice(topic: string, partition: number, offset: number, location: string): void {
     if (this.duplicates.length < namedLimit)
       this.duplicates.push({
         topic,

@@ -26,7 +26,7 @@ export interface RowGroupColumns {
 }
 
 /** Node's own decoders, several times faster than those in JavaScript. */
-const compressors: Compressors = {
+export const compressors: Compressors = {
   ...others,
   ZSTD: (input) => zstdDecompressSync(input),
   GZIP: (input) => gunzipSync(input),
@@ -71,17 +71,24 @@ export class ParquetFile {
     return leavesOf(this.metadata.schema).find((leaf) => leaf.path === path.join('.'))?.fieldId ?? null;
   }
 
-  /** Chosen columns, one row group at a time. None may lie below a list or map. */
-  async *columns(requests: readonly LeafRequest[]): AsyncGenerator<RowGroupColumns> {
+  /** The leaf that a request names; null where the file has none. */
+  leaf({ fieldId, path }: LeafRequest): Leaf | null {
     const leaves = leavesOf(this.metadata.schema);
-    const found = requests.map(
-      ({ fieldId, path }) =>
-        leaves.find((leaf) => fieldId !== null && leaf.fieldId === fieldId) ??
-        leaves.find((leaf) => leaf.fieldId === null && leaf.path === path.join('.')) ??
-        null,
+    return (
+      leaves.find((leaf) => fieldId !== null && leaf.fieldId === fieldId) ??
+      leaves.find((leaf) => leaf.fieldId === null && leaf.path === path.join('.')) ??
+      null
     );
+  }
+
+  /** Chosen columns, one row group at a time; of all row groups, or of some. None may lie below a list or map. */
+  async *columns(
+    requests: readonly LeafRequest[],
+    groups: readonly RowGroup[] = this.metadata.row_groups,
+  ): AsyncGenerator<RowGroupColumns> {
+    const found = requests.map((request) => this.leaf(request));
     let firstRow = 0;
-    for (const group of this.metadata.row_groups) {
+    for (const group of groups) {
       const rows = Number(group.num_rows);
       const values = await this.#leaves(group, new Set(found.flatMap((leaf) => (leaf ? [leaf.path] : []))));
       yield { firstRow, rows, columns: found.map((leaf) => leaf && inForm(values.get(leaf.path) ?? [], leaf)) };
@@ -115,26 +122,35 @@ export class ParquetFile {
   }
 }
 
-interface LeafElement {
+export interface Leaf {
   readonly fieldId: number | null;
+  /** Names joined by dots. */
   readonly path: string;
   readonly integer: boolean;
+  /** Optional and repeated fields on the way, itself included. */
+  readonly maxDefinition: number;
+  /** It lies in a list or map. */
+  readonly repeated: boolean;
 }
 
-function leavesOf(schema: readonly SchemaElement[]): LeafElement[] {
-  const leaves: LeafElement[] = [];
+function leavesOf(schema: readonly SchemaElement[]): Leaf[] {
+  const leaves: Leaf[] = [];
   let next = 1;
-  const visit = (path: readonly string[]): void => {
+  const visit = (path: readonly string[], above: Pick<Leaf, 'maxDefinition' | 'repeated'>): void => {
     const element = schema[next++]!;
     const here = [...path, element.name];
+    const levels = {
+      maxDefinition: above.maxDefinition + (element.repetition_type === 'REQUIRED' ? 0 : 1),
+      repeated: above.repeated || element.repetition_type === 'REPEATED',
+    };
     const children = element.num_children ?? 0;
     if (children === 0 && element.type !== undefined) {
       const integer = (element.type === 'INT32' || element.type === 'INT64') && element.converted_type !== 'DECIMAL';
-      leaves.push({ fieldId: element.field_id ?? null, path: here.join('.'), integer });
+      leaves.push({ fieldId: element.field_id ?? null, path: here.join('.'), integer, ...levels });
     }
-    for (let i = 0; i < children; i++) visit(here);
+    for (let i = 0; i < children; i++) visit(here, levels);
   };
-  for (let i = schema[0]!.num_children ?? 0; i > 0; i--) visit([]);
+  for (let i = schema[0]!.num_children ?? 0; i > 0; i--) visit([], { maxDefinition: 0, repeated: false });
   return leaves;
 }
 
@@ -143,7 +159,7 @@ function bare(value: unknown): unknown {
   return Array.isArray(value) ? bare(value[0]) : value;
 }
 
-function inForm(values: readonly unknown[], { integer }: LeafElement): LeafValues {
+function inForm(values: readonly unknown[], { integer }: Leaf): LeafValues {
   if (integer)
     return Float64Array.from(values, (value) => (value === null || value === undefined ? Number.NaN : Number(value)));
   return values.map((value) => value ?? null);

@@ -4,6 +4,7 @@ import type { FileIO } from '../../src/io/file-io.ts';
 import { readPositions } from '../../src/maintain/positions.ts';
 import type { Schema } from '../../src/schema/types.ts';
 import { encode, schemaOf } from '../parquet/files.ts';
+import { rowsOf } from '../parquet/position-rows.ts';
 
 const kafka: Schema['fields'][number] = {
   id: 1,
@@ -32,7 +33,7 @@ async function read(bytes: Uint8Array): Promise<{ positions: unknown[]; bytesRea
   } as unknown as FileIO;
   const positions: unknown[] = [];
   for await (const batch of readPositions(io, { location: 'f', format: 'PARQUET', fileSize: bytes.length } as DataFile))
-    positions.push(...batch);
+    positions.push(...rowsOf(batch));
   return { positions, bytesRead };
 }
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { TabletopicError } from '../../src/errors.ts';
 import type { DataFile } from '../../src/iceberg/manifest-types.ts';
 import { verifyHistory } from '../../src/maintain/verify-history.ts';
-import { type RowPosition, verifyRows } from '../../src/maintain/verify-rows.ts';
+import { verifyRows } from '../../src/maintain/verify-rows.ts';
 import { verifyText } from '../../src/maintain/verify-text.ts';
+import { type RowPosition, batchOf } from '../parquet/position-rows.ts';
 import { type SnapshotSpec, tableOf } from './table.ts';
 
 const specs: readonly SnapshotSpec[] = [
@@ -52,8 +53,8 @@ function verify(
       const rows = stored[file.location]!;
       if (rows === 'lost') throw new TabletopicError('STORAGE_NOT_FOUND', 'gone');
       // In two parts, as row groups come.
-      yield rows.slice(0, 3);
-      yield rows.slice(3);
+      yield batchOf(rows.slice(0, 3));
+      yield batchOf(rows.slice(3));
       await Promise.resolve();
     },
   );

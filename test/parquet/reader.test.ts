@@ -5,6 +5,7 @@ import { openParquet } from '../../src/parquet/reader.ts';
 import type { NestedField } from '../../src/schema/types.ts';
 import type { Plain } from '../columns/rows.ts';
 import { encode, schemaOf } from './files.ts';
+import { rowsOf } from './position-rows.ts';
 
 const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
   id,
@@ -54,7 +55,7 @@ test('positions of a file of several row groups, by reading only their columns',
   );
   const { read, asked } = reading(bytes);
   const groups: unknown[][] = [];
-  for await (const positions of readPositions(read, bytes.length)) groups.push(positions);
+  for await (const positions of readPositions(read, bytes.length)) groups.push(rowsOf(positions));
   expect(groups.length).toBeGreaterThan(2);
   expect(groups.flat()).toEqual(
     rows.map((row, i) => (row['_kafka'] === null ? null : { topic: 'orders', partition: i % 3, offset: i })),
@@ -75,7 +76,7 @@ test('positions of flat columns, also under other names by field id, and of a fi
   );
   const all = async (file: Uint8Array, ids?: readonly [number, number, number]): Promise<unknown[]> => {
     const found: unknown[] = [];
-    for await (const positions of readPositions(reading(file).read, file.length, ids)) found.push(...positions);
+    for await (const positions of readPositions(reading(file).read, file.length, ids)) found.push(...rowsOf(positions));
     return found;
   };
   expect(await all(bytes)).toEqual(expected);
