@@ -343,6 +343,11 @@ export class TableIngest {
   #uploadFailed(error: TabletopicError): void {
     if (this.stopped || this.problem?.code === error.code) return;
     this.#context.setProblem(error);
+    if (error.policy === 'retry') {
+      const { code, hint, where } = error;
+      this.#context.options.hooks.retried(error);
+      this.#context.log.warn({ code, hint, ...where }, `upload: ${error.message}; the records are read again`);
+    }
     // A cut that waits for this file fails by itself; without one the open checkpoint is dropped here.
     if (!this.#checkpoints.cutting)
       void this.#exclusive(() => (error.policy === 'retry' ? this.#reset(error.message, error) : this.#stop(error)));
