@@ -85,6 +85,8 @@ class TabletopicService implements Service {
   readonly #ended: Promise<number>;
   #end!: (exit: number) => void;
   #pool: WorkerPool | null = null;
+  /** By catalog: resolves when it is connected. */
+  readonly #ready = new Map<string, Promise<void>>();
   #catalogs: Catalogs | null = null;
   #registry: RegistryLayouts | null = null;
   #http: HttpServer | null = null;
@@ -189,11 +191,15 @@ class TabletopicService implements Service {
         this.#dependencies.set('registry', error),
       );
     this.#catalogs = this.#twins?.catalogs ?? new CatalogSet(this.#config, this.#ports);
-    await this.#catalogs.connect((name, connect) =>
-      this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect).then(() =>
+    // A catalog that is down holds up its own tables only: each waits for its own (`ready`).
+    const connecting = this.#catalogs.connect((name, connect) => {
+      const ready = this.#retry(`connect to catalog ${name}`, `catalog ${name}`, connect).then(() =>
         this.#dependencies.up(`catalog ${name}`),
-      ),
-    );
+      );
+      this.#ready.set(name, ready);
+      return ready;
+    });
+    connecting.catch(() => undefined);
     const patterns = this.#config.tables.flatMap((rule) => rule.topicPattern ?? []);
     const names = [...new Set(this.#config.tables.flatMap((rule) => rule.topic ?? []))];
     const described = await this.#retry('describe topics', 'kafka', () => this.#source.describeTopics(names, patterns));
@@ -237,6 +243,7 @@ class TabletopicService implements Service {
         topics: () => this.#topics,
         clusterId: this.#clusterId,
       }),
+      ready: this.#ready.get(plan.rule.catalog) ?? Promise.resolve(),
       source: this.#source,
       pool: this.#pool!,
       topics: () => this.#topics,
@@ -246,9 +253,10 @@ class TabletopicService implements Service {
       ports: this.#ports,
       logger: this.#log,
       hooks: {
-        records: (topic, records, bytes) => {
+        records: (topic, records, bytes, digitsCut) => {
           this.#throughput.add(records, bytes);
           this.#prometheus.recordsRead(topic, records, bytes);
+          if (digitsCut > 0) this.#prometheus.digitsCut(name, digitsCut);
         },
         committed: (content) => {
           this.#dependencies.problem(null, plan.rule.catalog);
@@ -369,8 +377,10 @@ class TabletopicService implements Service {
 
   #close(): Promise<void> {
     this.#stopping ??= (async () => {
+      // Tables first: what they wait for ends because they close, not as an error of theirs.
+      const closed = Promise.all(this.#tables.all().map((table) => table.close()));
       this.#abort.abort(new TabletopicError('INTERNAL', 'the service ends'));
-      await Promise.all(this.#tables.all().map((table) => table.close()));
+      await closed;
       // A static member keeps its partitions over a restart (KIP-345): it does not leave.
       await this.#source.close({ leave: this.#instanceId === null || this.#untilCaughtUp });
       this.#claim?.release();

@@ -92,6 +92,11 @@ export class Checkpoints {
     const { options, lanes } = this.#context;
     const { committer, ports, hooks } = options;
     const started = ports.clock.monotonic();
+    if (content.specIds.size > 1) {
+      hooks.dropped();
+      void this.#context.uploads?.discard(content.files);
+      return { dropped: `its files follow the partition specs ${[...content.specIds].join(' and ')}` };
+    }
     const { schemaId, specId } = await this.#layouts.ids();
     const cut = await toCut(content, schemaId, specId, lanes.watermark(this.#context.partitions()));
     const prepared = await this.#context.retry('write the manifest', () => committer.prepare(cut));

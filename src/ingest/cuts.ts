@@ -11,6 +11,8 @@ export interface CutContent {
   readonly deadLetters: readonly DeadLetter[];
   /** Newest layout among the files, or null where no worker had one. */
   readonly schemaId: number | null;
+  /** Partition specs that the files follow. */
+  readonly specIds: ReadonlySet<number>;
   /** Topic and cluster ids under which the ranges were read, by topic. */
   readonly topics: Readonly<Record<string, TopicIdentity>>;
 }
@@ -30,7 +32,8 @@ export class PendingCut {
     this.#topics = topics;
     this.#waiting = new Set(workers);
     this.done = new Promise((resolve) => (this.#resolve = resolve));
-    if (workers.length === 0) this.#resolve({ ranges: [], files: [], deadLetters: [], schemaId: null, topics });
+    if (workers.length === 0)
+      this.#resolve({ ranges: [], files: [], deadLetters: [], schemaId: null, specIds: new Set(), topics });
   }
 
   /** The worker's files are those that it ended before its answer. */
@@ -45,6 +48,7 @@ export class PendingCut {
       files: this.#files,
       deadLetters: this.#answers.flatMap((answer) => answer.deadLetters),
       schemaId: schemaIds.length > 0 ? Math.max(...schemaIds) : null,
+      specIds: new Set(this.#answers.flatMap((answer) => answer.specIds)),
       topics: this.#topics,
     });
   }
@@ -70,6 +74,7 @@ export function joinCuts(earlier: CutContent | null, later: CutContent): CutCont
     files: [...earlier.files, ...later.files],
     deadLetters: [...earlier.deadLetters, ...later.deadLetters],
     schemaId: later.schemaId ?? earlier.schemaId,
+    specIds: new Set([...earlier.specIds, ...later.specIds]),
     topics: { ...earlier.topics, ...later.topics },
   };
 }
@@ -98,6 +103,7 @@ export function isEmpty(content: CutContent): boolean {
   return content.files.length === 0 && content.deadLetters.length === 0;
 }
 
+/** `schemaId`, `specId`: the table's, for a cut without files. */
 export async function toCut(
   content: CutContent,
   schemaId: number,
@@ -109,7 +115,7 @@ export async function toCut(
     files: await Promise.all(content.files),
     deadLetters: content.deadLetters,
     schemaId: content.schemaId ?? schemaId,
-    specId,
+    specId: content.specIds.values().next().value ?? specId,
     watermark,
     topics: content.topics,
   };

@@ -2,7 +2,8 @@ import type { TabletopicError } from '../errors.ts';
 
 /** What happens to a table, for telemetry. Counted when it is final: rows when they are committed, not when written. */
 export interface IngestHooks {
-  records(topic: string, records: number, bytes: number): void;
+  /** `digitsCut`: values that lost digits beyond microseconds (`nanos: micros`). */
+  records(topic: string, records: number, bytes: number, digitsCut: number): void;
   /** `bytes`: of the data files; `deadLetters`: how many by error code. */
   committed(content: {
     readonly rows: number;

@@ -15,6 +15,7 @@ const FIRST_WAIT = 200;
  */
 export class LaneControl {
   readonly #context: TableContext;
+  readonly #found: (state: TableState) => void;
   #resets = 0;
   #failuresInRow = 0;
   /** Workers that have not confirmed the last reset: the files that they ended are of the dropped checkpoint. */
@@ -22,12 +23,15 @@ export class LaneControl {
   /** When the positions were last compared with the table's (monotonic clock, ms). */
   comparedAt = 0;
 
-  constructor(context: TableContext) {
+  /** @param found told of a table that exists, before anything of it is read. */
+  constructor(context: TableContext, found: (state: TableState) => void) {
     this.#context = context;
+    this.#found = found;
   }
 
   async start(partitions: readonly TopicPartition[]): Promise<void> {
-    const offsets = await this.#offsetsOf(this.#context.state, partitions);
+    // Others may have committed since this process last looked: where it saw the table then says nothing now.
+    const offsets = await this.#offsetsOf(await this.#load(), partitions);
     for (const partition of partitions) if (!this.#context.lanes.has(partition)) await this.#open(partition, offsets);
   }
 
@@ -50,13 +54,11 @@ export class LaneControl {
    */
   async restart(error: TabletopicError | null): Promise<void> {
     const { options, lanes, abort } = this.#context;
-    const { source, committer, ports } = options;
+    const { source, ports } = options;
     const all = lanes.all();
     for (const { lane } of all) source.pause(lane);
     if (error) await ports.clock.sleep(Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failuresInRow++), abort.signal);
-    const state = await this.#context.retry('load the table', () =>
-      this.#context.state ? committer.refresh() : committer.load(),
-    );
+    const state = await this.#load();
     const offsets = await this.#offsetsOf(
       state,
       all.map(({ lane }) => lane),
@@ -119,6 +121,14 @@ export class LaneControl {
     const { committer } = this.#context.options;
     const ensured = await this.#context.retry('record first offsets', () => committer.ensureOffsets(first));
     return ensured.offsets ?? first;
+  }
+
+  async #load(): Promise<TableState | null> {
+    const { committer } = this.#context.options;
+    const load = (): Promise<TableState | null> => (this.#context.state ? committer.refresh() : committer.load());
+    const state = await this.#context.retry('load the table', load);
+    if (state) this.#found(state);
+    return state;
   }
 
   async #open(partition: TopicPartition, offsets: OffsetsMap): Promise<void> {

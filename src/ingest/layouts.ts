@@ -47,6 +47,17 @@ export interface LayoutsOptions {
   send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[]): void;
 }
 
+interface Sample {
+  shape: Shape;
+  records: number;
+  readonly workers: Set<number>;
+  timer: Promise<void> | null;
+}
+
+function newSample(): Sample {
+  return { shape: emptyShape(), records: 0, workers: new Set(), timer: null };
+}
+
 /**
  * Answers what workers ask about columns: a writer schema becomes part of the table's schema before the first row of it
  * is written. One question at a time, so that the schemas of one instance never race each other; those of several
@@ -56,13 +67,11 @@ export class Layouts {
   readonly #o: LayoutsOptions;
   readonly #mutex = new Mutex();
   /** Inference over all workers of this instance; null once it is over. */
-  #sample: { shape: Shape; records: number; workers: Set<number>; since: number; timer: Promise<void> | null } | null;
-  /** The plain format's schema, once known. */
-  #plain: SchemaAnswer | null = null;
+  #sample: Sample | null;
 
   constructor(options: LayoutsOptions) {
     this.#o = options;
-    this.#sample = { shape: emptyShape(), records: 0, workers: new Set(), since: 0, timer: null };
+    this.#sample = newSample();
   }
 
   async question(worker: number, question: Question): Promise<void> {
@@ -128,8 +137,7 @@ export class Layouts {
 
   async #schema(worker: number, key: SchemaKey, guid: string | null): Promise<void> {
     if (key === PLAIN_KEY) {
-      if (this.#plain) this.#o.send(worker, await this.#layout(), [this.#plain]);
-      else await this.#answer([worker], PLAIN_KEY, fixedSchema(this.#o.plan.rule.value.format));
+      await this.#answer([worker], PLAIN_KEY, fixedSchema(this.#o.plan.rule.value.format));
       return;
     }
     const writer = await this.#o.source
@@ -155,7 +163,6 @@ export class Layouts {
       reason === ''
         ? { key, bound: { ...writer, struct: bound } }
         : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
-    if (key === PLAIN_KEY) this.#plain = answer;
     const layout = layoutOf(state, this.#o.plan);
     for (const worker of workers) this.#o.send(worker, layout, [answer]);
   }
@@ -167,9 +174,8 @@ export class Layouts {
   async #answerJson(workers: Iterable<number>, fields: StructType): Promise<void> {
     if (!this.#o.committer.state?.offsets) await this.#create(fields);
     const state = await this.#evolve(fields);
-    this.#plain = jsonAnswer(state);
     const layout = layoutOf(state, this.#o.plan);
-    for (const worker of workers) this.#o.send(worker, layout, [this.#plain]);
+    for (const worker of workers) this.#o.send(worker, layout, [jsonAnswer(state)]);
   }
 
   /** A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. */
@@ -212,15 +218,19 @@ export class Layouts {
     const { inferRecords, inferTime } = this.#o.plan.rule;
     const known = this.#o.committer.state;
     // A table that has columns is not inferred again: not after a restart, not by a second instance.
-    if (!this.#plain && known?.offsets && valueFields(known).length > 0) this.#plain = jsonAnswer(known);
-    if (this.#plain) {
-      this.#o.send(worker, layoutOf(known!, this.#o.plan), [this.#plain]);
+    if (known?.offsets && valueFields(known).length > 0) {
+      this.#o.send(worker, layoutOf(known, this.#o.plan), [jsonAnswer(known)]);
       return;
     }
     const sample = this.#sample;
     if (!sample) {
       // The sample has ended, its answer is under way: this worker gets it right after.
-      this.#o.guard(() => this.#mutex.run(async () => this.#o.send(worker, await this.#layout(), [this.#plain!])));
+      this.#o.guard(() =>
+        this.#mutex.run(async () => {
+          const state = await this.#table();
+          this.#o.send(worker, layoutOf(state, this.#o.plan), [jsonAnswer(state)]);
+        }),
+      );
       return;
     }
     const { clock } = this.#o.ports;

@@ -15,6 +15,8 @@ export interface RetryOptions {
 
 const FIRST_DELAY = 200;
 const LAST_DELAY = 10_000;
+/** A request that hangs is told long before it times out. */
+const NOTICE_AFTER = 10_000;
 
 /**
  * Tries again for as long as the error's policy is `retry`, with exponential backoff and full jitter; any other error
@@ -24,8 +26,13 @@ export async function withRetry<T>(options: RetryOptions, attempt: () => Promise
   const { ports, logger, signal, what, onState } = options;
   for (let failures = 0; ; failures++) {
     signal.throwIfAborted();
+    const answered = new AbortController();
+    void ports.clock.sleep(NOTICE_AFTER, AbortSignal.any([answered.signal, signal])).then(
+      () => logger.warn({ what }, `${what}: no answer for ${NOTICE_AFTER / 1000} s`),
+      () => undefined,
+    );
     try {
-      const result = await attempt();
+      const result = await attempt().finally(() => answered.abort());
       if (failures > 0) {
         onState?.(null);
         logger.info({ what, failures }, `${what}: goes on`);

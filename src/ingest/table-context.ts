@@ -17,6 +17,8 @@ export interface TableIngestOptions {
   readonly id: number;
   readonly plan: GrowingPlan;
   readonly name: string;
+  /** Resolves when the table's catalog is connected; rejects where it never can be. */
+  readonly ready: Promise<void>;
   readonly committer: Committer;
   readonly layoutSource: LayoutSource;
   /** Opens the uploads once the table's location is known. */

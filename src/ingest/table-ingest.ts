@@ -64,7 +64,7 @@ export class TableIngest {
       firstOffsets: () => context.firstOffsets(),
       send: (worker, layout, schemas) => context.post(worker, { type: 'layout', layout, schemas }),
     });
-    this.#control = new LaneControl(context);
+    this.#control = new LaneControl(context, (state) => this.#opened(state));
     this.#checkpoints = new Checkpoints(context, this.#layouts, this.#control);
   }
 
@@ -112,6 +112,7 @@ export class TableIngest {
     const { committer, isolation, maxBatchBytes } = this.#context.options;
     this.#context.postAll({ type: 'table', options: workerOptions(this.plan.rule), isolation, maxBatchBytes });
     await this.#exclusive(async () => {
+      await this.#context.options.ready;
       const state = await this.#context.retry('load the table', () => committer.load());
       if (state) {
         this.#opened(state);
@@ -228,7 +229,7 @@ export class TableIngest {
         const lane = this.lanes.get(message.lane);
         if (lane?.generation !== message.generation) return;
         lane.advance(message.next, message.maxTimestamp, this.#context.options.ports.clock.now());
-        this.#context.options.hooks.records(lane.lane.topic, message.records, message.bytes);
+        this.#context.options.hooks.records(lane.lane.topic, message.records, message.bytes, message.digitsCut);
         if (this.#targets && this.lanes.reached(this.#targets)) this.#wake.now();
         return;
       }

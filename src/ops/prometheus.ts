@@ -15,6 +15,11 @@ export function createPrometheus(status: () => ServiceStatus, ofProcess = true):
   const counter = (name: string, help: string, labelNames: readonly string[]): Counter =>
     new Counter({ name: `tabletopic_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const records = counter('records_read_total', 'Records read from Kafka.', ['topic']);
+  const digitsCut = counter(
+    'digits_cut_total',
+    'Values of which digits beyond microseconds were cut (nanos: micros).',
+    ['table'],
+  );
   const bytes = counter('bytes_read_total', 'Bytes of record batches read from Kafka.', ['topic']);
   const rows = counter('rows_committed_total', 'Rows committed to the table.', ['table']);
   const files = counter('files_committed_total', 'Data files committed to the table.', ['table']);
@@ -45,6 +50,7 @@ export function createPrometheus(status: () => ServiceStatus, ofProcess = true):
       updateGauges(status());
       return registry.metrics();
     },
+    digitsCut: (table, values) => digitsCut.inc({ table }, values),
     recordsRead(topic, count, size) {
       records.inc({ topic }, count);
       bytes.inc({ topic }, size);

@@ -37,6 +37,12 @@ export class Decoders {
     this.#compiled.clear();
   }
 
+  /** The table may be another by now: every answer is asked for again. */
+  clear(): void {
+    this.#answers.clear();
+    this.#compiled.clear();
+  }
+
   of(key: SchemaKey, layout: Layout): Decoder {
     const known = this.#compiled.get(key);
     this.#compiled.delete(key);

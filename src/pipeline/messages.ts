@@ -125,6 +125,8 @@ export type FromWorker =
       readonly records: number;
       readonly bytes: number;
       readonly maxTimestamp: number;
+      /** Values of which digits were cut since the last position (`nanos: micros`). */
+      readonly digitsCut: number;
     }
   | { readonly type: 'need-layout'; readonly table: number }
   | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey; readonly guid: string | null }
@@ -146,6 +148,8 @@ export type FromWorker =
       readonly ranges: readonly OffsetRange[];
       readonly deadLetters: readonly DeadLetter[];
       readonly schemaId: number | null;
+      /** Partition specs that the files follow: more than one where the table's changed meanwhile. */
+      readonly specIds: readonly number[];
     }
   /** Answer to `reset`: files ended before this message are of the dropped checkpoint. */
   | { readonly type: 'reset-done'; readonly table: number; readonly reset: number }

@@ -46,7 +46,7 @@ export class TableWorker {
   readonly #lanes = new Map<number, LaneReader>();
   readonly #decoders: Decoders;
   readonly #wire: WireFormatReader;
-  readonly #sampler: JsonSampler;
+  #sampler: JsonSampler;
   /** Bytes that the table's columns and open files may hold. */
   budget = Number.POSITIVE_INFINITY;
   #layout: Layout | null = null;
@@ -55,8 +55,11 @@ export class TableWorker {
   #files: TableFiles | null = null;
   #deadLetters: DeadLetter[] = [];
   #deadBytes = 0;
+  #digitsCut = 0;
   #heldSaid = 0;
   #asked = new Set<string>();
+  /** Partition specs of the rows in the open files. */
+  readonly #specs = new Set<number>();
   #turn = 0;
   #failed = false;
 
@@ -66,9 +69,7 @@ export class TableWorker {
     this.#post = post;
     this.#decoders = new Decoders(open.options);
     this.#wire = new WireFormatReader(wireFormatOf(open.options.value.format));
-    this.#sampler = new JsonSampler(open, wireFormatOf(open.options.value.format), (shape, records) =>
-      post({ type: 'sample', table: open.table, shape, records }, []),
-    );
+    this.#sampler = this.#newSampler();
   }
 
   handle(message: TableMessage): void {
@@ -185,7 +186,9 @@ export class TableWorker {
   #takeRun(lane: LaneReader, positions: RecordPositions, from: number, to: number, key: SchemaKey): boolean {
     const batch = this.#batch!;
     const decoder = this.#decoders.of(key, this.#layout!);
+    const cutBefore = decoder.digitsCut ?? 0;
     const taken = decoder.decode(positions, from, to, batch);
+    this.#digitsCut += (decoder.digitsCut ?? 0) - cutBefore;
     if (taken > from) {
       this.#kafka!.append(batch, positions, from, taken, lane.topic, lane.partition);
       batch.rows += taken - from;
@@ -247,6 +250,12 @@ export class TableWorker {
       if (lane.waitsFor !== null && questions.includes(lane.waitsFor)) lane.waitsFor = null;
   }
 
+  #newSampler(): JsonSampler {
+    return new JsonSampler(this.#open, wireFormatOf(this.#open.options.value.format), (shape, records) =>
+      this.#post({ type: 'sample', table: this.#id, shape, records }, []),
+    );
+  }
+
   #setLayout(layout: Layout): void {
     if (
       this.#layout &&
@@ -266,6 +275,7 @@ export class TableWorker {
 
   #flush(): void {
     if (!this.#batch || this.#batch.rows === 0) return;
+    this.#specs.add(this.#layout!.specId);
     this.#files!.write(this.#batch, this.budget);
     this.#batch.clear();
   }
@@ -296,10 +306,22 @@ export class TableWorker {
       this.#files?.finish();
       const ranges = [...this.#lanes.values()].flatMap((lane) => lane.cut() ?? []);
       const schemaId = this.#layout?.schema['schema-id'] ?? null;
-      this.#post({ type: 'cut-done', table: this.#id, cut, ranges, deadLetters: this.#deadLetters, schemaId }, []);
+      this.#post(
+        {
+          type: 'cut-done',
+          table: this.#id,
+          cut,
+          ranges,
+          deadLetters: this.#deadLetters,
+          schemaId,
+          specIds: [...this.#specs],
+        },
+        [],
+      );
     } catch (thrown) {
       this.#fail(null, thrown);
     }
+    this.#specs.clear();
     this.#deadLetters = [];
     this.#deadBytes = 0;
     this.#sayHeld();
@@ -307,7 +329,14 @@ export class TableWorker {
 
   #reset(message: Extract<ToWorker, { type: 'reset' }>): void {
     this.#files?.abort();
-    this.#batch?.clear();
+    // Others may have changed columns or the partition spec, and that may be why: what comes next is written as the table is now.
+    this.#layout = null;
+    this.#batch = null;
+    this.#kafka = null;
+    this.#decoders.clear();
+    this.#asked.clear();
+    this.#sampler = this.#newSampler();
+    this.#specs.clear();
     this.#deadLetters = [];
     this.#deadBytes = 0;
     for (const { lane: id, start, generation } of message.lanes) {
@@ -320,7 +349,12 @@ export class TableWorker {
 
   #position(lane: LaneReader, records: number, bytes: number): void {
     const { id, generation, next, maxTimestamp } = lane;
-    this.#post({ type: 'position', table: this.#id, lane: id, generation, next, records, bytes, maxTimestamp }, []);
+    const digitsCut = this.#digitsCut;
+    this.#digitsCut = 0;
+    this.#post(
+      { type: 'position', table: this.#id, lane: id, generation, next, records, bytes, maxTimestamp, digitsCut },
+      [],
+    );
   }
 
   #released(bytes: number): void {

@@ -105,6 +105,7 @@ describe('joinCuts', () => {
     files: [],
     deadLetters: [],
     schemaId: null,
+    specIds: new Set(),
     topics: {},
   });
 
