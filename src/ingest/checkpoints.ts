@@ -25,6 +25,8 @@ export class Checkpoints {
   readonly #lanes: LaneControl;
   #cut: PendingCut | null = null;
   #cuts = 0;
+  /** Monotonic clock, ms: the wall clock may run back. */
+  #committedAt = Number.NEGATIVE_INFINITY;
   /** Ranges without rows that wait to be committed with the next ones. */
   #carry: CutContent | null = null;
   lastCommit: { readonly at: number; readonly snapshotId: bigint } | null = null;
@@ -49,7 +51,7 @@ export class Checkpoints {
     this.#carry = null;
     if (joined.ranges.length === 0) return 'nothing';
     const { clock } = this.#context.options.ports;
-    const spaced = this.lastCommit !== null && clock.now() - this.lastCommit.at < EMPTY_COMMIT_SPACING;
+    const spaced = clock.monotonic() - this.#committedAt < EMPTY_COMMIT_SPACING;
     if (isEmpty(joined) && spaced && !flush) {
       this.#carry = joined;
       return 'nothing';
@@ -115,6 +117,7 @@ export class Checkpoints {
     this.#lanes.succeeded();
     this.#context.setProblem(null);
     this.lastCommit = { at: now, snapshotId: receipt.snapshotId };
+    this.#committedAt = options.ports.clock.monotonic();
     let rows = 0;
     for (const range of receipt.ranges) {
       rows += range.accounted.rows;
