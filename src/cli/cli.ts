@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ExitCode } from '../errors.ts';
+import type { AdoptOffsets } from '../maintain/adopt.ts';
 import type { RollbackTo } from '../maintain/rollback.ts';
 import { version } from '../version.ts';
+import { adoptCommand, parseAdoptOffsets } from './adopt.ts';
 import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
@@ -88,6 +90,21 @@ export async function main(argv: readonly string[], context: CliContext): Promis
       ends(
         rollbackCommand({ ...options, json: options.json ?? false, acceptLoss: options.acceptLoss ?? false }, context),
       ),
+    );
+  configured(
+    program,
+    'adopt',
+    'accept a topic that was made anew, a cluster that has moved, or say where a table stands',
+  )
+    .requiredOption('--table <name>', 'the table')
+    .option('--topic <name>', 'only this topic (default: those that changed)')
+    .addOption(
+      new Option('--offsets <where>', 'where to go on: earliest, latest, table, or 0:OFFSET,1:OFFSET,…').argParser(
+        parseAdoptOffsets,
+      ),
+    )
+    .action((options: { config: string; json?: boolean; table: string; topic?: string; offsets?: AdoptOffsets }) =>
+      ends(adoptCommand({ ...options, json: options.json ?? false }, context)),
     );
 
   try {

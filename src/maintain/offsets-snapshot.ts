@@ -9,16 +9,23 @@ import type { CommitRequest, LoadedTable, Requirement, Update } from '../iceberg
 import type { TableMetadata } from '../iceberg/metadata.ts';
 import type { ChangeTarget, PlannedChange } from './change.ts';
 
+/** What an empty snapshot states. */
+export interface OffsetsStated {
+  readonly offsets: OffsetsMap;
+  /** What it accounts for, without rows. */
+  readonly ranges: readonly AccountedRange[];
+  readonly properties?: (snapshotId: bigint) => Readonly<Record<string, string>>;
+}
+
 /**
  * An empty snapshot that states offsets: on top of `base` (the branch's head, or the snapshot that it is put back to),
- * asserting the head that `table` was loaded with. `ranges`: what the snapshot accounts for, without rows.
+ * asserting the head that `table` was loaded with.
  */
 export async function planOffsetsSnapshot<T>(
   { address: { branch }, io, ports }: ChangeTarget,
   table: LoadedTable,
   base: Known,
-  offsets: OffsetsMap,
-  ranges: readonly AccountedRange[],
+  { offsets, ranges, properties }: OffsetsStated,
   result: (snapshotId: bigint) => T,
 ): Promise<PlannedChange<T>> {
   const { snapshotId, request } = await buildAttempt(base, [], offsets, {
@@ -27,8 +34,10 @@ export async function planOffsetsSnapshot<T>(
     branch,
     listCache: new Map(),
   });
+  const { requirements, updates } = adjusted(request, table.metadata, branch, ranges);
+  const more: readonly Update[] = properties ? [{ action: 'set-properties', updates: properties(snapshotId) }] : [];
   return {
-    request: { ...request, ...adjusted(request, table.metadata, branch, ranges) },
+    request: { ...request, requirements, updates: [...updates, ...more] },
     applied: ({ snapshots }) => snapshots?.some((snapshot) => snapshot['snapshot-id'] === snapshotId) ?? false,
     result: result(snapshotId),
   };

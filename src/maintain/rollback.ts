@@ -103,10 +103,16 @@ async function planRollback(table: LoadedTable, options: RollbackOptions): Promi
     warnings: [...warningsOf(others), ...startsAnew(before, offsets), ...aboveEnd(offsets, bounds)],
   };
   if (lost.length > 0)
-    return planOffsetsSnapshot(options, table, base, skipLost(offsets, lost), lost.map(absent), (snapshotId) => ({
-      ...result,
-      head: String(snapshotId),
-    }));
+    return planOffsetsSnapshot(
+      options,
+      table,
+      base,
+      { offsets: skipLost(offsets, lost), ranges: lost.map(absent) },
+      (snapshotId) => ({
+        ...result,
+        head: String(snapshotId),
+      }),
+    );
   return {
     request:
       head === id
@@ -235,7 +241,7 @@ function skipLost(offsets: OffsetsMap, lost: readonly Lost[]): OffsetsMap {
   );
 }
 
-function absent({ topic, partition, from, to }: Lost): AccountedRange {
+export function absent({ topic, partition, from, to }: Lost): AccountedRange {
   const accounted = { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: to - from };
   return { topic, partition, start: from, end: to, accounted };
 }

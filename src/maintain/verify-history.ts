@@ -4,9 +4,19 @@ import { branchHead, lookupStatement, offsetsKeys, snapshotsById } from '../comm
 import { ACCOUNTED, OFFSETS, OFFSETS_PREV, type Statement, decodeStatement } from '../commit/statement.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import type { Snapshot } from '../iceberg/metadata.ts';
+import { ADOPTED, type Adopted, decodeAdopted } from './adopted.ts';
 import type { Finding, OtherWriter, PartitionVerified } from './verify.ts';
 
-export type RangeOnRecord = AccountedRange;
+/** A range, and whether it is of a log that is no more (see `Adopted`). */
+export type RangeOnRecord = AccountedRange & { readonly ended?: true };
+
+/** Offsets [first, next) of a log that is no more: rows with these positions may be there beside those of the present log. */
+export interface EndedLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly first: number;
+  readonly next: number;
+}
 
 /** The metadata level of `verify`: what the snapshots of the branch say, and whether it agrees with itself. */
 export interface History {
@@ -18,6 +28,7 @@ export interface History {
   readonly problems: readonly string[];
   readonly others: readonly OtherWriter[];
   readonly partitions: readonly PartitionVerified[];
+  readonly ended: readonly EndedLog[];
   /** Gaps that the table states, by topic and partition: skipped knowingly. */
   readonly offsets: OffsetsMap;
 }
@@ -26,7 +37,12 @@ export interface History {
 export function verifyHistory({ metadata }: LoadedTable, branch: string): History {
   const head = branchHead(metadata, branch);
   const { ancestry, complete } = walk(snapshotsById(metadata), head);
-  const ledger = new Ledger();
+  const met = new Set(ancestry.map((snapshot) => snapshot['snapshot-id']));
+  // What expired snapshots adopted cannot be told from what a rollback has undone: it counts.
+  const adopted = decodeAdopted(metadata.properties?.[ADOPTED]).filter(
+    ({ snapshot }) => !complete || met.has(snapshot),
+  );
+  const ledger = new Ledger(adopted);
   for (const snapshot of ancestry) ledger.take(snapshot);
   const looked = head === null ? null : lookupStatement({ metadata, partial: false }, branch, offsetsKeys);
   if (looked?.kind === 'ambiguous')
@@ -61,7 +77,8 @@ function walk(
 /** Goes through the snapshots in the order of their making and keeps, for each partition, where it must go on. */
 class Ledger {
   readonly problems: string[] = [];
-  readonly #ranges: RangeOnRecord[] = [];
+  readonly #adopted: readonly Adopted[];
+  #ranges: RangeOnRecord[] = [];
   readonly #duplicates: Finding[] = [];
   readonly #missing: Finding[] = [];
   readonly #others: OtherWriter[] = [];
@@ -69,6 +86,10 @@ class Ledger {
   readonly #from = new Map<string, number>();
   readonly #next = new Map<string, number>();
   #statement: Statement | null = null;
+
+  constructor(adopted: readonly Adopted[]) {
+    this.#adopted = adopted;
+  }
 
   take(snapshot: Snapshot): void {
     const id = snapshot['snapshot-id'];
@@ -81,6 +102,8 @@ class Ledger {
     }
     const statement = this.#decode(id, OFFSETS, text);
     if (!statement) return;
+    for (const { topic, ended } of this.#adopted.filter((entry) => entry.snapshot === id))
+      for (const [partition] of ended) this.#end(topic, partition, statement);
     this.#begin(id, snapshot, statement);
     const ranges = this.#accounted(id, snapshot);
     for (const range of ranges) this.#join(id, range);
@@ -110,6 +133,20 @@ class Ledger {
         this.#next.set(key, start);
       });
     }
+  }
+
+  /** Another log goes on under the name of this one: its record begins where the statement says. */
+  #end(topic: string, partition: number, statement: Statement): void {
+    this.#ranges = this.#ranges.map((range) =>
+      range.topic === topic && range.partition === partition ? { ...range, ended: true } : range,
+    );
+    const key = partitionKey(topic, partition);
+    const next = statement.offsets[topic]?.next[partition];
+    this.#from.delete(key);
+    this.#next.delete(key);
+    if (next === undefined) return;
+    this.#from.set(key, next);
+    this.#next.set(key, next);
   }
 
   #accounted(id: bigint, snapshot: Snapshot): readonly AccountedRange[] {
@@ -220,6 +257,9 @@ class Ledger {
       missing: this.#missing,
       problems: this.problems,
       others: this.#others,
+      ended: this.#adopted.flatMap(({ topic, ended }) =>
+        ended.map(([partition, first, next]) => ({ topic, partition, first, next })),
+      ),
       offsets: this.#statement?.offsets ?? {},
       partitions: [...this.#next]
         .map(([key, next]) => this.#partition(key, next))
@@ -231,7 +271,7 @@ class Ledger {
     const [topic, partition] = JSON.parse(key) as [string, number];
     const totals = { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: 0 };
     for (const range of this.#ranges) {
-      if (range.topic !== topic || range.partition !== partition) continue;
+      if (range.topic !== topic || range.partition !== partition || range.ended) continue;
       for (const kind of Object.keys(totals) as (keyof typeof totals)[]) totals[kind] += range.accounted[kind];
     }
     return { topic, partition, from: this.#from.get(key)!, next, ...totals };

@@ -101,6 +101,8 @@ interface SeenPartition {
   readonly first: number;
   readonly next: number;
   readonly bitmap: OffsetBitmap;
+  /** Logs that are no more, under the same name. */
+  readonly ended: readonly { readonly first: number; readonly next: number; readonly bitmap: OffsetBitmap }[];
 }
 
 /** Which offsets were met, and which were met twice or were never accounted for. */
@@ -113,13 +115,21 @@ class Seen {
   #firstUnaccounted = '';
   readonly #partitions = new Map<string, Map<number, SeenPartition>>();
   readonly #offsets: History['offsets'];
+  readonly #ended: History['ended'];
 
   constructor(history: History) {
     this.#offsets = history.offsets;
+    this.#ended = history.ended;
   }
 
   bitmap(topic: string, partition: number): OffsetBitmap {
     return this.#partition(topic, partition).bitmap;
+  }
+
+  /** Rows met of all logs that had this name; null where there was only one. */
+  metOfAll(topic: string, partition: number): number | null {
+    const { bitmap, ended } = this.#partition(topic, partition);
+    return ended.length === 0 ? null : ended.reduce((sum, log) => sum + log.bitmap.size, bitmap.size);
   }
 
   /** No object, and no look-up by name, for a row: only where the partition changes. */
@@ -142,8 +152,14 @@ class Seen {
         lastTopic = t;
         lastPartition = p;
       }
-      if (o < of.first || o >= of.next) this.#unaccount(topics[t]!, p, o, location);
-      else if (!of.bitmap.add(o)) this.#twice(topics[t]!, p, o, location);
+      const inside = o >= of.first && o < of.next;
+      if (
+        (inside && of.bitmap.add(o)) ||
+        of.ended.some(({ first, next, bitmap }) => o >= first && o < next && bitmap.add(o))
+      )
+        continue;
+      if (inside || of.ended.some(({ first, next }) => o >= first && o < next)) this.#twice(topics[t]!, p, o, location);
+      else this.#unaccount(topics[t]!, p, o, location);
     }
   }
 
@@ -157,6 +173,9 @@ class Seen {
         first: stated?.first[partition] ?? Infinity,
         next: stated?.next[partition] ?? 0,
         bitmap: new OffsetBitmap(),
+        ended: this.#ended
+          .filter((log) => log.topic === topic && log.partition === partition)
+          .map(({ first, next }) => ({ first, next, bitmap: new OffsetBitmap() })),
       };
       partitions.set(partition, of);
     }
@@ -194,13 +213,40 @@ class Seen {
 
 /** Ranges in which more rows were met than are on record: an offset that is a row and a dead letter, say. */
 function surplus(history: History, seen: Seen): string[] {
-  return history.ranges.flatMap(({ topic, partition, start, end, accounted }) => {
+  const ofAll = totals(history, seen).flatMap(({ topic, partition, onRecord, met }) =>
+    met > onRecord
+      ? [`${topic}[${partition}] has ${met} rows of all logs of this name, and ${onRecord} are on record`]
+      : [],
+  );
+  const ranges = history.ranges.filter(({ topic, partition }) => seen.metOfAll(topic, partition) === null);
+  const ofOne = ranges.flatMap(({ topic, partition, start, end, accounted }) => {
     const count = seen.bitmap(topic, partition).count(start, end);
     return count > accounted.rows
       ? [
           `${topic}[${partition}] offsets ${start} to ${end - 1} have ${count} rows, and ${accounted.rows} are on record`,
         ]
       : [];
+  });
+  return [...ofAll, ...ofOne];
+}
+
+/**
+ * Rows of partitions under whose name one log followed another: which of two rows with the same position is of which log
+ * cannot be seen, their number can. Nothing where older snapshots have expired.
+ */
+function totals(
+  history: History,
+  seen: Seen,
+): { topic: string; partition: number; onRecord: number; met: number; from: number; to: number }[] {
+  if (!history.complete) return [];
+  const byPartition = Map.groupBy(history.ranges, ({ topic, partition }) => JSON.stringify([topic, partition]));
+  return [...byPartition.values()].flatMap((ranges) => {
+    const { topic, partition } = ranges[0]!;
+    const met = seen.metOfAll(topic, partition);
+    if (met === null) return [];
+    const onRecord = ranges.reduce((sum, { accounted }) => sum + accounted.rows, 0);
+    const from = Math.min(...ranges.map(({ start }) => start));
+    return [{ topic, partition, onRecord, met, from, to: Math.max(...ranges.map(({ end }) => end)) }];
   });
 }
 
@@ -210,8 +256,22 @@ function surplus(history: History, seen: Seen): string[] {
  */
 function missingRows(history: History, seen: Seen): Finding[] {
   let removed = history.others.reduce((sum, other) => sum + Math.max(0, other.removedRows - other.addedRows), 0);
-  const losses: Finding[] = [];
+  const losses: Finding[] = totals(history, seen).flatMap(({ topic, partition, onRecord, met, from, to }) =>
+    met < onRecord
+      ? [
+          {
+            topic,
+            partition,
+            from,
+            to,
+            count: onRecord - met,
+            reason: `not there: ${onRecord - met} of ${onRecord} rows of all logs of this name`,
+          },
+        ]
+      : [],
+  );
   for (const { topic, partition, start, end, accounted } of history.ranges) {
+    if (seen.metOfAll(topic, partition) !== null) continue;
     const count = accounted.rows - seen.bitmap(topic, partition).count(start, end);
     if (count <= 0) continue;
     const holes = seen.bitmap(topic, partition).holes(start, end, holesLimit);

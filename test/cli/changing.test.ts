@@ -93,3 +93,36 @@ describe('rollback', () => {
     expect(await main(['rollback', '-c', file(), '--table', 'shop.clicks', '--to', '1'], cli)).toBe(2);
   });
 });
+
+describe('adopt', () => {
+  const adopt = (...more: string[]): string[] => ['adopt', '-c', file(), '--table', 'shop.orders', ...more];
+
+  test('another topic: refused without offsets (exit 2), taken with them, and told', async () => {
+    const { cli, of } = await world();
+    of.identity = { id: 'topic-2', cluster: 'cluster-1' };
+    expect(await main(adopt(), cli)).toBe(2);
+    expect(cli.err).toContain('--offsets earliest');
+    expect(await main(adopt('--offsets', '{0: 7}'), cli)).toBe(0);
+    expect(cli.out).toContain('t: topic topic-2 of cluster cluster-1, before topic topic-1 of cluster cluster-1');
+    expect(cli.out).toContain('t[0] stood at 20, goes on at 7');
+  });
+
+  test('offsets outside of the log: exit 3', async () => {
+    const { cli, of } = await world();
+    of.identity = { id: 'topic-2', cluster: 'cluster-1' };
+    expect(await main(adopt('--offsets', '0:101', '--json'), cli)).toBe(3);
+    expect(JSON.parse(cli.out)).toMatchObject({ error: { code: 'KAFKA_LOG_TRUNCATED' } });
+  });
+
+  test.each(['soon', '0=7', '{}'])('--offsets %s is bad usage', async (offsets) => {
+    const { cli } = await world();
+    expect(await main(adopt('--offsets', offsets), cli)).toBe(2);
+  });
+
+  test('nothing changed', async () => {
+    const { cli, of, heads } = await world();
+    expect(await main(adopt(), cli)).toBe(0);
+    expect(cli.out).toContain('nothing was changed');
+    expect(of.head()).toBe(heads[2]);
+  });
+});

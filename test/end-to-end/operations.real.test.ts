@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TableReport } from '../../src/cli/status.ts';
+import type { AdoptResult } from '../../src/maintain/adopt.ts';
 import type { RollbackResult } from '../../src/maintain/rollback.ts';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
 import { expectEveryRecordOnce } from '../real/expected.ts';
@@ -136,6 +137,39 @@ describe('rollback', () => {
     await files.run(config, '--until-caught-up').ends();
     const { kafka: positions } = await readers.pyiceberg({ catalog, table: topic, columns: ['id'] });
     expect(positions).toEqual([{ topic, partition: 0, count: 1700, distinct: 1700, min: 300, max: 1999 }]);
+    await expectVerified(config);
+  });
+});
+
+describe('adopt', () => {
+  test('a topic that was deleted and made anew: stops the table, adopted it goes on, and verify tells the logs apart', async () => {
+    const topic = 'adopt.orders';
+    const config = files.write('adopt', [{ topic }], settings('adopt'));
+    await stack.load({ topic, n: 1000, partitions: 2, format: 'avro' });
+    await files.run(config, '--until-caught-up').ends();
+    await admin.deleteTopics({ topics: [topic] });
+    while ((await admin.listTopics()).includes(topic)) await sleep(100);
+    await stack.load({ topic, n: 600, start: 1000, partitions: 2, format: 'avro' });
+    const stopped = files.run(config, '--until-caught-up');
+    await stopped.ends(3);
+    expect(stopped.log).toContain('"code":"KAFKA_TOPIC_CHANGED"');
+
+    expect((await files.result(2, 'adopt', config, '--table', topic)).json).toMatchObject({ error: { code: 'USAGE' } });
+    const refused = await files.result(3, 'adopt', config, '--table', topic, '--offsets', 'table');
+    expect(refused.json).toMatchObject({ error: { code: 'KAFKA_LOG_TRUNCATED' } });
+    const adopted = await files.json<AdoptResult>('adopt', config, '--table', topic, '--offsets', 'earliest');
+    expect(adopted.topics[0]!.partitions).toEqual([0, 1].map((partition) => ({ partition, from: 500, to: 0 })));
+    await files.run(config, '--until-caught-up').ends();
+    const reading = await readers.pyiceberg({ catalog, table: topic, columns: ['id'] });
+    // Every id once, over both logs, though positions are there twice.
+    expect({ rows: reading.rows, id: reading.columns['id'] }).toEqual({
+      rows: 1600,
+      id: { min: 0, max: 1599, sum: (1599 * 1600) / 2 },
+    });
+    expect(reading.kafka!.map(({ count, distinct }) => [count, distinct])).toEqual([
+      [800, 500],
+      [800, 500],
+    ]);
     await expectVerified(config);
   });
 });
