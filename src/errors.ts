@@ -24,6 +24,11 @@ interface ErrorEntry {
 }
 
 export const errorTable = {
+  BRANCH_DIVERGED: {
+    policy: 'stop-table',
+    exit: 3,
+    hint: 'main has moved since the branch left it: write the table on a fresh branch (another name in `branch`), which begins at main with main’s offsets, and publish that.',
+  },
   CATALOG_AUTH: {
     policy: 'stop-service',
     exit: 2,

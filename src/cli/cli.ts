@@ -8,6 +8,7 @@ import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { reportError } from './errors.ts';
+import { publishCommand } from './publish.ts';
 import { parseRollbackTo, rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -105,6 +106,12 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     )
     .action((options: { config: string; json?: boolean; table: string; topic?: string; offsets?: AdoptOffsets }) =>
       ends(adoptCommand({ ...options, json: options.json ?? false }, context)),
+    );
+  configured(program, 'publish', 'put main at the head of the branch that a table is written on; only forward')
+    .requiredOption('--table <name>', 'the table')
+    .option('--branch <name>', 'the branch (default: the one of the table’s rule)')
+    .action((options: { config: string; json?: boolean; table: string; branch?: string }) =>
+      ends(publishCommand({ ...options, json: options.json ?? false }, context)),
     );
 
   try {

@@ -126,3 +126,23 @@ describe('adopt', () => {
     expect(of.head()).toBe(heads[2]);
   });
 });
+
+describe('publish', () => {
+  const publish = (...more: string[]): string[] => ['publish', '-c', file(), '--table', 'shop.orders', ...more];
+
+  test('puts main at the head of the branch', async () => {
+    const { cli, of, heads } = await world();
+    const audit = await of.instance({ branch: 'audit' }).start();
+    await audit.commitTo(30);
+    expect(of.head()).toBe(heads[2]);
+    expect(await main(publish('--branch', 'audit'), cli)).toBe(0);
+    expect(of.head()).toBe(of.head('audit'));
+    expect(cli.out).toContain('1 snapshots, 10 rows');
+  });
+
+  test('of a table that is written on main: bad usage', async () => {
+    const { cli } = await world();
+    expect(await main(publish(), cli)).toBe(2);
+    expect(await main(publish('--branch', 'audit'), cli)).toBe(2);
+  });
+});

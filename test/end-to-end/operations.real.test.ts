@@ -4,6 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TableReport } from '../../src/cli/status.ts';
 import type { AdoptResult } from '../../src/maintain/adopt.ts';
+import type { PublishResult } from '../../src/maintain/publish.ts';
 import type { RollbackResult } from '../../src/maintain/rollback.ts';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
 import { expectEveryRecordOnce } from '../real/expected.ts';
@@ -171,5 +172,36 @@ describe('adopt', () => {
       [800, 500],
     ]);
     await expectVerified(config);
+  });
+});
+
+describe('publish', () => {
+  test('write on a branch, audit, publish; refused once main has moved, and a fresh branch is the way out', async () => {
+    const topic = 'publish.orders';
+    const on = (branch: string): string =>
+      files.write(`publish-${branch}`, [{ topic, branch }], settings(`publish-${branch}`));
+    const rows = async (): Promise<number> =>
+      (await readers.pyiceberg({ catalog, table: topic, columns: ['id'] })).rows;
+    const publish = (branch: string): Promise<PublishResult> => files.json('publish', on(branch), '--table', topic);
+    for (const start of [0, 500]) {
+      await stack.load({ topic, n: 500, start, partitions: 2, format: 'avro' });
+      await files.run(on('audit'), '--until-caught-up').ends();
+      expect(await rows()).toBe(start);
+      expect(await other(topic, { do: 'rows', branch: 'audit', columns: ['id'] })).toHaveLength(start + 500);
+      await expectVerified(on('audit'));
+      expect(await publish('audit')).toMatchObject({ branch: 'audit', addedRows: 500 });
+      expect(await rows()).toBe(start + 500);
+    }
+
+    await other(topic, { do: 'delete', filter: 'id < 10' });
+    await stack.load({ topic, n: 500, start: 1000, partitions: 2, format: 'avro' });
+    await files.run(on('audit'), '--until-caught-up').ends();
+    expect((await files.result(3, 'publish', on('audit'), '--table', topic)).json).toMatchObject({
+      error: { code: 'BRANCH_DIVERGED' },
+    });
+    await files.run(on('fresh'), '--until-caught-up').ends();
+    expect(await publish('fresh')).toMatchObject({ branch: 'fresh', addedRows: 500 });
+    expect(await rows()).toBe(1490);
+    await expectVerified(on('main'));
   });
 });
