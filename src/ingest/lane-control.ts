@@ -135,6 +135,8 @@ export class LaneControl {
     const { options, lanes } = this.#context;
     const start = nextOf(offsets, partition);
     const from = await this.#check(partition, start, offsets);
+    // The table may have stopped meanwhile: nobody would close the lane any more.
+    this.#context.abort.signal.throwIfAborted();
     const { lane } = lanes.add(partition, this.#context.identity(partition.topic)?.id ?? '', start);
     this.#context.post(lane.worker, {
       type: 'lane',

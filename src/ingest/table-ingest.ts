@@ -360,7 +360,7 @@ export class TableIngest {
 
   async #guard(task: () => Promise<void>): Promise<void> {
     try {
-      if (this.state !== 'closed') await task();
+      if (!this.stopped) await task();
     } catch (thrown) {
       if (!this.#context.abort.signal.aborted) await this.#stop(asTabletopicError(thrown));
     }
