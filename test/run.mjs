@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled, findNode, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
 
-const usage = 'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | test:real | bench, each [-- arguments]';
+const usage =
+  'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | test:real | test:faults | bench, each [-- arguments]';
 
 const [command = 'all', ...given] = process.argv.slice(2);
 
@@ -101,14 +102,14 @@ async function real(node, args) {
 }
 
 async function main() {
-  if (!['all', 'unit', 'sim', 'real', 'bench'].includes(command)) {
+  if (!['all', 'unit', 'sim', 'real', 'faults', 'bench'].includes(command)) {
     endWithUsage(`unknown: ${command}`);
   }
   const args = takeSeeds(given);
   await ensureInstalled();
   const node = findNode();
-  if (command === 'bench')
-    return await runAndExit(node, [...nodeOptions, join(root, 'test', 'bench', 'main.ts'), ...args]);
+  if (command === 'bench' || command === 'faults')
+    return await runAndExit(node, [...nodeOptions, join(root, 'test', command, 'main.ts'), ...args]);
 
   const results = [];
   if (command !== 'real') results.push(await vitest(node, command === 'all' ? ['unit', 'sim'] : [command], args));

@@ -80,11 +80,11 @@ export class HttpProxy {
 
   async #pass(request: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
     const trouble = this.points.troubleFor(passing);
-    if (trouble === 'drop') return;
-    if (trouble === 'reset') return void request.socket.resetAndDestroy();
-    if (trouble !== null && trouble !== 'lost') await sleep(trouble.delay);
+    if (trouble?.kind === 'drop') return;
+    if (trouble?.kind === 'reset') return void request.socket.resetAndDestroy();
+    if (trouble?.kind === 'delay') await sleep(trouble.delay);
     const answer = await this.#forward(request, passing.body);
-    if (trouble === 'lost') request.socket.resetAndDestroy();
+    if (trouble?.kind === 'lost') request.socket.resetAndDestroy();
     else send(response, answer);
   }
 

@@ -88,10 +88,10 @@ export class KafkaProxy {
         return;
       }
       const trouble = this.points.troubleFor(passing);
-      if (trouble === 'drop') return;
-      if (trouble === 'reset') return void client.resetAndDestroy();
-      if (trouble === 'lost') lost.add(id);
-      else if (trouble !== null) await sleep(trouble.delay);
+      if (trouble?.kind === 'drop') return;
+      if (trouble?.kind === 'reset') return void client.resetAndDestroy();
+      if (trouble?.kind === 'lost') lost.add(id);
+      if (trouble?.kind === 'delay') await sleep(trouble.delay);
       pass();
     });
     void eachFrame(broker, (frame) => {

@@ -19,9 +19,12 @@ export interface Held extends Passing {
 
 /**
  * reset: the connection is cut before the server sees the request; lost: cut after the server answered; drop: the request is
- * swallowed and the connection stays open; delay: milliseconds before it is passed on.
+ * swallowed and the connection stays open; delay: it is passed on that many milliseconds later.
  */
-export type Trouble = 'reset' | 'lost' | 'drop' | { readonly delay: number };
+export interface Trouble {
+  readonly kind: 'reset' | 'lost' | 'drop' | 'delay';
+  readonly delay: number;
+}
 
 interface Rule {
   readonly at: Point;
@@ -34,7 +37,7 @@ export class Points {
   readonly #rules: Rule[] = [];
   /** Decides for each request. */
   trouble: (passing: Passing) => Trouble | null = () => null;
-  readonly done: Record<'reset' | 'lost' | 'drop' | 'delay', number> = { reset: 0, lost: 0, drop: 0, delay: 0 };
+  readonly done: Record<Trouble['kind'], number> = { reset: 0, lost: 0, drop: 0, delay: 0 };
 
   /** Resolves when the first request that matches stands at this point. It stays there until it is released. */
   hold(at: Point, matches: (passing: Passing) => boolean): Promise<Held> {
@@ -49,7 +52,7 @@ export class Points {
 
   troubleFor(passing: Passing): Trouble | null {
     const trouble = this.trouble(passing);
-    if (trouble !== null) this.done[typeof trouble === 'string' ? trouble : 'delay']++;
+    if (trouble !== null) this.done[trouble.kind]++;
     return trouble;
   }
 }
