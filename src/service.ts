@@ -33,6 +33,8 @@ export interface ServiceOptions {
   readonly untilCaughtUp?: boolean;
   /** In place of Kafka, catalogs and stores, and of threads (with `workers: 0`): what a simulation runs on. */
   readonly twins?: Twins;
+  /** Reads from it instead of by the configured group. */
+  readonly source?: Source;
 }
 
 export interface Twins {
@@ -99,7 +101,7 @@ class TabletopicService implements Service {
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
 
-  constructor(config: Config, { ports, logger, untilCaughtUp, twins }: ServiceOptions) {
+  constructor(config: Config, { ports, logger, untilCaughtUp, twins, source }: ServiceOptions) {
     const { instanceId, groupProtocol, groupId } = config.kafka;
     this.#claim = instanceId === 'auto' && groupProtocol === 'classic' ? claimInstanceId(groupId) : null;
     this.#instanceId = this.#claim?.id ?? (instanceId === 'auto' || instanceId === 'none' ? null : instanceId);
@@ -108,7 +110,8 @@ class TabletopicService implements Service {
     this.#log = logger;
     this.#untilCaughtUp = untilCaughtUp ?? false;
     this.#twins = twins ?? null;
-    this.#source = twins?.source ?? createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
+    this.#source =
+      twins?.source ?? source ?? createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
     this.#dependencies = new Dependencies(ports.clock);
     this.#throughput = new Throughput(ports.clock);
     this.#startedAt = ports.clock.now();

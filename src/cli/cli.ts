@@ -4,6 +4,7 @@ import type { AdoptOffsets } from '../maintain/adopt.ts';
 import type { RollbackTo } from '../maintain/rollback.ts';
 import { version } from '../version.ts';
 import { adoptCommand, parseAdoptOffsets } from './adopt.ts';
+import { type BackfillOptions, backfillCommand, parseBound, parseRate } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
@@ -112,6 +113,18 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     .option('--branch <name>', 'the branch (default: the one of the table’s rule)')
     .action((options: { config: string; json?: boolean; table: string; branch?: string }) =>
       ends(publishCommand({ ...options, json: options.json ?? false }, context)),
+    );
+  configured(program, 'backfill', 'read a range of a topic again into a table of its own, next to the live ones')
+    .requiredOption('--topic <name>', 'the topic; its rule says how records are decoded')
+    .requiredOption('--into <table>', 'the table; a new one, or one that a backfill began')
+    .addOption(
+      new Option('--from <offset or time>', 'where to begin (default: what the log holds)').argParser(parseBound),
+    )
+    .addOption(new Option('--to <offset or time>', 'where to end, not included (default: now)').argParser(parseBound))
+    .addOption(new Option('--rate <bytes>', 'fetch no more than so many bytes a second, as 10MiB').argParser(parseRate))
+    .action(
+      (options: Pick<BackfillOptions, 'config' | 'topic' | 'into' | 'from' | 'to' | 'rate'> & { json?: boolean }) =>
+        ends(backfillCommand({ ...options, json: options.json ?? false }, context)),
     );
 
   try {

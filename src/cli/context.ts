@@ -37,7 +37,8 @@ export interface Output {
 
 /** Clients of the servers that a configuration names. */
 export interface Connectors {
-  source(config: Config, ports: Ports, logger: Logger): Source;
+  /** `all`: reads all partitions, without a group. */
+  source(config: Config, ports: Ports, logger: Logger, assignment?: 'group' | 'all'): Source;
   catalog(config: Config, name: string, ports: Ports, logger: Logger): Catalog;
   /** The store of a table, with what its catalog vends; without a table: of the warehouse. */
   fileIO(config: Config, ports: Ports, table?: LoadedTable): FileIO;

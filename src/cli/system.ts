@@ -19,7 +19,7 @@ const output: Output = {
 };
 
 const connect: Connectors = {
-  source: (config, ports, logger) => createKafkaSource(config.kafka, ports, logger),
+  source: (config, ports, logger, assignment) => createKafkaSource(config.kafka, ports, logger, assignment),
   catalog: (config, name, ports) =>
     createCatalog(name, config.catalogs[name]!, createFileIO(config.storage, ports.ids), ports),
   fileIO(config, ports, table) {

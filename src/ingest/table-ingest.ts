@@ -177,10 +177,20 @@ export class TableIngest {
       return;
     }
     known.observe(records.highWatermark, records.lastStableOffset, records.fetchedAt);
-    const { lane, buffer, byteOffset, byteLength, nextOffset, aborted, generation } = records;
+    const { lane, buffer, byteOffset, byteLength, nextOffset, endOffset, aborted, generation } = records;
     this.#context.post(
       lane.worker,
-      { type: 'records', lane: lane.id, generation, buffer, byteOffset, byteLength, nextOffset, aborted },
+      {
+        type: 'records',
+        lane: lane.id,
+        generation,
+        buffer,
+        byteOffset,
+        byteLength,
+        nextOffset,
+        ...(endOffset === undefined ? {} : { endOffset }),
+        aborted,
+      },
       [buffer],
     );
   }

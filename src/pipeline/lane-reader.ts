@@ -69,6 +69,7 @@ export class LaneReader {
       new Uint8Array(message.buffer, message.byteOffset, message.byteLength),
       this.next,
       message.aborted,
+      message.endOffset,
     );
   }
 

@@ -77,6 +77,8 @@ export type ToWorker =
       readonly byteOffset: number;
       readonly byteLength: number;
       readonly nextOffset: number;
+      /** Records from here on are left alone. */
+      readonly endOffset?: number;
       readonly aborted: readonly { readonly producerId: bigint; readonly firstOffset: number }[];
     }
   /** Offsets up to `to` are knowingly skipped: the next range of the lane holds the gap. */

@@ -47,6 +47,7 @@ export class BatchReader {
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
   #fromOffset = 0;
+  #endOffset = Infinity;
   /** Smallest base offset that the next batch may have. */
   #minBase = 0;
 
@@ -58,12 +59,19 @@ export class BatchReader {
   /**
    * Starts over `bytes`, whole batches back to back. Offsets below `fromOffset` are skipped and not counted.
    * @param aborted the list of the fetch response that brought the bytes; a response may be opened in pieces, in order.
+   * @param endOffset offsets from here on are left alone, as if the bytes ended there.
    */
-  open(bytes: Uint8Array, fromOffset: number, aborted: readonly AbortedTransaction[]): void {
+  open(
+    bytes: Uint8Array,
+    fromOffset: number,
+    aborted: readonly AbortedTransaction[],
+    endOffset: number = Infinity,
+  ): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = 0;
     this.#fromOffset = fromOffset;
+    this.#endOffset = endOffset;
     this.#minBase = 0;
     this.nextOffset = fromOffset;
     this.leaderEpoch = -1;
@@ -124,23 +132,27 @@ export class BatchReader {
     if (lastDelta < 0 || count < 0 || count > lastDelta + 1)
       throw damaged(base, `${count} records with last offset delta ${lastDelta}`);
     const attributes = view.getInt16(start + BatchField.attributes);
-    const after = base + lastDelta + 1;
+    const past = base + lastDelta + 1;
+    const after = Math.min(past, this.#endOffset);
     this.#at = end;
-    this.#minBase = after;
+    this.#minBase = past;
+    if (base >= this.#endOffset) return false;
     this.leaderEpoch = view.getInt32(start + BatchField.leaderEpoch);
 
     const control = (attributes & BatchFlag.control) !== 0;
     const aborted =
       this.#committedOnly &&
       (attributes & BatchFlag.transactional) !== 0 &&
-      this.#isAborted(start, end, base, after - 1, attributes, count);
+      this.#isAborted(start, end, base, past - 1, attributes, count);
     if (after <= this.#fromOffset) return false;
 
     const floor = Math.max(base, this.#fromOffset);
     let kept = count;
-    // The exact number is needed of a batch that is to be decoded, or that `fromOffset` cuts.
-    if (count > 0 && ((!control && !aborted) || floor > base)) {
+    // The exact number is needed of a batch that is to be decoded, or that `fromOffset` or `endOffset` cuts.
+    if (count > 0 && ((!control && !aborted) || floor > base || past > after)) {
       this.#parse(start, end, base, lastDelta, attributes, count);
+      while (this.positions.count > 0 && this.positions.offsets[this.positions.count - 1]! >= after)
+        this.positions.count--;
       kept = this.positions.count;
     }
     if (control) this.counts.control += kept;

@@ -8,6 +8,7 @@ import { ConsumerGroup } from './consumer-group.ts';
 import { Coordinator } from './coordinator.ts';
 import { Fetching } from './fetching.ts';
 import { KafkaCode, kafkaError, protocolCode } from './kafka-errors.ts';
+import { ManualAssignment } from './manual-assignment.ts';
 import type { Membership } from './membership.ts';
 import { ClusterMetadata } from './metadata.ts';
 import { OffsetReader } from './offsets.ts';
@@ -30,9 +31,17 @@ const unsettledCodes: ReadonlySet<number | null> = new Set([
   KafkaCode.STALE_MEMBER_EPOCH,
 ]);
 
-/** The Kafka side of the service. `close` ends it for good. */
-export function createKafkaSource(config: KafkaConfig, ports: Ports, logger: pino.Logger): Source {
-  return new KafkaSource(config, ports, logger);
+/**
+ * The Kafka side of the service. `close` ends it for good. `assignment`: by the group, or `all` partitions of the
+ * subscribed topics without a group.
+ */
+export function createKafkaSource(
+  config: KafkaConfig,
+  ports: Ports,
+  logger: pino.Logger,
+  assignment: 'group' | 'all' = 'group',
+): Source {
+  return new KafkaSource(config, ports, logger, assignment);
 }
 
 class KafkaSource implements Source {
@@ -45,6 +54,7 @@ class KafkaSource implements Source {
   readonly #offsets: OffsetReader;
   readonly #fetching: Fetching;
   readonly #coordinator: Coordinator;
+  readonly #assignment: 'group' | 'all';
   #subscription = new Subscription([], []);
   /** Topics of other members that this one watches as the group's leader. */
   #watched: readonly string[] = [];
@@ -58,7 +68,8 @@ class KafkaSource implements Source {
   #fatal = false;
   #refreshing: Promise<void> | null = null;
 
-  constructor(config: KafkaConfig, ports: Ports, logger: pino.Logger) {
+  constructor(config: KafkaConfig, ports: Ports, logger: pino.Logger, assignment: 'group' | 'all') {
+    this.#assignment = assignment;
     this.#config = config;
     this.#ports = ports;
     this.#logger = logger;
@@ -142,6 +153,15 @@ class KafkaSource implements Source {
     this.#seen = fingerprint(this.#selected());
     handlers.onTopics(found);
     this.#fetching.setHandlers(handlers);
+    if (this.#assignment === 'all') {
+      const partitions = (): TopicPartition[] =>
+        this.#selected().flatMap((topic) =>
+          describe(topic).partitions.map(({ partition }) => ({ topic: topic.name, partition })),
+        );
+      this.#membership = new ManualAssignment(partitions, { onAssign: (added) => handlers.onAssigned(added) });
+      this.#membership.start();
+      return;
+    }
     const options = {
       config: this.#config,
       coordinator: this.#coordinator,

@@ -43,6 +43,8 @@ export interface FetchedRecords {
   readonly fetchOffset: number;
   /** First offset after the last whole batch (or after offsets known to be absent): where the next fetch starts. */
   readonly nextOffset: number;
+  /** Records from here on are not wanted, though the buffer may hold some; left out: all are. */
+  readonly endOffset?: number;
   readonly highWatermark: number;
   /** Equal to the high watermark under read_uncommitted. */
   readonly lastStableOffset: number;

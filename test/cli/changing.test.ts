@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/cli.ts';
 import type { CliContext } from '../../src/cli/context.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Source } from '../../src/source/source.ts';
 import { TOPIC, World } from '../commit/world.ts';
 import { type Console, configFile, testContext } from './context.ts';
@@ -144,5 +146,60 @@ describe('publish', () => {
     const { cli } = await world();
     expect(await main(publish(), cli)).toBe(2);
     expect(await main(publish('--branch', 'audit'), cli)).toBe(2);
+  });
+});
+
+describe('backfill', () => {
+  const backfill = (...more: string[]): string[] => [
+    'backfill',
+    '-c',
+    file(),
+    '--topic',
+    TOPIC,
+    '--into',
+    'shop.again',
+    '--json',
+    ...more,
+  ];
+  const service =
+    (exit: number, started: Config[]): CliContext['createService'] =>
+    (config) => {
+      started.push(config);
+      const status = {
+        uptimeSeconds: 1,
+        tables: [{ rows: 7, deadLetters: 0, partitions: [] }],
+      } as unknown as ServiceStatus;
+      return Promise.resolve({
+        run: () => Promise.resolve({ exit }),
+        snapshot: () => status,
+        drain: () => undefined,
+        stop: () => Promise.resolve(),
+      });
+    };
+
+  test('runs the service on one table, from the first offset asked for, within what the log holds', async () => {
+    const { cli } = await world({ start: 5 });
+    const started: Config[] = [];
+    const context = { ...cli, createService: service(0, started) };
+    expect(await main(backfill('--from', '2', '--to', '60', '--rate', '1MiB'), context)).toBe(0);
+    expect(started).toMatchObject([
+      { http: null, tables: [{ topic: TOPIC, table: 'shop.again', branch: 'main', startFrom: { offsets: { 0: 5 } } }] },
+    ]);
+    expect(started[0]!.tables).toHaveLength(1);
+  });
+
+  test('ends with the exit code of its service', async () => {
+    const { cli } = await world();
+    expect(await main(backfill(), { ...cli, createService: service(3, []) })).toBe(3);
+  });
+
+  test.each([
+    ['into the live table', ['backfill', '-c', file(), '--topic', TOPIC, '--into', 'shop.orders']],
+    ['of a topic without a rule', ['backfill', '-c', file(), '--topic', 'u', '--into', 'shop.again']],
+    ['with a rate without a unit', backfill('--rate', 'fast')],
+    ['from no offset and no time', backfill('--from', 'monday')],
+  ])('%s is bad usage', async (_, args) => {
+    const { cli } = await world();
+    expect(await main(args, cli)).toBe(2);
   });
 });

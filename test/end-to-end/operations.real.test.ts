@@ -205,3 +205,107 @@ describe('publish', () => {
     await expectVerified(on('main'));
   });
 });
+
+interface BackfillResult {
+  exit: number;
+  rows: number;
+  seconds: number;
+  partitions: { partition: number; from: number; to: number }[];
+}
+
+describe('backfill', () => {
+  const topic = 'backfill.orders';
+  let middle = '';
+
+  /** 2000 records, offsets 0 to 499 of each partition before `middle`, 500 to 999 after it. */
+  beforeAll(async () => {
+    await stack.load({ topic, n: 1000, partitions: 2, format: 'avro' });
+    await sleep(50);
+    middle = new Date().toISOString();
+    await sleep(50);
+    await stack.load({ topic, n: 1000, start: 1000, partitions: 2, format: 'avro' });
+  });
+
+  const positions = async (table: string): Promise<unknown[]> =>
+    (await readers.pyiceberg({ catalog, table, columns: ['id'] })).kafka!.map(
+      ({ partition, count, distinct, min, max }) => [partition, count, distinct, min, max],
+    );
+
+  test('startFrom a time, or offsets; once: what the table holds afterwards decides', async () => {
+    const tables = (extra: object): object[] => [
+      { topic, table: 'backfill.from_time', startFrom: { timestamp: middle }, ...extra },
+      { topic, table: 'backfill.from_offsets', startFrom: { offsets: { 0: 100, 1: 900 } }, ...extra },
+      { topic, table: 'backfill.from_latest', startFrom: 'latest', ...extra },
+    ];
+    await files.run(files.write('from', tables({}), settings('from')), '--until-caught-up').ends();
+    const config = files.write('from', tables({ startFrom: 'earliest' }), settings('from'));
+    await files.run(config, '--until-caught-up').ends();
+    expect(await positions('backfill.from_time')).toEqual([
+      [0, 500, 500, 500, 999],
+      [1, 500, 500, 500, 999],
+    ]);
+    expect(await positions('backfill.from_offsets')).toEqual([
+      [0, 900, 900, 100, 999],
+      [1, 100, 100, 900, 999],
+    ]);
+    expect(await positions('backfill.from_latest')).toEqual([]);
+    await expectVerified(config);
+  });
+
+  test('a range of offsets or times into a table of its own, while the service goes on', async () => {
+    const config = files.write('backfill', [{ topic }], settings('backfill'));
+    const service = files.run(config);
+    await service.until('all rows', ({ tables }) => tables[0]?.rows === 2000);
+    const backfill = (...args: string[]): Promise<BackfillResult> =>
+      files.json('backfill', config, '--topic', topic, ...args);
+    const offsets = await backfill('--into', 'backfill.by_offset', '--from', '250', '--to', '777');
+    expect(offsets.partitions).toEqual([0, 1].map((partition) => ({ partition, from: 250, to: 777 })));
+    expect(await positions('backfill.by_offset')).toEqual([0, 1].map((partition) => [partition, 527, 527, 250, 776]));
+    await backfill('--into', 'backfill.by_time', '--to', middle);
+    expect(await positions('backfill.by_time')).toEqual([0, 1].map((partition) => [partition, 500, 500, 0, 499]));
+    // Begun, it goes on where it stands.
+    await backfill('--into', 'backfill.by_time', '--to', '600');
+    expect(await positions('backfill.by_time')).toEqual([0, 1].map((partition) => [partition, 600, 600, 0, 599]));
+    await stack.load({ topic, n: 100, start: 2000, partitions: 2, format: 'avro' });
+    const { tables } = await service.until('what came meanwhile', (status) => status.tables[0]!.rows === 2100);
+    expect(tables.map(({ table }) => table)).toEqual([topic]);
+    await service.kill('SIGTERM');
+    await service.ends();
+    expect((await files.result(2, 'backfill', config, '--topic', topic, '--into', topic)).json).toMatchObject({
+      error: { code: 'USAGE' },
+    });
+    const copies = files.write(
+      'backfill-copies',
+      ['by_offset', 'by_time'].map((name) => ({ topic, table: `backfill.${name}` })),
+      settings('backfill'),
+    );
+    await expectVerified(copies);
+  });
+
+  test('no faster than asked', async () => {
+    const big = 'backfill.big';
+    const { value_bytes: bytes } = await stack.load({
+      topic: big,
+      n: 60_000,
+      partitions: 2,
+      format: 'avro',
+      compression: 'none',
+    });
+    const config = files.write('backfill-rate', [{ topic: big }], settings('backfill-rate'));
+    const rate = 1 << 20;
+    const { rows, seconds } = await files.json<BackfillResult>(
+      'backfill',
+      config,
+      '--topic',
+      big,
+      '--into',
+      'backfill.slow',
+      '--rate',
+      '1MiB',
+    );
+    expect(rows).toBe(60_000);
+    // One second's worth may be under way at once.
+    expect(seconds).toBeGreaterThan(bytes / rate - 1);
+    expect(bytes / rate).toBeGreaterThan(3);
+  });
+});
