@@ -13,6 +13,9 @@ import { planMerge } from './merge.ts';
 import { planAppend } from './snapshot.ts';
 import type { AppendInput, AppendPlan } from './snapshot.ts';
 
+/** Manifests that are read at once for a merge. */
+const READS_AT_ONCE = 16;
+
 export type AppendAttempt = Omit<AppendInput, 'parentManifests' | 'manifestListLocation'> & {
   /** A new location in the table's metadata folder. */
   readonly metadataLocation: (name: string) => string;
@@ -102,9 +105,10 @@ async function mergeManifests(
 ): Promise<ManifestFile> {
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === group[0]!.specId)!;
   const entries: ManifestEntry[] = [];
-  for (const manifest of group) {
+  const read = await readManifests(io, group);
+  for (const [index, manifest] of group.entries()) {
     let nextRowId = manifest.firstRowId ?? null;
-    for (const entry of await readManifest(io, manifest)) {
+    for (const entry of read[index]!) {
       if (entry.status === EntryStatus.deleted) continue;
       let { file } = entry;
       if (nextRowId !== null && (file.firstRowId ?? null) === null) {
@@ -125,6 +129,20 @@ async function mergeManifests(
   return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null)
     ? { ...merged, firstRowId: group[0]!.firstRowId! }
     : merged;
+}
+
+/** Entries of each manifest, a few at a time: while they are read one after another, others would move the head. */
+async function readManifests(io: FileIO, manifests: readonly ManifestFile[]): Promise<readonly ManifestEntry[][]> {
+  const read: ManifestEntry[][] = [];
+  let next = 0;
+  const reader = async (): Promise<void> => {
+    while (next < manifests.length) {
+      const index = next++;
+      read[index] = await readManifest(io, manifests[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, manifests.length) }, reader));
+  return read;
 }
 
 /** The current schema, or the newest that still has the columns an old spec partitions by: their types are needed for the tuple. */
