@@ -15,7 +15,7 @@ export interface CombiningOptions {
   readonly logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
 }
 
-/** Checkpoints in a row that end without a conflict, after which a committer takes itself to be alone again. */
+/** Checkpoints in a row that met nobody (no conflict, none carried), after which a committer takes itself to be alone. */
 export const CALM_CHECKPOINTS = 10;
 
 /** Longest wait between the offer of a checkpoint and its first attempt, ms: time for another to carry it. */
@@ -23,7 +23,7 @@ const OFFER_WAIT = 150;
 
 /**
  * One committer's part in combining commits (DESIGN §2): from its first conflict on, and until ten of its checkpoints in a row
- * met none, it publishes each checkpoint before it tries, and carries those of others. Alone it pays nothing.
+ * met nobody, it publishes each checkpoint before it tries, and carries those of others. Alone it pays nothing.
  *
  * Nobody only waits for others: after a bounded wait each tries by itself (TRACES B4). Every failure here leaves plain
  * compare-and-swap with jitter.
@@ -31,7 +31,7 @@ const OFFER_WAIT = 150;
 export class Combining {
   readonly #options: CombiningOptions;
   readonly #store: PendingStore;
-  /** Checkpoints without a conflict since the last one; null: there never was one. */
+  /** Checkpoints since the last that met others; null: none ever did. */
   #calm: number | null = null;
   /** The checkpoint that met a conflict. */
   #disturbed: string | null = null;
@@ -101,9 +101,9 @@ export class Combining {
       );
   }
 
-  /** The checkpoint is in the table or never will be. */
-  ended({ id }: Prepared, known: Known): void {
-    if (this.#calm !== null && this.#disturbed !== id) this.#calm++;
+  /** The checkpoint is in the table or never will be. `alone`: it got in by itself, and carried no other. */
+  ended({ id }: Prepared, known: Known, alone: boolean): void {
+    if (this.active) this.#calm = alone && this.#disturbed !== id ? this.#calm! + 1 : 0;
     if (this.#stored !== id) return;
     this.#stored = null;
     this.#remove(known, [id]);

@@ -103,12 +103,12 @@ export async function commitCheckpoint(
     }
     derived = true;
     if (verdict.kind === 'committed') {
-      combining.ended(prepared, known);
+      combining.ended(prepared, known, false);
       return committed(prepared, verdict.snapshotId, known);
     }
     if (verdict.kind === 'dropped') {
       onOutcome('dropped', verdict.reason);
-      combining.ended(prepared, known);
+      combining.ended(prepared, known, false);
       await discard(prepared, verdict.intact, options, known);
       return { kind: 'dropped', reason: verdict.reason, state: known };
     }
@@ -136,7 +136,7 @@ export async function commitCheckpoint(
       if (outcome.outcome === 'committed') {
         onOutcome('committed', '');
         const state = await session.current();
-        combining.ended(prepared, state);
+        combining.ended(prepared, state, others.length === 0);
         return committed(prepared, attempt.snapshotId, state);
       }
       const reason = outcome.outcome === 'conflict' ? outcome.reason : outcome.error.message;

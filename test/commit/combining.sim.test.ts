@@ -90,6 +90,19 @@ describe('what is paid', () => {
   });
 });
 
+test('one that carries others, or is carried by them, does not take itself to be alone', async () => {
+  const { world, a, b } = await two();
+  for (let end = 1; end <= CALM_CHECKPOINTS + 2; end++) {
+    await a.committer.refresh();
+    const ofA = await a.prepare([end]);
+    await leave(world, pendingOf(ofA));
+    const ofB = await b.prepare([undefined, 1 + end]);
+    await b.committer.commit(ofB);
+    expect(ofB.attempts.published).toBe(true);
+    expect(carriedBy(world)).toEqual([ofB.id, ofA.id]);
+  }
+});
+
 test('what others have published goes along, with all that belongs to it; the id in the ancestry is the owner’s receipt', async () => {
   const { world, a, b } = await two();
   a.dead = (_, offset) => offset === 1;
