@@ -11,6 +11,7 @@ import { expectEveryRecordOnce } from '../real/expected.ts';
 import { sums } from '../real/generator.ts';
 import { python, readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
+import { registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
 
 // What a person does to a table that the service writes, on real servers; engines that we did not write read the result.
@@ -47,7 +48,7 @@ const snapshotsOf = (table: string): Promise<Snapshots> => other(table, { do: 's
 
 /** Resolves when the table itself says so, whatever the service believes. */
 async function untilTable(config: string, what: string, holds: (table: TableReport) => boolean): Promise<TableReport> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const { tables } = await files.json<{ tables: TableReport[] }>('status', config);
     if (holds(tables[0]!)) return tables[0]!;
@@ -307,5 +308,68 @@ describe('backfill', () => {
     // One second's worth may be under way at once.
     expect(seconds).toBeGreaterThan(bytes / rate - 1);
     expect(bytes / rate).toBeGreaterThan(3);
+  });
+});
+
+// The walk-through "A bad event: fix, roll back, replay" of deploy/runbook.md, step by step.
+describe('a bad event: fix, roll back, replay', () => {
+  test('dead letters of a bad schema become rows once the policy is mended; nothing else changes', async () => {
+    const topic = 'walk.orders';
+    await stack.topic.create(topic, 1);
+    const producer = kafka.producer();
+    await producer.connect();
+    const subject = `${topic}-value`;
+    const order = (type: string): object => ({
+      type: 'record',
+      name: 'Order',
+      fields: [
+        { name: 'id', type: 'long' },
+        { name: 'amount', type },
+      ],
+    });
+    // Written by hand: {id, amount: long}, then {id, amount: string}.
+    const good = await registerAvro(stack.registry.url, subject, order('long'));
+    const bad = await registerAvro(stack.registry.url, `${subject}-2`, order('string'));
+    const asLong = (id: number): Buffer => withId(good, Buffer.from([id * 2, id * 2]));
+    const asText = (id: number): Buffer => withId(bad, Buffer.from([id * 2, 4, ...Buffer.from(String(id))]));
+    const send = (ids: readonly number[], value: (id: number) => Buffer): Promise<unknown> =>
+      producer.send({ topic, messages: ids.map((id) => ({ value: value(id) })) });
+
+    const config = files.write('walk', [{ topic, value: 'avro' }], settings('walk'));
+    let service = files.run(config);
+    await send([1, 2, 3], asLong);
+    await service.until('the good rows', ({ tables }) => tables[0]?.rows === 3);
+    const before = new Date().toISOString();
+    await sleep(50);
+    await send([10, 11], asText);
+    await send([4, 5], asLong);
+    await service.until('what follows', ({ tables }) => tables[0]!.rows === 5 && tables[0]!.deadLetters === 2);
+
+    // 1. What is wrong, and since when.
+    const letters = (): Promise<{ error_code: string; offset: number }[]> =>
+      other(`${topic}_dead_letters`, { do: 'rows', branch: 'main', columns: ['error_code', 'offset'] });
+    expect((await letters()).map(({ error_code }) => error_code)).toEqual([
+      'SCHEMA_INCOMPATIBLE',
+      'SCHEMA_INCOMPATIBLE',
+    ]);
+    // 2. Stop the service, mend the policy.
+    await service.kill('SIGTERM');
+    await service.ends();
+    const mended = files.write('walk', [{ topic, value: 'avro', onIncompatible: 'new-column' }], settings('walk'));
+    // 3. Put the table back to before it.
+    const back = await files.json<RollbackResult>('rollback', mended, '--table', topic, '--to', before);
+    expect(back).toMatchObject({ partitions: [{ from: 7, to: 3 }], warnings: [] });
+    expect(await letters()).toEqual([]);
+    // 4. Start it again: it reads from there.
+    service = files.run(mended);
+    await untilTable(mended, 'all of it', ({ rows, lagRecords }) => rows === 7 && lagRecords === 0);
+    await service.kill('SIGTERM');
+    await service.ends();
+    const rows = await other<{ id: number }[]>(topic, { do: 'rows', branch: 'main', columns: ['id'] });
+    expect(rows.map(({ id }) => id).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 10, 11]);
+    expect(await letters()).toEqual([]);
+    // 5. Prove it.
+    await expectVerified(mended);
+    await producer.disconnect();
   });
 });

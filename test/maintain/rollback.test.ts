@@ -192,8 +192,13 @@ describe('others commit meanwhile', () => {
     let commits = 0;
     const catalog = catalogOf(of, () => Promise.resolve(commits++ === 0 ? 'lost-answer' : null));
     const target = { ...targetOf(of), address: { ...targetOf(of).address, catalog } };
-    await rollbackTable({ ...target, to: { snapshotId: heads[1]! }, log: logOf(of), acceptLoss: false });
-    expect(commits).toBe(1);
+    const { from, to } = await rollbackTable({
+      ...target,
+      to: { snapshotId: heads[1]! },
+      log: logOf(of),
+      acceptLoss: false,
+    });
+    expect({ commits, from, to }).toEqual({ commits: 1, from: String(heads[3]), to: String(heads[1]) });
     expect(of.head()).toBe(heads[1]);
   });
 });
