@@ -91,6 +91,7 @@ const operations: Readonly<Record<string, { readonly kinds: readonly FaultKind[]
   'store.write': { kinds: ['refused', 'failed', 'lost-answer', 'lost-request', 'late', 'delay'], calls: 100 },
   'store.part': { kinds: ['failed', 'delay'], calls: 40 },
   'store.read': { kinds: ['failed', 'delay'], calls: 40 },
+  'store.list': { kinds: ['failed', 'delay'], calls: 10 },
   'store.delete': { kinds: ['failed', 'lost-answer', 'late'], calls: 10 },
   'kafka.connect': { kinds: ['failed'], calls: 3 },
   'kafka.metadata': { kinds: ['failed', 'delay'], calls: 15 },
