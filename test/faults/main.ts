@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { machine } from '../bench/machine.ts';
 import { Lab } from './lab.ts';
-import { isExact, outcomeTable } from './outcome.ts';
+import { isExact, outcomeLine, outcomeTable } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { scenarios } from './scenarios/all.ts';
 
@@ -40,6 +40,7 @@ try {
       const found = await scenario.run(lab, options.few ? scenario.few : scenario.many);
       say(`${scenario.name}: ${found.every(isExact) ? 'exact' : 'WRONG'}, ${took()}`);
       outcomes.push(...found);
+      for (const outcome of found) say(outcomeLine(outcome));
     } catch (error) {
       broken = true;
       say(`${scenario.name}: did not end, ${took()}\n${String(error)}`);

@@ -52,19 +52,21 @@ export function isExact({ duplicates, holes, missing, sumsRight }: Found): boole
 
 /** The table in Markdown. */
 export function outcomeTable(outcomes: readonly Outcome[]): string {
-  const lines = outcomes.map((outcome) => {
-    const { fault, times, records, duplicates, holes, recovery, missing, sumsRight } = outcome;
-    const wrong = [
-      ...(missing.length === 0 ? [] : [`${missing.length} files missing`]),
-      ...(sumsRight ? [] : ['sums wrong']),
-    ];
-    return [fault, times, records, duplicates, [holes, ...wrong].join(', '), seconds(recovery)];
-  });
   return [
     '| fault | times | records | duplicates | holes | seconds to recover: median (most) |',
     '| --- | --- | --- | --- | --- | --- |',
-    ...lines.map((line) => `| ${line.join(' | ')} |`),
+    ...outcomes.map(outcomeLine),
   ].join('\n');
+}
+
+export function outcomeLine(outcome: Outcome): string {
+  const { fault, times, records, duplicates, holes, recovery, missing, sumsRight } = outcome;
+  const wrong = [
+    ...(missing.length === 0 ? [] : [`${missing.length} files missing`]),
+    ...(sumsRight ? [] : ['sums wrong']),
+  ];
+  const cells = [fault, times, records, duplicates, [holes, ...wrong].join(', '), seconds(recovery)];
+  return `| ${cells.join(' | ')} |`;
 }
 
 function seconds(times: readonly number[]): string {

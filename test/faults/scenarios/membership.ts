@@ -12,7 +12,7 @@ const protocols = [
 export const membership: Scenario = {
   name: 'recovery of each membership protocol',
   few: 1,
-  many: 5,
+  many: 3,
   async run(lab, times) {
     const outcomes: Outcome[] = [];
     for (const [i, { name, kafka }] of protocols.entries()) {

@@ -7,7 +7,7 @@ import { Proxied } from '../proxied.ts';
 export const network: Scenario = {
   name: 'connections reset, answers lost, requests swallowed and delayed',
   few: 30,
-  many: 500,
+  many: 200,
   async run(lab, times) {
     const topic = 'faults.network';
     const random = seeded(2);

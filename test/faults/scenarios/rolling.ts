@@ -7,7 +7,7 @@ import type { Outcome } from '../outcome.ts';
 export const rolling: Scenario = {
   name: 'rolling restarts',
   few: 2,
-  many: 12,
+  many: 6,
   async run(lab, times) {
     const outcomes: Outcome[] = [];
     for (const count of [2, 3]) {

@@ -6,7 +6,7 @@ import type { Outcome } from '../outcome.ts';
 export const servers: Scenario = {
   name: 'servers',
   few: 1,
-  many: 5,
+  many: 3,
   async run(lab, times) {
     const outcomes: Outcome[] = [];
     for (const [server, called] of [

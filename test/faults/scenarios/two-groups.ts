@@ -6,7 +6,7 @@ import type { Scenario } from '../lab.ts';
 export const twoGroups: Scenario = {
   name: 'two groups write the same table',
   few: 5,
-  many: 60,
+  many: 30,
   /** `times`: seconds of it. */
   async run(lab, times) {
     const topic = 'faults.groups';

@@ -13,7 +13,7 @@ const commit = ({ what, body }: Passing): boolean =>
 export const zombies: Scenario = {
   name: 'SIGSTOP longer than the session, with a commit on its way; SIGCONT',
   few: 1,
-  many: 5,
+  many: 3,
   async run(lab: Lab, times) {
     const topic = 'faults.zombies';
     const proxied = await Proxied.open(lab.stack);
