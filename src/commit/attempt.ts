@@ -14,6 +14,7 @@ import {
   encodeCheckpoints,
   encodeStatement,
 } from './statement.ts';
+import type { Merge } from '../iceberg/append.ts';
 import type { CommitRequest, Update } from '../iceberg/catalog.ts';
 import type { TableMetadata } from '../iceberg/metadata.ts';
 import type { ManifestFile } from '../iceberg/manifest-types.ts';
@@ -42,6 +43,9 @@ export interface AttemptContext {
   readonly listCache: Map<string, readonly ManifestFile[]>;
   /** Number of this attempt; 0 if left out. */
   readonly number?: number;
+  /** See `AppendAttempt`. */
+  readonly mergePatience?: number;
+  readonly merges?: Merge[];
 }
 
 /**
@@ -101,6 +105,8 @@ export async function buildAttempt(
     snapshotId,
     now: ports.clock.now(),
     attempt: context.number ?? 0,
+    mergePatience: context.mergePatience ?? 1,
+    merges: context.merges ?? [],
     metadataLocation: (name) => metadataLocation(metadata, name),
     listCache,
   });

@@ -21,6 +21,9 @@ export const CALM_CHECKPOINTS = 10;
 /** Longest wait between the offer of a checkpoint and its first attempt, ms: time for another to carry it. */
 const OFFER_WAIT = 150;
 
+/** Among others, manifests may pile up to so many times more than the table's property says. */
+const MOST_PATIENCE = 2;
+
 /**
  * One committer's part in combining commits (DESIGN §2): from its first conflict on, and until ten of its checkpoints in a row
  * met nobody, it publishes each checkpoint before it tries, and carries those of others. Alone it pays nothing.
@@ -80,6 +83,14 @@ export class Combining {
   async wait(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options.ports;
     await clock.sleep(random.next() * OFFER_WAIT, signal);
+  }
+
+  /**
+   * How long manifests may pile up before this attempt merges them. Among others it is drawn anew each time: if all merged at
+   * once, one would win and the work of the rest would be in everybody's way.
+   */
+  mergePatience(): number {
+    return this.active ? 1 + MOST_PATIENCE * this.#options.ports.random.next() : 1;
   }
 
   /** What others have published; nothing where none were met lately. */

@@ -5,6 +5,7 @@ import { onSameHead } from './head-moved.ts';
 import { judge } from './judge.ts';
 import { ageOf, ownFiles } from './prepare.ts';
 import type { Logger } from 'pino';
+import type { Merge } from '../iceberg/append.ts';
 import type { CommitOutcome, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
@@ -82,6 +83,8 @@ export async function commitCheckpoint(
   const { session, combining, ports, logger, onOutcome } = options;
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
+  // As the checkpoint's own manifest, what it merged is as good for its next attempt (invariant 3 guards both).
+  const merges: Merge[] = [];
   let derived = true;
   let attempts = 0;
   if (await combining.offer(prepared, session.known)) await combining.wait(signal);
@@ -123,6 +126,8 @@ export async function commitCheckpoint(
       branch,
       listCache: session.listCache,
       number: prepared.attempts.snapshotIds.length,
+      mergePatience: combining.mergePatience(),
+      merges,
     };
     const attempt = await onSameHead(session, known, () =>
       buildAttempt(known, [prepared, ...others], offsets, context),

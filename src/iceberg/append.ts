@@ -23,7 +23,17 @@ export type AppendAttempt = Omit<AppendInput, 'parentManifests' | 'manifestListL
   readonly attempt: number;
   /** Entries of manifest lists that were read before, by location: a list never changes. */
   readonly listCache?: Map<string, readonly ManifestFile[]>;
+  /** Multiplies `commit.manifest.min-count-to-merge`: of many writers not all should merge at once. 1 if left out. */
+  readonly mergePatience?: number;
+  /** Merges of earlier attempts of the same checkpoint, to be used again where all that they hold is still there. */
+  readonly merges?: Merge[];
 };
+
+/** Manifests that were merged, and what came of it: never changed once written. */
+export interface Merge {
+  readonly group: readonly ManifestFile[];
+  readonly manifest: ManifestFile;
+}
 
 export interface WrittenAppend extends AppendPlan {
   /** The manifest list, and manifests merged in this attempt: garbage when the attempt is refused. */
@@ -35,20 +45,23 @@ export interface WrittenAppend extends AppendPlan {
  * new list. Only these are written anew when a commit is tried again (invariant 5).
  */
 export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): Promise<WrittenAppend> {
-  const { metadata, branch, manifests, metadataLocation, snapshotId } = input;
+  const { metadata, branch, manifests, metadataLocation, snapshotId, merges = [] } = input;
   const head = branchHead(metadata, branch);
   const parentList = metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === head)?.['manifest-list'];
-  const parents = parentList === undefined ? [] : await parentEntries(io, parentList, input.listCache);
+  const listed = parentList === undefined ? [] : await parentEntries(io, parentList, input.listCache);
+  const parents = merges.reduce(withMerge, listed);
   const files: string[] = [];
   const parentManifests: ManifestFile[] = [];
-  for (const group of planMerge(parents, manifests.length, metadata.properties ?? {})) {
+  for (const group of planMerge(parents, manifests.length, metadata.properties ?? {}, input.mergePatience)) {
     if (group.length === 1) {
       parentManifests.push(group[0]!);
       continue;
     }
     const location = metadataLocation(`${ids.uuid()}-m0.avro`);
     files.push(location);
-    parentManifests.push(await mergeManifests(io, location, group, input));
+    const manifest = await mergeManifests(io, location, group, input);
+    merges.push({ group, manifest });
+    parentManifests.push(manifest);
   }
   const manifestListLocation = metadataLocation(`snap-${snapshotId}-${input.attempt}-${ids.uuid()}.avro`);
   const plan = planAppend({ ...input, parentManifests, manifestListLocation });
@@ -61,6 +74,13 @@ export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): P
   });
   await io.write(manifestListLocation, bytes);
   return { ...plan, files: [...files, manifestListLocation] };
+}
+
+/** The manifests with a merge in the place of those that it holds, if all of them are there. */
+function withMerge(manifests: readonly ManifestFile[], { group, manifest }: Merge): readonly ManifestFile[] {
+  const merged = new Set(group.map(({ location }) => location));
+  const others = manifests.filter(({ location }) => !merged.has(location));
+  return manifests.length - others.length === merged.size ? [...others, manifest] : manifests;
 }
 
 async function parentEntries(

@@ -32,6 +32,33 @@ export interface AvroFile {
   readonly records: readonly Record<string, unknown>[];
 }
 
+interface Compiled {
+  readonly schema: AvroRecordSchema;
+  readonly type: avro.Type;
+}
+
+/** Compiled types by schema text: compiling one takes longer than reading a small manifest. */
+const encoders = new Map<string, Compiled>();
+const decoders = new Map<string, Compiled>();
+const MOST_COMPILED = 64;
+
+function compiled(
+  known: Map<string, Compiled>,
+  text: string,
+  schema: AvroRecordSchema,
+  isLong: (part: unknown) => boolean,
+): Compiled {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const type = avro.Type.forSchema(schema as never, {
+    typeHook: (part) => (isLong(part) ? longType : undefined) as never,
+  });
+  if (known.size === MOST_COMPILED) known.delete(known.keys().next().value!);
+  const made = { schema, type };
+  known.set(text, made);
+  return made;
+}
+
 /** A value and where it ends; undefined where the buffer ends before it does. */
 interface Decoded<T> {
   readonly value: T | undefined;
@@ -48,11 +75,10 @@ export async function encodeAvro(
   metadata: Readonly<Record<string, string>>,
   records: Iterable<Record<string, unknown>>,
 ): Promise<Uint8Array> {
+  const text = JSON.stringify(schema);
   const isWide = (part: unknown): boolean => (part as { type?: unknown } | null)?.type === 'long';
-  const type = avro.Type.forSchema(schema as never, {
-    typeHook: (part) => (isWide(part) ? longType : undefined) as never,
-  });
-  const head = header({ ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' });
+  const { type } = compiled(encoders, text, schema, isWide);
+  const head = header({ ...metadata, 'avro.schema': text, 'avro.codec': 'deflate' });
   // The marker only has to be unlikely in the data; a digest keeps the same input the same file.
   const sync = createHash('md5').update(head).digest();
   const out: Uint8Array[] = [head, sync];
@@ -90,13 +116,12 @@ export async function decodeAvro(bytes: Uint8Array, location: string): Promise<A
   const { value: meta, offset } = headerType.decode(buffer, 4) as Decoded<{ meta: Record<string, Buffer> }>;
   if (meta === undefined) throw bad('the header is cut off');
   const metadata = new Map(Object.entries(meta.meta).map(([key, value]) => [key, value.toString('utf8')]));
-  const schema = validNames(JSON.parse(metadata.get('avro.schema') ?? 'null')) as AvroRecordSchema | null;
-  if (schema?.type !== 'record') throw bad('its schema is no record');
+  const text = metadata.get('avro.schema') ?? 'null';
+  const parsed = decoders.get(text)?.schema ?? (validNames(JSON.parse(text)) as AvroRecordSchema | null);
+  if (parsed?.type !== 'record') throw bad('its schema is no record');
   const codec = metadata.get('avro.codec') ?? 'null';
   const isLong = (part: unknown): boolean => part === 'long' || (part as { type?: unknown } | null)?.type === 'long';
-  const type = avro.Type.forSchema(schema as never, {
-    typeHook: (part) => (isLong(part) ? longType : undefined) as never,
-  });
+  const { type, schema } = compiled(decoders, text, parsed, isLong);
   const records: Record<string, unknown>[] = [];
   let at = offset;
   while (at < buffer.length) {

@@ -10,17 +10,19 @@ const MIN_COUNT = 100;
  * `commit.manifest.target-size-bytes`; the newest bin waits until it has `commit.manifest.min-count-to-merge`
  * manifests, counting `added` new ones. Manifests of delete files are never touched.
  *
- * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5).
+ * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5). `patience` multiplies the
+ * count.
  */
 export function planMerge(
   parents: readonly ManifestFile[],
   added: number,
   properties: Readonly<Record<string, string>>,
+  patience = 1,
 ): ManifestFile[][] {
   const alone = parents.map((manifest) => [manifest]);
   if (properties['commit.manifest-merge.enabled'] === 'false') return alone;
   const targetSize = positive(properties['commit.manifest.target-size-bytes'], TARGET_SIZE);
-  const minCount = positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
+  const minCount = patience * positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
   const groups: ManifestFile[][] = [];
   for (const specId of new Set(parents.map((manifest) => manifest.specId))) {
     const ofSpec = parents.filter(

@@ -13,6 +13,7 @@ import {
   decodeStatement,
 } from '../../src/commit/statement.ts';
 import { TabletopicError } from '../../src/errors.ts';
+import { readManifestList } from '../../src/iceberg/manifest-list.ts';
 import { TOPIC, World } from './world.ts';
 import type { Prepared } from '../../src/commit/commit.ts';
 import type { Pending } from '../../src/commit/pending.ts';
@@ -322,6 +323,34 @@ describe('what is passed over', () => {
     await b.committer.close();
     expect(objects(world)).toEqual([]);
   });
+});
+
+test('manifests merged in an attempt that was refused are used by the next one, as far as they are still there', async () => {
+  const world = new World();
+  const a = await world.instance().start();
+  await world.update([{ action: 'set-properties', updates: { 'commit.manifest.min-count-to-merge': '4' } }]);
+  for (let end = 1; end <= 3; end++) await a.commitTo(end);
+  const prepared = await a.prepare([4]);
+  const read: string[] = [];
+  const reading = world.io.read.bind(world.io);
+  world.io.read = (location, range) => (read.push(location), reading(location, range));
+  // Another writer adds a manifest in between.
+  a.beforeCommit = async () => void (await world.load([[0, 100]]));
+  expect((await a.committer.commit(prepared)).kind).toBe('committed');
+  expect(a.outcomes.slice(-2)).toEqual(['conflict', 'committed']);
+  expect(read.filter((location) => location.endsWith('-m0.avro'))).toHaveLength(3);
+  const manifests = await readManifestList(world.io, world.metadata.snapshots!.at(-1)!['manifest-list']!);
+  expect(manifests.map(({ addedFiles, existingFiles }) => [addedFiles, existingFiles])).toEqual([
+    [1, 0],
+    [1, 0],
+    [0, 3],
+  ]);
+  expect((await world.rows()).map(([, offset]) => offset)).toEqual([0, 1, 2, 3, 100]);
+  // A merge that no longer stands for what is there is not used.
+  const other = await a.prepare([5]);
+  a.beforeCommit = async () => void (await world.compact());
+  await a.committer.commit(other);
+  expect((await world.rows()).map(([, offset]) => offset)).toEqual([0, 1, 2, 3, 4, 100]);
 });
 
 test('A3: once published, the files of a fenced checkpoint stay, though every attempt was surely refused', async () => {
