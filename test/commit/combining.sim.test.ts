@@ -313,7 +313,7 @@ describe('what is passed over', () => {
     await world.io.write(`${folder}other.json`, text);
     await world.io.write(`${folder}half.json`, text.subarray(0, 40));
     await world.io.write(`${folder}note.txt`, text);
-    await world.io.write(`${folder}sums.json`, Buffer.from(text.toString().replace('"rows":2', '"rows":1')));
+    await world.io.write(`${folder}${ofA.id}.json`, Buffer.from(text.toString().replace('"rows":2', '"rows":1')));
     expect((await b.commitTo(undefined, 2)).kind).toBe('committed');
     expect(carriedBy(world)).toHaveLength(1);
     // Left over by somebody who died: removed in the end.
@@ -346,10 +346,11 @@ test('manifests merged in an attempt that was refused are used by the next one, 
     [0, 3],
   ]);
   expect((await world.rows()).map(([, offset]) => offset)).toEqual([0, 1, 2, 3, 100]);
-  // A merge that no longer stands for what is there is not used.
-  const other = await a.prepare([5]);
-  a.beforeCommit = async () => void (await world.compact());
-  await a.committer.commit(other);
+  // A merge that no longer stands for what is there is not used. (Another committer: this one now has more patience.)
+  const b = await world.instance().start();
+  const other = await b.prepare([5]);
+  b.beforeCommit = async () => void (await world.compact());
+  await b.committer.commit(other);
   expect((await world.rows()).map(([, offset]) => offset)).toEqual([0, 1, 2, 3, 4, 100]);
 });
 
