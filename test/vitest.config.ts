@@ -44,6 +44,9 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,
+          // Servers, engines and tests share two cores: a test that fails for want of time is run once more, and the
+          // report says so. What fails twice fails.
+          retry: 1,
           sequence: { groupOrder: 2 },
         },
       },
