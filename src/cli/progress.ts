@@ -96,22 +96,28 @@ export class Progress {
   /** Until the signal aborts. */
   async follow(snapshot: () => ServiceStatus, logger: Logger, signal: AbortSignal): Promise<void> {
     const { isTerminal } = this.#output;
+    let logged = this.#clock.monotonic();
     while (!signal.aborted) {
-      await this.#clock.sleep(isTerminal ? 500 : 10_000, signal).catch(() => undefined);
+      // What is done before the first look is not counted: look soon, whether or not something is written.
+      await this.#clock.sleep(500, signal).catch(() => undefined);
       const topics = this.#tracker.update(snapshot());
-      if (isTerminal) this.#draw(topics);
-      else
-        for (const topic of topics)
-          logger.info(
-            {
-              topic: topic.topic,
-              done: topic.done,
-              total: topic.total,
-              recordsPerSecond: Math.round(topic.rate),
-              secondsLeft: topic.left === null ? null : Math.ceil(topic.left),
-            },
-            'progress',
-          );
+      if (isTerminal) {
+        this.#draw(topics);
+        continue;
+      }
+      if (this.#clock.monotonic() - logged < 10_000) continue;
+      logged = this.#clock.monotonic();
+      for (const topic of topics)
+        logger.info(
+          {
+            topic: topic.topic,
+            done: topic.done,
+            total: topic.total,
+            recordsPerSecond: Math.round(topic.rate),
+            secondsLeft: topic.left === null ? null : Math.ceil(topic.left),
+          },
+          'progress',
+        );
     }
   }
 

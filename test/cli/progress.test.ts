@@ -109,3 +109,28 @@ test('on a terminal it is drawn in place, and log lines go above it', async () =
   progress.above('a log line\n');
   expect(written[2]).toContain(`${clear}a log line\nt `);
 });
+
+test('without a terminal the looks begin at once, and a line of the log comes every ten seconds', async () => {
+  const written: string[] = [];
+  const output = { stdout: () => undefined, stderr: () => undefined, isTerminal: false, columns: 80 };
+  let now = 0;
+  const ended = new AbortController();
+  const clock = {
+    now: () => now,
+    monotonic: () => now,
+    sleep: (ms: number) => {
+      if ((now += ms) >= 25_000) ended.abort();
+      return Promise.resolve();
+    },
+  };
+  const logger = createLogger({ level: 'info', format: 'json' }, (line) => void written.push(line));
+  // Ten offsets a second of 1000, from the start on.
+  await new Progress(output, clock).follow(() => at(now / 1000, [[0, now / 100, 1000]]), logger, ended.signal);
+  const lines = written.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(
+    lines.map(({ done, total, recordsPerSecond, secondsLeft }) => [done, total, recordsPerSecond, secondsLeft]),
+  ).toEqual([
+    [95, 995, 10, 90],
+    [195, 995, 10, 80],
+  ]);
+});
