@@ -1,7 +1,8 @@
 import type { TableState } from '../commit/commit.ts';
 import type { TablePlan } from '../config/config.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
-import type { FromWorker, WorkerTableOptions } from '../pipeline/messages.ts';
+import { workerOptions } from '../pipeline/messages.ts';
+import type { FromWorker } from '../pipeline/messages.ts';
 import type { FetchedRecords, Lane, TopicPartition } from '../source/source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type { GrowingPlan } from './growing-plan.ts';
@@ -398,35 +399,4 @@ export class TableIngest {
     await this.#context.uploads?.close();
     this.#context.uploads = null;
   }
-}
-
-function workerOptions(rule: TablePlan['rule']): WorkerTableOptions {
-  const {
-    compression,
-    compressionLevel,
-    inferRecords,
-    metadataColumns,
-    nanos,
-    numbers,
-    onBadRecord,
-    rowGroupSize,
-    targetFileSize,
-    timeOfDay,
-    unions,
-    value,
-  } = rule;
-  return {
-    compression,
-    compressionLevel,
-    inferRecords,
-    metadataColumns,
-    nanos,
-    numbers,
-    onBadRecord,
-    rowGroupSize,
-    targetFileSize,
-    timeOfDay,
-    unions,
-    value,
-  };
 }

@@ -31,22 +31,28 @@ export interface Layout {
   readonly fullMetrics: readonly number[];
 }
 
+const WORKER_OPTIONS = [
+  'compression',
+  'compressionLevel',
+  'inferRecords',
+  'metadataColumns',
+  'nanos',
+  'numbers',
+  'onBadRecord',
+  'rowGroupSize',
+  'targetFileSize',
+  'timeOfDay',
+  'unions',
+  'value',
+] as const satisfies readonly (keyof TableOptions)[];
+
 /** The options of a table that its workers need. */
-export type WorkerTableOptions = Pick<
-  TableOptions,
-  | 'compression'
-  | 'compressionLevel'
-  | 'inferRecords'
-  | 'metadataColumns'
-  | 'nanos'
-  | 'numbers'
-  | 'onBadRecord'
-  | 'rowGroupSize'
-  | 'targetFileSize'
-  | 'timeOfDay'
-  | 'unions'
-  | 'value'
->;
+export type WorkerTableOptions = Pick<TableOptions, (typeof WORKER_OPTIONS)[number]>;
+
+/** A table rule holds more, and not all of it can be posted (regular expressions). */
+export function workerOptions(options: TableOptions): WorkerTableOptions {
+  return Object.fromEntries(WORKER_OPTIONS.map((key) => [key, options[key]])) as unknown as WorkerTableOptions;
+}
 
 export type ToWorker =
   | {
