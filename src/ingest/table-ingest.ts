@@ -1,5 +1,4 @@
 import type { TableState } from '../commit/commit.ts';
-import type { TablePlan } from '../config/config.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { workerOptions } from '../pipeline/messages.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
