@@ -17,6 +17,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [sim, real],
+          setupFiles: ['test/seed.ts'],
           pool: 'forks',
           execArgv,
           testTimeout: 20_000,

@@ -15,14 +15,15 @@ export type AccountedRange = Pick<OffsetRange, 'topic' | 'partition' | 'start' |
 
 export function encodeAccounted(ranges: readonly AccountedRange[]): string {
   const byTopic = Map.groupBy(ranges, (range) => range.topic);
-  const topics: Record<string, unknown> = {};
-  for (const name of [...byTopic.keys()].sort()) {
-    const lists = columns.map((column) => [
-      column,
-      packNumbers(byTopic.get(name)!.map((range) => cell(range, column))),
-    ]);
-    topics[name] = Object.fromEntries(lists);
-  }
+  const topics = Object.fromEntries(
+    [...byTopic.keys()].sort().map((name) => {
+      const own = byTopic.get(name)!;
+      return [
+        name,
+        Object.fromEntries(columns.map((column) => [column, packNumbers(own.map((range) => cell(range, column)))])),
+      ];
+    }),
+  );
   return JSON.stringify({ v: 1, topics });
 }
 

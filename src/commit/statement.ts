@@ -36,18 +36,18 @@ export function checkpointProperty(branch: string): string {
 
 /** `about`: the snapshot that the statement is about, where it does not stand in that snapshot itself. */
 export function encodeStatement(statement: Statement, about?: bigint): string {
-  const topics: Record<string, unknown> = {};
-  for (const name of Object.keys(statement.offsets).sort()) {
-    const topic = statement.offsets[name]!;
-    topics[name] = {
-      id: topic.id,
-      cluster: topic.cluster,
-      first: packNumbers(topic.first),
-      next: packNumbers(topic.next),
-      epoch: packNumbers(topic.epoch),
-      gaps: topic.gaps,
-    };
-  }
+  // Entries, because a topic may be named `__proto__`, which an assignment would take for something else.
+  const topics = Object.fromEntries(
+    Object.keys(statement.offsets)
+      .sort()
+      .map((name) => {
+        const { id, cluster, first, next, epoch, gaps } = statement.offsets[name]!;
+        return [
+          name,
+          { id, cluster, first: packNumbers(first), next: packNumbers(next), epoch: packNumbers(epoch), gaps },
+        ];
+      }),
+  );
   const deadLetters = encodeDeadLetterList(statement.deadLetters);
   return JSON.stringify({
     v: 1,
@@ -62,15 +62,12 @@ export function decodeStatement(text: string): Statement {
   const json = objectOf(JSON.parse(text), 'the statement');
   if (json['v'] !== 1)
     throw new SyntaxError(`version ${String(json['v'])} is not known to this version of the service`);
-  const offsets: Record<string, TopicOffsets> = {};
-  for (const [name, value] of Object.entries(objectOf(json['topics'], 'topics'))) {
-    Object.defineProperty(offsets, name, {
-      value: topicOf(name, objectOf(value, name)),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
+  const offsets = Object.fromEntries(
+    Object.entries(objectOf(json['topics'], 'topics')).map(([name, value]) => [
+      name,
+      topicOf(name, objectOf(value, name)),
+    ]),
+  );
   return { offsets, deadLetters: decodeDeadLetterList(json['deadLetters']) };
 }
 

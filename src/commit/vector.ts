@@ -51,9 +51,8 @@ export function applyRanges(
     if (range.epoch >= 0) copy.epoch[range.partition] = range.epoch;
     for (const gap of range.gaps ?? []) copy.gaps.push([range.partition, gap.from, gap.to, gap.reason]);
   }
-  const result: Record<string, TopicOffsets> = { ...offsets };
-  for (const [name, copy] of changed) result[name] = { ...offsets[name]!, ...copy };
-  return { fits: true, offsets: result };
+  const moved = [...changed].map(([name, copy]): [string, TopicOffsets] => [name, { ...offsets[name]!, ...copy }]);
+  return { fits: true, offsets: Object.fromEntries([...Object.entries(offsets), ...moved]) };
 }
 
 /**

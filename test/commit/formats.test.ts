@@ -79,6 +79,17 @@ describe('the offsets statement', () => {
     );
   });
 
+  test('a topic may bear any name that Kafka allows', () => {
+    const offsets = Object.fromEntries([
+      [
+        '__proto__',
+        { id: '00000000-0000-4000-8000-000000000001', cluster: 'c', first: [0], next: [7], epoch: [1], gaps: [] },
+      ],
+    ]);
+    const value = { offsets, deadLetters: { inline: [], older: null } };
+    expect(Object.keys(decodeStatement(encodeStatement(value)).offsets)).toEqual(['__proto__']);
+  });
+
   test('has the form of DESIGN §2', () => {
     const offsets = {
       orders: {
