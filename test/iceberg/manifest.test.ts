@@ -189,7 +189,7 @@ describe('manifests', () => {
     ).toHaveLength(1);
   });
 
-  it('of 10,000 files are written within seconds, in several blocks', async () => {
+  it('of 10,000 files are written in several blocks', async () => {
     const full = new Map(Array.from({ length: 20 }, (_, i) => [i + 1, i * 1000]));
     const bounds = new Map(Array.from({ length: 20 }, (_, i) => [i + 1, new Uint8Array(8).fill(i)]));
     const entries = Array.from({ length: 10_000 }, (_, i) =>
@@ -204,9 +204,7 @@ describe('manifests', () => {
         }),
       ),
     );
-    const start = performance.now();
     const { bytes, manifest } = await encodeManifest('m', entries, { schema, spec, formatVersion: 2 });
-    expect(performance.now() - start).toBeLessThan(8000);
     expect(manifest.addedFiles).toBe(10_000);
     expect((await decodeManifest(bytes, 'm')).at(-1)!.file.location).toBe('s3://b/9999');
   });
