@@ -100,7 +100,7 @@ test('equal subscriptions: every partition has one owner, loads differ by one at
   );
 });
 
-test('a thousand partitions among twenty members take no noticeable time', () => {
+test('a thousand partitions among twenty members', () => {
   const members = Array.from({ length: 20 }, (_, i) =>
     member(`m${i}`, ['t'], i === 0 ? partitions('t', ...Array(1000).keys()) : [], 1),
   );
