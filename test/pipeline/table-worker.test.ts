@@ -206,6 +206,28 @@ describe('a table in its worker', () => {
     expect((await rows()).map((row) => row['a'])).toEqual([1n, 2n]);
   });
 
+  test('a reset drops what files and dead letters already hold: read again, each record is there once', async () => {
+    const values = Array.from({ length: 5000 }, (_, n) => (n === 17 ? 'not json' : `{"a":${n}}`));
+    send(0, values);
+    await settle();
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    const before = all('file').map(({ file }) => file);
+    expect(before, 'rows beyond a batch are in a file').toHaveLength(1);
+    core.handle({ type: 'reset', table: 7, reset: 1, lanes: [{ lane: 1, start: 0, generation: 1 }] });
+    expect(all('file-abort').map(({ file }) => file)).toEqual(before);
+    send(0, values, 1);
+    await settle();
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('file-end').map(({ file }) => file)).not.toContain(before[0]);
+    expect(all('cut-done')[0]).toMatchObject({ ranges: [{ start: 0, end: 5000 }], deadLetters: [{ offset: 17 }] });
+    expect(all('cut-done')[0]!.deadLetters).toHaveLength(1);
+    const kept = (await rows()).map((row) => Number(row['a']));
+    expect(kept).toEqual(values.flatMap((_, n) => (n === 17 ? [] : n)));
+  });
+
   test('a damaged batch stops the table and says where', async () => {
     const bytes = new Uint8Array(
       encodeBatch({ baseOffset: 5, records: [{ offset: 5, timestamp: 1, key: null, value: Buffer.from('{}') }] }),
