@@ -104,6 +104,12 @@ export interface Committer {
       state: TableState,
     ) => { readonly schema: Schema; readonly lastColumnId: number; readonly fields: string } | null,
   ): Promise<TableState>;
+  /** One commit of table properties, derived again on each state that is found; null: nothing is to change. */
+  properties(
+    derive: (
+      state: TableState,
+    ) => { readonly set: Readonly<Record<string, string>>; readonly remove: readonly string[] } | null,
+  ): Promise<TableState>;
   /** Writes the manifest and the dead-letter source file, once (invariant 5). */
   prepare(cut: Cut): Promise<Prepared>;
   /**

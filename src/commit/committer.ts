@@ -6,7 +6,7 @@ import { DeadLetterProjection, deadLetterIdent } from './projection.ts';
 import { prepareCheckpoint } from './prepare.ts';
 import { Serial } from './serial.ts';
 import { TableSession } from './session.ts';
-import { anchor, createTable, evolveSchema, writeFirstOffsets } from './table-changes.ts';
+import { anchor, changeProperties, createTable, evolveSchema, writeFirstOffsets } from './table-changes.ts';
 import type { Logger } from 'pino';
 import type { Catalog, CreateTableRequest, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
@@ -14,7 +14,7 @@ import type { Ports } from '../ports.ts';
 import type { CommitResult, Committer, Cut, OffsetsMap, Prepared, TableState, TopicIdentity } from './commit.ts';
 import type { AttemptOutcome } from './commit-loop.ts';
 import type { ProjectionResult } from './projection.ts';
-import type { ChangeContext, SchemaChange } from './table-changes.ts';
+import type { ChangeContext, PropertyChange, SchemaChange } from './table-changes.ts';
 
 export type { Committer } from './commit.ts';
 
@@ -104,6 +104,10 @@ class TableCommitter implements Committer {
 
   evolve(derive: (state: TableState) => SchemaChange | null): Promise<TableState> {
     return this.#serial.run(async () => this.#seen(await evolveSchema(derive, this.#context)));
+  }
+
+  properties(derive: (state: TableState) => PropertyChange | null): Promise<TableState> {
+    return this.#serial.run(async () => this.#seen(await changeProperties(derive, this.#context)));
   }
 
   async prepare(cut: Cut): Promise<Prepared> {

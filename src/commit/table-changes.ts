@@ -35,6 +35,11 @@ export interface SchemaChange {
   readonly fields: string;
 }
 
+export interface PropertyChange {
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
 /** Creates the table where it is absent. Of two that do it at once one wins, the other loads. */
 export async function createTable(request: CreateTableRequest, { session }: ChangeContext): Promise<Known> {
   const existing = await session.load();
@@ -84,6 +89,31 @@ export function evolveSchema(
           { action: 'add-schema', schema: change.schema, 'last-column-id': change.lastColumnId },
           { action: 'set-current-schema', 'schema-id': -1 },
           { action: 'set-properties', updates: { [FIELDS_PROPERTY]: change.fields } },
+        ],
+        idempotencyKey: context.ports.ids.uuid(),
+      },
+    };
+  });
+}
+
+/** Table properties about the schema: derived again on each state that is found, and bound to its current schema. */
+export function changeProperties(
+  derive: (state: TableState) => PropertyChange | null,
+  context: ChangeContext,
+): Promise<Known> {
+  return untilDone(context, async (known) => {
+    const change = derive(known);
+    if (change === null) return null;
+    const { metadata } = known.table;
+    return {
+      request: {
+        requirements: [
+          { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
+          { type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] },
+        ],
+        updates: [
+          ...(Object.keys(change.set).length > 0 ? [{ action: 'set-properties', updates: change.set } as const] : []),
+          ...(change.remove.length > 0 ? [{ action: 'remove-properties', removals: change.remove } as const] : []),
         ],
         idempotencyKey: context.ports.ids.uuid(),
       },

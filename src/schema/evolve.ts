@@ -23,10 +23,14 @@ export interface Change {
   readonly path: string;
   readonly from?: string;
   readonly to?: string;
+  /** Of an addition: the field's dotted path in the writer's struct. */
+  readonly writerPath?: string;
 }
 
 export interface Incompatible {
   readonly path: string;
+  /** Dotted path in the writer's struct, whose names may be others than the table's. */
+  readonly writerPath: string;
   readonly from: string;
   readonly to: string;
 }
@@ -47,7 +51,8 @@ export interface Evolution {
  *
  * Fields are matched by the name in the source, then by the names that a field had, then by Avro aliases (`aliases`,
  * by dotted path in the writer's struct). Columns of the service are never touched. Nothing is cast: a type that
- * Iceberg cannot promote is listed in `incompatible` and left as it is.
+ * Iceberg cannot promote is listed in `incompatible` and left as it is. Fields in `ignored` (dotted paths in the
+ * writer's struct) get no column where they have none, and are bound to nothing.
  */
 export function evolve(
   table: Schema,
@@ -55,8 +60,9 @@ export function evolve(
   writer: StructType,
   history: FieldHistory = {},
   aliases: Readonly<Record<string, readonly string[]>> = {},
+  ignored: ReadonlySet<string> = new Set(),
 ): Evolution {
-  const evolver = new Evolver(table, lastColumnId, history, aliases);
+  const evolver = new Evolver(table, lastColumnId, history, aliases, ignored);
   const { type, bound } = evolver.struct(table, writer, '', '', true);
   return {
     schema: type === table ? table : { ...table, ...type },
@@ -92,6 +98,7 @@ class Evolver {
   readonly ids: IdSource;
   history: Record<string, { readonly names: readonly string[] }>;
   readonly #aliases: Readonly<Record<string, readonly string[]>>;
+  readonly #ignored: ReadonlySet<string>;
   readonly #names = new NameScope();
 
   constructor(
@@ -99,7 +106,9 @@ class Evolver {
     lastColumnId: number,
     history: FieldHistory,
     aliases: Readonly<Record<string, readonly string[]>>,
+    ignored: ReadonlySet<string>,
   ) {
+    this.#ignored = ignored;
     this.ids = new IdSource(lastColumnId);
     this.history = history;
     this.#aliases = aliases;
@@ -113,8 +122,9 @@ class Evolver {
     const bound = writer.fields.map((field): NestedField => {
       const match = matches.get(field);
       const at = `${writerPath}${field.name}`;
+      if (!match && this.#ignored.has(at)) return { ...field, id: 0 };
       if (!match) {
-        const fresh = this.#added(field, path);
+        const fresh = this.#added(field, path, at);
         added.push(fresh);
         return { ...field, id: fresh.id, type: idsOf(field.type, fresh.type) };
       }
@@ -150,11 +160,14 @@ class Evolver {
     };
     pass((column, field) => sourceName(column) === sourceName(field));
     pass((column, field) => this.history[column.id]?.names.includes(sourceName(field)) ?? false);
-    pass((column, field) => this.#aliases[`${writerPath}${field.name}`]?.includes(sourceName(column)) ?? false);
+    pass((column, field) => {
+      const names = [sourceName(column), ...(this.history[column.id]?.names ?? [])];
+      return this.#aliases[`${writerPath}${field.name}`]?.some((alias) => names.includes(alias)) ?? false;
+    });
     return matches;
   }
 
-  #added(field: NestedField, path: string): NestedField {
+  #added(field: NestedField, path: string, writerPath: string): NestedField {
     const source = sourceName(field);
     const name = this.#names.claim(path, source);
     const id = this.ids.next();
@@ -170,7 +183,7 @@ class Evolver {
       ...(doc === undefined ? {} : { doc }),
     };
     claimAll(this.#names, column.type, `${path}${name}.`);
-    this.changes.push({ kind: 'add', path: `${path}${name}`, to: typeText(field.type) });
+    this.changes.push({ kind: 'add', path: `${path}${name}`, to: typeText(field.type), writerPath });
     return column;
   }
 
@@ -194,7 +207,7 @@ class Evolver {
 
   #type(table: IcebergType, writer: IcebergType, path: string, writerPath: string): Bound<IcebergType> | null {
     if (typeof table === 'string' || typeof writer === 'string' || table.type !== writer.type)
-      return this.#primitive(table, writer, path);
+      return this.#primitive(table, writer, path, writerPath);
     if (table.type === 'struct') return this.struct(table, writer as StructType, `${path}.`, `${writerPath}.`, false);
     if (table.type === 'list' && writer.type === 'list') {
       const element = this.#inside(
@@ -216,7 +229,13 @@ class Evolver {
     if (table.type === 'map' && writer.type === 'map') {
       // Iceberg forbids any change inside a map's key.
       const key = typeText(table.key) === typeText(writer.key) ? table.key : null;
-      if (!key) this.incompatible.push({ path: `${path}.key`, from: typeText(table.key), to: typeText(writer.key) });
+      if (!key)
+        this.incompatible.push({
+          path: `${path}.key`,
+          writerPath: `${writerPath}.key`,
+          from: typeText(table.key),
+          to: typeText(writer.key),
+        });
       const value =
         key &&
         this.#inside(
@@ -256,10 +275,10 @@ class Evolver {
     return { ...inner, required, same: inner.type === table && required === tableRequired };
   }
 
-  #primitive(table: IcebergType, writer: IcebergType, path: string): Bound<IcebergType> | null {
+  #primitive(table: IcebergType, writer: IcebergType, path: string, writerPath: string): Bound<IcebergType> | null {
     const common = typeof table === 'string' && typeof writer === 'string' ? commonType(table, writer) : null;
     if (common === null) {
-      this.incompatible.push({ path, from: typeText(table), to: typeText(writer) });
+      this.incompatible.push({ path, writerPath, from: typeText(table), to: typeText(writer) });
       return null;
     }
     if (common !== table) this.changes.push({ kind: 'widen', path, from: typeText(table), to: common });

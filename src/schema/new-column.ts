@@ -1,12 +1,13 @@
 import type { Incompatible } from './evolve.ts';
-import type { IcebergType, StructType } from './types.ts';
+import { sourceName } from './names.ts';
+import type { IcebergType, NestedField, StructType } from './types.ts';
 
 /**
  * The writer's struct with every field that no longer fits its column renamed to `<name>_<type>`, so that it gets a
  * column of its own (`onIncompatible: new-column`). The order of fields stays: decoders go by it.
  */
 export function withNewColumns(writer: StructType, incompatible: readonly Incompatible[]): StructType {
-  return incompatible.reduce((struct, { path }) => renamed(struct, path.split('.')), writer);
+  return incompatible.reduce((struct, { writerPath }) => renamed(struct, writerPath.split('.')), writer);
 }
 
 /** The field that the path ends in, or the one around it where the path ends in a list's element or a map's value. */
@@ -20,11 +21,18 @@ function renamed(struct: StructType, path: readonly string[]): StructType {
     const inside = path.length > length ? renamedInside(field.type, path.slice(length)) : null;
     const fields = struct.fields.with(
       index,
-      inside ? { ...field, type: inside } : { ...field, name: `${name}_${typeName(field.type)}` },
+      inside ? { ...field, type: inside } : { ...named(field), name: `${name}_${typeName(field.type)}` },
     );
     return { type: 'struct', fields };
   }
   return struct;
+}
+
+/** Without the source's name in its doc, by which it would be the old column again. */
+function named(field: NestedField): NestedField {
+  if (sourceName(field) === field.name) return field;
+  const { doc: _, ...rest } = field;
+  return rest;
 }
 
 function renamedInside(type: IcebergType, path: readonly string[]): IcebergType | null {

@@ -27,7 +27,7 @@ test('the example chain of an order: widened and added, then renamed, with one c
   ]);
   const { struct: writer, aliases } = version('v3');
   const third = evolve(second.schema, second.lastColumnId, writer, second.history, aliases);
-  expect(third.incompatible).toEqual([{ path: 'quantity', from: 'long', to: 'string' }]);
+  expect(third.incompatible).toEqual([{ path: 'quantity', writerPath: 'quantity', from: 'long', to: 'string' }]);
   expect(third.schema.fields.map(({ id, name, required }) => `${id} ${name} ${required}`)).toEqual([
     '1 order_id true',
     '2 customer_login true',
