@@ -68,6 +68,7 @@ function source(dir: string): string {
 }
 
 const requirements = join(readersDir, 'requirements.txt');
+const formats = join(readersDir, 'formats.txt');
 
 /** Everything real that the tests run against, each from its package registry, with exact versions. */
 export const parts = {
@@ -112,6 +113,13 @@ export const parts = {
     },
   },
   readers: venv('readers', 'PyIceberg 0.12.0 and DuckDB 1.5.5', readFileSync(requirements, 'utf8'), '-r', requirements),
+  formats: venv(
+    'formats',
+    'reference libraries of the formats: Avro, fastavro, Protobuf',
+    readFileSync(formats, 'utf8'),
+    '-r',
+    formats,
+  ),
   sparkJars: jars('spark', 'Iceberg runtime 1.12.0 for Spark', '-DexcludeTransitive=true'),
   spark: venv('spark', `Spark ${pysparkVersion}`, pysparkVersion, `pyspark==${pysparkVersion}`),
 } satisfies Record<string, Part>;
