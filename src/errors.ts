@@ -70,6 +70,11 @@ export const errorTable = {
     exit: 3,
     hint: 'The value is not valid JSON of the expected form: look at the producer.',
   },
+  DECODE_PROTOBUF: {
+    policy: 'dead-letter',
+    exit: 3,
+    hint: 'The bytes are not the message that the writer schema says: look at the producer.',
+  },
   DECODE_TEXT: {
     policy: 'dead-letter',
     exit: 3,
@@ -122,7 +127,11 @@ export const errorTable = {
     exit: 3,
     hint: 'The table’s history is broken where its offsets were: `tabletopic adopt` with offsets.',
   },
-  REGISTRY_AUTH: { policy: 'stop-service', exit: 2, hint: 'Check `schemaRegistry` credentials.' },
+  REGISTRY_AUTH: {
+    policy: 'stop-service',
+    exit: 2,
+    hint: 'Check `schemaRegistry.username` and `password`, `token`, or `tls.cert` and `tls.key`.',
+  },
   REGISTRY_REFUSED: {
     policy: 'stop-table',
     exit: 3,
@@ -137,6 +146,11 @@ export const errorTable = {
     policy: 'retry',
     exit: 1,
     hint: 'The schema registry does not answer: check that it runs and that `schemaRegistry.url` is right.',
+  },
+  SCHEMA_CHANGE_WAITS: {
+    policy: 'retry',
+    exit: 3,
+    hint: 'The table’s owner wants to approve such changes (`schemaChanges`): `tabletopic approve -c FILE --table TABLE`.',
   },
   SCHEMA_INCOMPATIBLE: {
     policy: 'dead-letter',

@@ -130,7 +130,8 @@ class Check {
       });
       return false;
     }
-    const { url } = this.#config.schemaRegistry!;
+    // An address may hold a password.
+    const url = this.#config.schemaRegistry!.url.map((one) => one.replace(/\/\/[^@/]*@/, '//…@')).join(', ');
     const late = (): TabletopicError =>
       new TabletopicError('REGISTRY_UNAVAILABLE', `${url} did not answer.`, { where: { url } });
     return this.#step('schema registry', async () => {

@@ -35,13 +35,7 @@ export interface KafkaConfig {
   readonly fetchPartitionBytes: number;
   readonly fetchMaxWait: number;
   readonly requestTimeout: number;
-  readonly tls: {
-    readonly ca?: string;
-    readonly cert?: string;
-    readonly key?: string;
-    readonly serverName?: string;
-    readonly rejectUnauthorized: boolean;
-  } | null;
+  readonly tls: TlsConfig | null;
   readonly sasl:
     | {
         readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -58,11 +52,22 @@ export interface KafkaConfig {
     | null;
 }
 
+export interface TlsConfig {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly rejectUnauthorized: boolean;
+}
+
 export interface RegistryConfig {
-  readonly url: string;
+  /** Addresses of one registry, tried in turn. */
+  readonly url: readonly string[];
   readonly username?: string;
   readonly password?: string;
   readonly token?: string;
+  /** PEM texts; null: as the URL says, with the system's authorities. */
+  readonly tls: TlsConfig | null;
   readonly requestTimeout: number;
 }
 
@@ -111,6 +116,8 @@ export interface TableOptions {
   readonly compressionLevel: number;
   readonly startFrom: StartFrom;
   readonly value: FormatOptions;
+  /** Null: keys are not decoded; their bytes are in `_kafka` in any case. */
+  readonly key: FormatOptions | null;
   /** `day(paid_at)`, `bucket(16, customer_id)`, `region`. */
   readonly partitionBy: readonly string[];
   readonly metadataColumns: 'struct' | 'flat' | 'off';
@@ -135,6 +142,27 @@ export interface TableOptions {
 export interface FormatOptions {
   /** `auto`: Avro when the registry is configured and the record carries a schema id, else JSON. */
   readonly format: 'auto' | 'avro' | 'json' | 'string' | 'bytes';
+  /**
+   * Where the writer schema comes from: the id that each record carries (`id`), the newest version of the subject, or
+   * files. Without ids the bytes of a record are all payload.
+   */
+  readonly schema: 'id' | 'latest' | SchemaFile;
+  /** Null: by `subjectNameStrategy`. */
+  readonly subject: string | null;
+  readonly subjectNameStrategy: 'topic' | 'record' | 'topic-record';
+  /** Full name of the record or message. */
+  readonly message: string | null;
+  /** How often a newer version is looked for (`schema: latest`), ms. */
+  readonly refresh: number;
+}
+
+/** A schema given in a file, and what it references: read at start. */
+export interface SchemaFile {
+  readonly file: readonly string[];
+  /** Of the first file. */
+  readonly text: string;
+  /** Texts of the other files, by their path from the first. */
+  readonly references: Readonly<Record<string, string>>;
 }
 
 export type TableDefaults = TableOptions;

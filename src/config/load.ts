@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { LineCounter, isNode, parseDocument } from 'yaml';
-import type { CatalogConfig, Config, KafkaConfig, TableOptions, TableRule } from './config.ts';
+import type { CatalogConfig, Config, FormatOptions, TableOptions, TableRule, TlsConfig } from './config.ts';
 import { options } from './options.ts';
 import { ConfigError, type ConfigProblem, type KeyPath, Problems, pathText } from './problem.ts';
 import { isObject, readOptions } from './read.ts';
 import { checkRelations } from './relations.ts';
+import { readSchemaFiles } from './schema-file.ts';
 import { substituteEnvironment } from './substitute.ts';
 import { tableOptions } from './table-options.ts';
 
@@ -106,10 +107,16 @@ function resolveConfig(read: Record<string, unknown>, directory: string, problem
   const defaults = { ...builtIn, ...(names.length === 1 ? { catalog: names[0]! } : {}), ...config.defaults };
   return {
     ...config,
-    kafka: { ...config.kafka, tls: resolveTls(config.kafka.tls, directory, problems) },
+    kafka: { ...config.kafka, tls: resolveTls(config.kafka.tls, directory, ['kafka', 'tls'], problems) },
+    schemaRegistry: config.schemaRegistry && {
+      ...config.schemaRegistry,
+      tls: resolveTls(config.schemaRegistry.tls, directory, ['schemaRegistry', 'tls'], problems),
+    },
     catalogs,
     defaults: finish(defaults, {}),
-    tables: config.tables.map((rule, i) => resolveRule(rule, `tables[${i}]`, config.defaults, defaults)),
+    tables: config.tables.map((rule, i) =>
+      withSchemaFiles(resolveRule(rule, `tables[${i}]`, config.defaults, defaults), directory, ['tables', i], problems),
+    ),
     workers: config.workers ?? Math.max(1, Math.min(4, availableParallelism())),
   };
 }
@@ -131,12 +138,22 @@ function resolveRule(
   };
 }
 
+/** Files are read once, at start. */
+function withSchemaFiles(rule: TableRule, directory: string, path: KeyPath, problems: Problems): TableRule {
+  const read = (format: FormatOptions, part: 'value' | 'key'): FormatOptions => {
+    const schema = readSchemaFiles(format, directory, [...path, part], problems);
+    return schema ? { ...format, schema } : format;
+  };
+  return { ...rule, value: read(rule.value, 'value'), key: rule.key && read(rule.key, 'key') };
+}
+
 /** Defaults that follow other options of the same table. */
 function finish<T extends TableOptions>(table: T, written: Partial<TableOptions>): T {
   return {
     ...table,
     formatVersion: 2,
     location: table.location ?? null,
+    key: table.key ?? null,
     compressionLevel: table.compressionLevel ?? (table.compression === 'gzip' ? 6 : 1),
     rowGroupSize:
       written.rowGroupSize === undefined ? Math.min(table.rowGroupSize, table.targetFileSize) : table.rowGroupSize,
@@ -155,7 +172,7 @@ function resolveCatalog(name: string, catalog: CatalogConfig, directory: string)
   };
 }
 
-function resolveTls(tls: KafkaConfig['tls'], directory: string, problems: Problems): KafkaConfig['tls'] {
+function resolveTls(tls: TlsConfig | null, directory: string, path: KeyPath, problems: Problems): TlsConfig | null {
   if (!tls) return null;
   const result: { ca?: string; cert?: string; key?: string; serverName?: string; rejectUnauthorized: boolean } = {
     ...tls,
@@ -167,7 +184,7 @@ function resolveTls(tls: KafkaConfig['tls'], directory: string, problems: Proble
       result[key] = readFileSync(resolve(directory, value), 'utf8');
     } catch (error) {
       problems.add(
-        ['kafka', 'tls', key],
+        [...path, key],
         `cannot be read: ${(error as Error).message}`,
         'Name a readable PEM file, relative to this file, or give the PEM text.',
       );

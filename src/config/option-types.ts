@@ -53,6 +53,36 @@ export const startFromType: CustomType = {
   },
 };
 
+const schemaForms = 'id, latest, { file: order.avsc } or { file: [order.avsc, customer.avsc] }';
+
+/** `schema` of a format: where the writer schema comes from. */
+export const schemaType: CustomType = {
+  kind: 'custom',
+  form: schemaForms,
+  schema: {
+    anyOf: [
+      { enum: ['id', 'latest'] },
+      {
+        type: 'object',
+        required: ['file'],
+        properties: {
+          file: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] },
+        },
+        additionalProperties: false,
+      },
+    ],
+  },
+  read(raw) {
+    if (raw === 'id' || raw === 'latest') return raw;
+    const refused = new Reason(`${show(raw)} is no place of a schema`, `Write ${schemaForms}.`);
+    if (typeof raw !== 'object' || raw === null || Object.keys(raw).join() !== 'file') return refused;
+    const { file } = raw as { file: unknown };
+    const files: unknown[] = Array.isArray(file) ? file : [file];
+    if (files.length === 0 || !files.every((one) => typeof one === 'string' && one !== '')) return refused;
+    return { file: files, text: '', references: {} };
+  },
+};
+
 /** `numbers` of JSON without schema. */
 export const numbersType: CustomType = {
   kind: 'custom',

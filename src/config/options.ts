@@ -91,38 +91,7 @@ const kafkaType: OptionType = {
       default: '30s',
       help: 'Time after which a request to a broker counts as failed.',
     },
-    {
-      key: 'tls',
-      nullable: true,
-      defaultText: 'off',
-      help: 'TLS to the brokers; `true`: with the system’s certificate authorities.',
-      type: {
-        kind: 'object',
-        switch: true,
-        options: [
-          {
-            key: 'ca',
-            type: text,
-            example: './ca.pem',
-            help: 'Certificate authorities: a PEM file (relative to this file) or the PEM text.',
-          },
-          { key: 'cert', type: text, example: './client.pem', help: 'Client certificate, as `ca`.' },
-          { key: 'key', type: text, example: './client.key', help: 'Key of the client certificate, as `ca`.' },
-          {
-            key: 'serverName',
-            type: text,
-            example: 'kafka.example.com',
-            help: 'Name expected in the brokers’ certificates; left out: the host of each broker.',
-          },
-          {
-            key: 'rejectUnauthorized',
-            type: { kind: 'boolean' },
-            default: true,
-            help: 'Whether a certificate that does not verify ends the connection.',
-          },
-        ],
-      },
-    },
+    tls('TLS to the brokers; `true`: with the system’s certificate authorities.', 'kafka.example.com'),
     {
       key: 'sasl',
       nullable: true,
@@ -141,6 +110,41 @@ const kafkaType: OptionType = {
     },
   ],
 };
+
+function tls(help: string, serverName: string): Option {
+  return {
+    key: 'tls',
+    nullable: true,
+    defaultText: 'off',
+    help,
+    type: {
+      kind: 'object',
+      switch: true,
+      options: [
+        {
+          key: 'ca',
+          type: text,
+          example: './ca.pem',
+          help: 'Certificate authorities: a PEM file (relative to this file) or the PEM text.',
+        },
+        { key: 'cert', type: text, example: './client.pem', help: 'Client certificate, as `ca`.' },
+        { key: 'key', type: text, example: './client.key', help: 'Key of the client certificate, as `ca`.' },
+        {
+          key: 'serverName',
+          type: text,
+          example: serverName,
+          help: 'Name expected in the certificates; left out: the host of each address.',
+        },
+        {
+          key: 'rejectUnauthorized',
+          type: { kind: 'boolean' },
+          default: true,
+          help: 'Whether a certificate that does not verify ends the connection.',
+        },
+      ],
+    },
+  };
+}
 
 function password(): readonly Option[] {
   return [
@@ -167,10 +171,20 @@ function oauth(): readonly Option[] {
 const registryType: OptionType = {
   kind: 'object',
   options: [
-    { key: 'url', type: url, required: true, example: 'http://localhost:8081', help: 'Address.' },
+    {
+      key: 'url',
+      type: { kind: 'strings', min: 1, pattern: /^https?:\/\/.+/, form: 'URLs that begin with http:// or https://' },
+      required: true,
+      example: ['http://localhost:8081'],
+      help: 'Address, or several of one registry, tried in turn. May have a path, as `/contexts/.eu` or `/apis/ccompat/v7`.',
+    },
     { key: 'username', type: text, example: '${REGISTRY_USERNAME}', help: 'User of basic authentication.' },
     { key: 'password', type: text, example: '${REGISTRY_PASSWORD}', help: 'Password of basic authentication.' },
     { key: 'token', type: text, example: '${REGISTRY_TOKEN}', help: 'Bearer token, in place of user and password.' },
+    tls(
+      'Certificates for addresses that begin with https; left out: the system’s authorities.',
+      'registry.example.com',
+    ),
     {
       key: 'requestTimeout',
       type: duration(second, 10 * minute),

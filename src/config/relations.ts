@@ -1,4 +1,4 @@
-import type { Config, TableRule } from './config.ts';
+import type { Config, FormatOptions, TableRule } from './config.ts';
 import { closest } from './closest.ts';
 import type { KeyPath, Problems } from './problem.ts';
 import { isObject } from './read.ts';
@@ -64,6 +64,9 @@ function checkRegistry({ schemaRegistry }: Config, problems: Problems): void {
     problems.add(['schemaRegistry', 'token'], 'stands beside username', 'Keep one of them.');
   if ((schemaRegistry.username === undefined) !== (schemaRegistry.password === undefined))
     problems.add(['schemaRegistry'], 'has only one of username and password', 'Give both, or neither.');
+  const { tls } = schemaRegistry;
+  if (tls && (tls.cert === undefined) !== (tls.key === undefined))
+    problems.add(['schemaRegistry', 'tls'], 'has only one of cert and key', 'Give both, or neither.');
 }
 
 function checkTopic(rule: TableRule, path: KeyPath, problems: Problems): void {
@@ -123,8 +126,10 @@ function checkTable(
       `Defined: ${names.join(', ')}.`,
     );
   }
-  if (rule.value.format === 'avro' && config.schemaRegistry === null)
-    problems.add(at('value'), 'is avro, and there is no schemaRegistry', 'Add schemaRegistry: { url: … }.');
+  for (const part of ['value', 'key'] as const) {
+    const format = rule[part];
+    if (format) checkFormat(config, format, at(part), problems);
+  }
   if (rule.rowGroupSize > rule.targetFileSize)
     problems.add(
       at('rowGroupSize'),
@@ -151,6 +156,34 @@ function checkTable(
       'gives offsets for a pattern of topics',
       'Give one rule to each topic, or start from a time.',
     );
+}
+
+/** Formats whose schemas stand in a registry or a file. */
+const WITH_SCHEMA: ReadonlySet<string> = new Set(['avro', 'protobuf', 'json-schema', 'debezium']);
+
+function checkFormat(config: Config, format: FormatOptions, path: KeyPath, problems: Problems): void {
+  const { schema, subject, subjectNameStrategy, message } = format;
+  const from = typeof schema === 'object' ? 'file' : schema;
+  if (from !== 'id' && !WITH_SCHEMA.has(format.format))
+    return problems.add(
+      [...path, 'schema'],
+      `is ${from}, and ${format.format} has no schema`,
+      `Name the format, as format: avro.`,
+    );
+  if (from !== 'file' && needsRegistry(format) && config.schemaRegistry === null)
+    return problems.add(path, `is ${format.format}, and there is no schemaRegistry`, 'Add schemaRegistry: { url: … }.');
+  if (from === 'latest' && subject === null && subjectNameStrategy !== 'topic' && message === null)
+    return problems.add(
+      [...path, 'schema'],
+      `is latest, and subjectNameStrategy ${subjectNameStrategy} does not say of which subject`,
+      'Give subject or message.',
+    );
+  return undefined;
+}
+
+/** Debezium comes as JSON too. */
+function needsRegistry({ format, schema }: FormatOptions): boolean {
+  return WITH_SCHEMA.has(format) && (format !== ('debezium' as string) || schema === 'latest');
 }
 
 function checkSameTopicSameTable(rules: readonly TableRule[], problems: Problems): void {

@@ -1,5 +1,5 @@
 import type { Option } from './option.ts';
-import { duration, numbersType, oneOf, patternType, size, startFromType, text } from './option-types.ts';
+import { duration, numbersType, oneOf, patternType, schemaType, size, startFromType, text } from './option-types.ts';
 import { parsePartitionTerm, partitionTermForm } from './partition-term.ts';
 
 const KiB = 1024;
@@ -9,6 +9,48 @@ const second = 1000;
 const minute = 60 * second;
 
 const formats = ['auto', 'avro', 'json', 'string', 'bytes'] as const;
+
+/** How one part of a record is decoded. */
+const formatOptions: readonly Option[] = [
+  {
+    key: 'format',
+    type: oneOf(...formats),
+    default: 'auto',
+    help: '`auto`: Avro where the record carries a schema id, else JSON; `string` and `bytes`: one column `value`.',
+  },
+  {
+    key: 'schema',
+    type: schemaType,
+    default: 'id',
+    help: '`id`: by the schema id before the bytes or in the header; `latest`: the newest version of the subject, and newer ones as they come; `{ file: … }`: a schema file, after it those that it references. Without ids the bytes are the payload alone.',
+  },
+  {
+    key: 'subject',
+    type: text,
+    nullable: true,
+    example: 'shop.orders-value',
+    help: 'Subject in the registry; left out: by `subjectNameStrategy`.',
+  },
+  {
+    key: 'subjectNameStrategy',
+    type: oneOf('topic', 'record', 'topic-record'),
+    default: 'topic',
+    help: 'How producers name subjects: `<topic>-value`; the record’s full name; `<topic>-<full name>`. What is known of a table’s columns before its first record, and what `latest` means, follows from it.',
+  },
+  {
+    key: 'message',
+    type: text,
+    nullable: true,
+    example: 'com.example.Order',
+    help: 'Full name of the record or message: for the strategies `record` and `topic-record`, and for files that define several.',
+  },
+  {
+    key: 'refresh',
+    type: duration(second, 24 * 60 * minute),
+    default: '30s',
+    help: 'How often a newer version is looked for (`schema: latest`).',
+  },
+];
 
 /** Options that a table rule may set and that `defaults` sets for all rules. */
 export const tableOptions: readonly Option[] = [
@@ -26,17 +68,17 @@ export const tableOptions: readonly Option[] = [
     type: {
       kind: 'object',
       short: 'format',
-      options: [
-        {
-          key: 'format',
-          type: oneOf(...formats),
-          default: 'auto',
-          help: '`auto`: Avro where the record carries a schema id, else JSON; `string` and `bytes`: one column `value`.',
-        },
-      ],
+      options: formatOptions,
     },
     default: {},
     help: 'How record values are decoded.',
+  },
+  {
+    key: 'key',
+    type: { kind: 'object', short: 'format', options: formatOptions },
+    nullable: true,
+    defaultText: 'keys are not decoded',
+    help: 'How record keys are decoded: into the struct `_key`. Their bytes are in `_kafka.key` in any case.',
   },
   {
     key: 'startFrom',

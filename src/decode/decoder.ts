@@ -38,13 +38,18 @@ export interface DecodeFailure {
   readonly unknownFields?: StructType;
 }
 
+/** What of a record is decoded: the value's columns, or the struct `_key`. */
+export type Part = 'value' | 'key';
+
 /** A writer schema, bound to a table: the same shape as its converted struct, with the table's field ids at every level. */
 export interface BoundSchema {
-  readonly format: 'avro' | 'json' | 'string' | 'bytes';
+  readonly format: 'avro' | 'json' | 'protobuf' | 'string' | 'bytes';
   /** The schema text as the registry gave it (Avro JSON …); empty for JSON without schema. */
   readonly text: string;
   /** Referenced schemas, by name. */
   readonly references: Readonly<Record<string, string>>;
+  /** Protobuf: full name of the message. */
+  readonly message?: string;
   /** The converted struct (see `schema/`) with the table's field ids; its order is that of the writer schema. */
   readonly struct: StructType;
 }

@@ -50,7 +50,8 @@ export class InterpretedJson implements Decoder {
     this.#batch = batch;
     this.#owned =
       this.#part === 'key' ? batch.columns.filter((column) => column.field.name === '_key') : valueColumns(batch);
-    this.#columns = this.#part === 'key' ? this.#owned[0]!.children : this.#owned;
+    // A table that has seen no key with fields yet has no `_key`.
+    this.#columns = this.#part === 'key' ? (this.#owned[0]?.children ?? []) : this.#owned;
   }
 
   /** One record into the attached batch; false and `failure` where it cannot be decoded. */
@@ -87,7 +88,7 @@ export class InterpretedJson implements Decoder {
     const known = new Set(this.#columns.map((column) => sourceName(column.field)));
     const unknown = this.#unknown(object, this.#columns, known);
     if (unknown.length > 0) throw this.#unknownFields(unknown);
-    if (this.#part === 'key') this.#fill(this.#owned[0]!, object);
+    if (this.#part === 'key') for (const column of this.#owned) this.#fill(column, object);
     else this.#members(this.#columns, object, '');
   }
 

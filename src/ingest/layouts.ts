@@ -1,7 +1,7 @@
 import { kafkaFields } from '../columns/metadata-columns.ts';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
-import type { TablePlan } from '../config/config.ts';
-import type { BoundSchema } from '../decode/decoder.ts';
+import type { FormatOptions, TablePlan } from '../config/config.ts';
+import type { BoundSchema, Part } from '../decode/decoder.ts';
 import { emptyShape, mergeShapes, shapeToStruct } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
@@ -13,7 +13,8 @@ import { droppedColumns } from '../schema/dropped.ts';
 import { assignIds, evolve } from '../schema/evolve.ts';
 import type { Evolution, FieldHistory } from '../schema/evolve.ts';
 import { withNewColumns } from '../schema/new-column.ts';
-import { isServiceColumn } from '../schema/names.ts';
+import { evolveKey } from '../schema/evolve-key.ts';
+import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
 import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
@@ -27,9 +28,11 @@ export interface WriterSchema extends BoundSchema {
 
 export interface LayoutSource {
   /** By registry id. Rejects with `REGISTRY_SCHEMA_MISSING`, `SCHEMA_UNSUPPORTED`; waits while the registry is down. */
-  byId(id: number | { readonly guid: string }, signal: AbortSignal): Promise<WriterSchema>;
-  /** The newest version of the subject of one of these topics' values; null where there is none. */
-  latest(topics: readonly string[], signal: AbortSignal): Promise<WriterSchema | null>;
+  byId(part: Part, id: number | { readonly guid: string }, signal: AbortSignal): Promise<WriterSchema>;
+  /** What is known of these topics' records before any is read, first the schema that the table is created with. */
+  known(part: Part, topics: readonly string[], signal: AbortSignal): Promise<readonly WriterSchema[]>;
+  /** The schema of records that name none (`schema: latest` or a file). Rejects with REGISTRY_UNAVAILABLE while there is none. */
+  fixed(part: Part, topic: string, signal: AbortSignal): Promise<WriterSchema>;
 }
 
 export interface LayoutsOptions {
@@ -44,7 +47,8 @@ export interface LayoutsOptions {
   firstOffsets(): Promise<OffsetsMap>;
   /** The table exists from now on. */
   created(state: TableState): void;
-  send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[]): void;
+  /** `answered`: the question of one lane about fields. */
+  send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[], answered?: string): void;
 }
 
 interface Sample {
@@ -58,6 +62,13 @@ function newSample(): Sample {
   return { shape: emptyShape(), records: 0, workers: new Set(), timer: null };
 }
 
+/** A schema without ids in the records (`schema: latest`), and who reads by it. */
+interface Followed {
+  text: string;
+  /** The key under which each worker knows it. */
+  readonly workers: Map<number, SchemaKey>;
+}
+
 /**
  * Answers what workers ask about columns: a writer schema becomes part of the table's schema before the first row of it
  * is written. One question at a time, so that the schemas of one instance never race each other; those of several
@@ -67,11 +78,12 @@ export class Layouts {
   readonly #o: LayoutsOptions;
   readonly #mutex = new Mutex();
   /** Inference over all workers of this instance; null once it is over. */
-  #sample: Sample | null;
+  readonly #samples: Record<Part, Sample | null> = { value: newSample(), key: newSample() };
+  /** By part and topic. */
+  readonly #followed = new Map<string, Followed>();
 
   constructor(options: LayoutsOptions) {
     this.#o = options;
-    this.#sample = newSample();
   }
 
   async question(worker: number, question: Question): Promise<void> {
@@ -79,11 +91,11 @@ export class Layouts {
       case 'need-layout':
         return this.#mutex.run(async () => this.#o.send(worker, await this.#layout(), []));
       case 'need-schema':
-        return this.#mutex.run(() => this.#schema(worker, question.key, question.guid));
+        return this.#mutex.run(() => this.#schema(worker, question));
       case 'sample':
-        return this.#sampled(worker, question.shape, question.records);
+        return this.#sampled(worker, question.part, question.shape, question.records);
       case 'need-fields':
-        return this.#mutex.run(() => this.#answerJson([worker], question.fields));
+        return this.#mutex.run(() => this.#answerJson([worker], question.part, question.fields, question.question));
     }
   }
 
@@ -121,69 +133,112 @@ export class Layouts {
   async #table(): Promise<TableState> {
     const known = this.#o.committer.state;
     if (known?.offsets) return known;
-    const { format } = this.#o.plan.rule.value;
-    const latest =
-      format === 'auto' || format === 'avro' ? await this.#o.source.latest(this.#o.plan.topics, this.#o.signal) : null;
-    return this.#create(latest?.struct ?? { type: 'struct', fields: [] });
+    const { topics, rule } = this.#o.plan;
+    const { source, signal } = this.#o;
+    const values = await source.known('value', topics, signal);
+    const keys = rule.key ? await source.known('key', topics, signal) : [];
+    let state = await this.#create(values[0]?.struct ?? { type: 'struct', fields: [] }, keys[0]?.struct);
+    for (const writer of values.slice(1)) state = await this.#evolve('value', writer.struct, writer.aliases);
+    for (const writer of keys.slice(1)) state = await this.#evolve('key', writer.struct, writer.aliases);
+    return state;
   }
 
-  async #create(struct: StructType): Promise<TableState> {
-    const request = createRequest(this.#o.plan, struct);
+  async #create(struct: StructType, key?: StructType): Promise<TableState> {
+    const request = createRequest(this.#o.plan, struct, key);
     const first = await this.#o.firstOffsets();
     const state = await this.#o.retry('create the table', () => this.#o.committer.create(request, first));
     this.#o.created(state);
     return state;
   }
 
-  async #schema(worker: number, key: SchemaKey, guid: string | null): Promise<void> {
-    if (key === PLAIN_KEY) {
-      await this.#answer([worker], PLAIN_KEY, fixedSchema(this.#o.plan.rule.value.format));
-      return;
-    }
+  async #schema(worker: number, question: Extract<Question, { type: 'need-schema' }>): Promise<void> {
+    const { part, key, guid, topic } = question;
+    const format = this.#formatOf(part);
+    if (format.schema !== 'id') return this.#fixed(worker, part, key, topic);
+    if (key === PLAIN_KEY) return this.#answer([[worker, key]], part, fixedSchema(format.format));
     const writer = await this.#o.source
-      .byId(guid === null ? key : { guid }, this.#o.signal)
+      .byId(part, guid === null ? key : { guid }, this.#o.signal)
       .catch((thrown: unknown) => asTabletopicError(thrown));
-    if (!(writer instanceof TabletopicError)) return this.#answer([worker], key, writer);
+    if (!(writer instanceof TabletopicError)) return this.#answer([[worker, key]], part, writer);
     if (writer.policy !== 'dead-letter') throw writer;
-    this.#o.send(worker, await this.#layout(), [{ key, refused: { code: writer.code, reason: writer.message } }]);
+    this.#o.send(worker, await this.#layout(), [{ part, key, refused: { code: writer.code, reason: writer.message } }]);
+  }
+
+  /** `schema: latest` or a file. */
+  async #fixed(worker: number, part: Part, key: SchemaKey, topic: string): Promise<void> {
+    const { source, signal } = this.#o;
+    const writer = await this.#o.retry('look up the newest schema', () => source.fixed(part, topic, signal));
+    await this.#answer([[worker, key]], part, writer);
+    if (this.#formatOf(part).schema !== 'latest') return;
+    const name = `${part} ${topic}`;
+    const known = this.#followed.get(name);
+    known?.workers.set(worker, key);
+    if (known) return;
+    const followed = { text: textOf(writer), workers: new Map([[worker, key]]) };
+    this.#followed.set(name, followed);
+    this.#o.guard(() => this.#follow(part, topic, followed));
+  }
+
+  /** Looks for newer versions for as long as the table is open. */
+  async #follow(part: Part, topic: string, followed: Followed): Promise<void> {
+    const { source, signal, ports } = this.#o;
+    const { refresh } = this.#formatOf(part);
+    for (;;) {
+      await ports.clock.sleep(refresh, signal);
+      const writer = await this.#o.retry('look up the newest schema', () => source.fixed(part, topic, signal));
+      if (textOf(writer) === followed.text) continue;
+      followed.text = textOf(writer);
+      await this.#mutex.run(() => this.#answer(followed.workers, part, writer));
+    }
+  }
+
+  #formatOf(part: Part): FormatOptions {
+    const { key, value } = this.#o.plan.rule;
+    return part === 'key' ? key! : value;
   }
 
   /** The writer schema becomes part of the table; the workers get the new layout and the schema bound to it. */
-  async #answer(workers: Iterable<number>, key: SchemaKey, writer: WriterSchema): Promise<void> {
-    if (!this.#o.committer.state?.offsets) await this.#create(writer.struct);
-    const state = await this.#evolve(writer.struct, writer.aliases);
-    const { bound, incompatible } = this.#evolved(state, writer.struct, writer.aliases);
+  async #answer(
+    workers: Iterable<readonly [worker: number, key: SchemaKey]>,
+    part: Part,
+    writer: WriterSchema,
+  ): Promise<void> {
+    if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(writer.struct));
+    const state = await this.#evolve(part, writer.struct, writer.aliases);
+    const { bound, incompatible } = this.#evolved(state, part, writer.struct, writer.aliases);
     const reason = incompatible
       .map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`)
       .join('; ');
     if (reason !== '' && this.#o.plan.rule.onIncompatible === 'stop') {
-      throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema ${key}: ${reason}`, { where: { table: this.#name } });
+      throw new TabletopicError('SCHEMA_INCOMPATIBLE', `schema of the ${part}: ${reason}`, {
+        where: { table: this.#name },
+      });
     }
-    const answer: SchemaAnswer =
+    const answer =
       reason === ''
-        ? { key, bound: { ...writer, struct: bound } }
-        : { key, refused: { code: 'SCHEMA_INCOMPATIBLE', reason } };
+        ? { part, bound: { ...writer, struct: bound } }
+        : { part, refused: { code: 'SCHEMA_INCOMPATIBLE' as const, reason } };
     const layout = layoutOf(state, this.#o.plan);
-    for (const worker of workers) this.#o.send(worker, layout, [answer]);
+    for (const [worker, key] of workers) this.#o.send(worker, layout, [{ ...answer, key }]);
   }
 
   /**
    * JSON without schema: new fields become columns, and the decoder takes every column of the table, whoever added it.
    * Fields that cannot become columns stay unknown: their records are dead letters.
    */
-  async #answerJson(workers: Iterable<number>, fields: StructType): Promise<void> {
-    if (!this.#o.committer.state?.offsets) await this.#create(fields);
-    const state = await this.#evolve(fields);
+  async #answerJson(workers: Iterable<number>, part: Part, fields: StructType, question?: string): Promise<void> {
+    if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(fields));
+    const state = await this.#evolve(part, fields);
     const layout = layoutOf(state, this.#o.plan);
-    for (const worker of workers) this.#o.send(worker, layout, [jsonAnswer(state)]);
+    for (const worker of workers) this.#o.send(worker, layout, [jsonAnswer(state, part)], question);
   }
 
   /** A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. */
-  #evolve(writer: StructType, aliases: WriterSchema['aliases'] = {}): Promise<TableState> {
+  #evolve(part: Part, writer: StructType, aliases: WriterSchema['aliases'] = {}): Promise<TableState> {
     return this.#o.retry('change the schema', () =>
       this.#o.committer.evolve((current) => {
         const { metadata } = current.table;
-        const { schema, lastColumnId, history, changes, incompatible } = this.#evolved(current, writer, aliases);
+        const { schema, lastColumnId, history, changes, incompatible } = this.#evolved(current, part, writer, aliases);
         if (incompatible.length > 0 || schema === currentSchema(metadata)) return null;
         this.#refuseDropped(droppedColumns(metadata.schemas, currentSchema(metadata), changes));
         return { schema, lastColumnId, fields: JSON.stringify(history) };
@@ -191,11 +246,17 @@ export class Layouts {
     );
   }
 
-  #evolved(state: TableState, writer: StructType, aliases: WriterSchema['aliases']): Evolution {
+  #evolved(state: TableState, part: Part, writer: StructType, aliases: WriterSchema['aliases']): Evolution {
     const { metadata } = state.table;
     const history = JSON.parse(metadata.properties?.[FIELDS_PROPERTY] ?? '{}') as FieldHistory;
     const evolved = (struct: StructType): Evolution =>
-      evolve(currentSchema(metadata), metadata['last-column-id'], struct, history, aliases);
+      (part === 'key' ? evolveKey : evolve)(
+        currentSchema(metadata),
+        metadata['last-column-id'],
+        struct,
+        history,
+        aliases,
+      );
     const result = evolved(writer);
     if (result.incompatible.length === 0 || this.#o.plan.rule.onIncompatible !== 'new-column') return result;
     return evolved(withNewColumns(writer, result.incompatible));
@@ -214,21 +275,21 @@ export class Layouts {
   }
 
   /** Shapes of all workers are merged: the order of records, partitions and workers does not matter. */
-  #sampled(worker: number, shape: Shape, records: number): void {
+  #sampled(worker: number, part: Part, shape: Shape, records: number): void {
     const { inferRecords, inferTime } = this.#o.plan.rule;
     const known = this.#o.committer.state;
     // A table that has columns is not inferred again: not after a restart, not by a second instance.
-    if (known?.offsets && valueFields(known).length > 0) {
-      this.#o.send(worker, layoutOf(known, this.#o.plan), [jsonAnswer(known)]);
+    if (known?.offsets && fieldsOf(known, part).length > 0) {
+      this.#o.send(worker, layoutOf(known, this.#o.plan), [jsonAnswer(known, part)]);
       return;
     }
-    const sample = this.#sample;
+    const sample = this.#samples[part];
     if (!sample) {
       // The sample has ended, its answer is under way: this worker gets it right after.
       this.#o.guard(() =>
         this.#mutex.run(async () => {
           const state = await this.#table();
-          this.#o.send(worker, layoutOf(state, this.#o.plan), [jsonAnswer(state)]);
+          this.#o.send(worker, layoutOf(state, this.#o.plan), [jsonAnswer(state, part)]);
         }),
       );
       return;
@@ -238,32 +299,37 @@ export class Layouts {
     sample.records += records;
     sample.workers.add(worker);
     sample.timer ??= clock.sleep(inferTime, this.#o.signal).then(
-      () => this.#inferred(),
+      () => this.#inferred(part),
       () => undefined,
     );
-    if (sample.records >= inferRecords) this.#inferred();
+    if (sample.records >= inferRecords) this.#inferred(part);
   }
 
-  #inferred(): void {
-    const sample = this.#sample;
+  #inferred(part: Part): void {
+    const sample = this.#samples[part];
     if (!sample) return;
-    this.#sample = null;
+    this.#samples[part] = null;
     this.#o.guard(() =>
-      this.#mutex.run(() => this.#answerJson(sample.workers, shapeToStruct(sample.shape, this.#o.plan.rule))),
+      this.#mutex.run(() => this.#answerJson(sample.workers, part, shapeToStruct(sample.shape, this.#o.plan.rule))),
     );
   }
 }
 
-function jsonAnswer(state: TableState): SchemaAnswer {
-  return {
-    key: PLAIN_KEY,
-    bound: { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: valueFields(state) } },
-  };
+function jsonAnswer(state: TableState, part: Part): SchemaAnswer {
+  const struct: StructType = { type: 'struct', fields: fieldsOf(state, part) };
+  return { part, key: PLAIN_KEY, bound: { format: 'json', text: '', references: {}, struct } };
 }
 
-/** The columns that hold the value: all but those of this service. */
-function valueFields(state: TableState): NestedField[] {
-  return currentSchema(state.table.metadata).fields.filter((field) => !isServiceColumn(field.name));
+/** The columns that hold the value, all but those of this service; or the fields of the decoded key. */
+function fieldsOf(state: TableState, part: Part): readonly NestedField[] {
+  const { fields } = currentSchema(state.table.metadata);
+  if (part === 'value') return fields.filter((field) => !isServiceColumn(field.name));
+  const type = fields.find((field) => field.name === KEY_COLUMN)?.type;
+  return type !== undefined && typeof type !== 'string' && type.type === 'struct' ? type.fields : [];
+}
+
+function textOf({ text, references }: WriterSchema): string {
+  return JSON.stringify([text, references]);
 }
 
 /** Formats whose only column is the value itself. */

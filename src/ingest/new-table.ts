@@ -8,6 +8,7 @@ import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
 import type { PartitionField } from '../iceberg/metadata.ts';
 import type { Layout } from '../pipeline/messages.ts';
 import { MAPPING_VERSION, assignIds } from '../schema/evolve.ts';
+import { keyColumn } from '../schema/evolve-key.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 
 /** What every name of a field was, by field id: what renames are known by (DESIGN §6). */
@@ -17,12 +18,17 @@ const MAPPING_PROPERTY = 'tabletopic.mapping-version';
 
 const FIRST_PARTITION_FIELD_ID = 1000;
 
-/** The request that creates a table for values of this struct (field ids 0). */
-export function createRequest(plan: TablePlan, struct: StructType): CreateTableRequest {
+/** The request that creates a table for values of this struct (field ids 0), and keys where their fields are known. */
+export function createRequest(
+  plan: TablePlan,
+  struct: StructType,
+  keyStruct: StructType | null = null,
+): CreateTableRequest {
   const { rule } = plan;
   const value = rule.required ? struct.fields : struct.fields.map((field) => ({ ...field, required: false }));
+  const key = keyStruct && keyStruct.fields.length > 0 ? [keyColumn(keyStruct)] : [];
   const { struct: numbered } = assignIds(
-    { type: 'struct', fields: [...value, ...kafkaFields(rule.metadataColumns)] },
+    { type: 'struct', fields: [...value, ...key, ...kafkaFields(rule.metadataColumns)] },
     1,
   );
   const schema = { ...numbered, 'schema-id': 0 };

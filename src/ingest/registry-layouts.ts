@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
-import type { RegistryConfig, TableOptions } from '../config/config.ts';
+import type { FormatOptions, RegistryConfig, TableOptions } from '../config/config.ts';
+import type { Part } from '../decode/decoder.ts';
 import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
 import { createRegistry } from '../registry/client.ts';
 import type { RegisteredSchema, Registry, RegistryHealth } from '../registry/registry.ts';
+import { isTopicRecordSubject, subjectOf } from '../registry/subjects.ts';
 import { convertAvro } from '../schema/avro.ts';
 import type { LayoutSource, WriterSchema } from './layouts.ts';
 
@@ -12,37 +14,127 @@ export class RegistryLayouts {
   readonly #registry: Registry;
   readonly #log: Logger;
 
-  constructor(config: RegistryConfig, ports: Ports, logger: Logger, onHealth: RegistryHealth) {
+  /** @param create the client; the simulator has a twin. */
+  constructor(
+    config: RegistryConfig,
+    ports: Ports,
+    logger: Logger,
+    onHealth: RegistryHealth,
+    create: (onHealth: RegistryHealth) => Registry = (heard) => createRegistry(config, ports, heard),
+  ) {
     this.#log = logger;
-    this.#registry = createRegistry(config, ports, (error) => {
+    this.#registry = create((error) => {
       if (error)
         this.#log.warn({ code: error.code, hint: error.hint, ...error.where }, `${error.message}; trying again`);
       onHealth(error);
     });
   }
 
-  /** A table's view: the same schema may become other types under other options. */
   forTable(options: TableOptions): LayoutSource {
-    return {
-      byId: async (id, signal) =>
-        converted(await this.#registry.schema(typeof id === 'number' ? id : id.guid, signal), options),
-      latest: async (topics, signal) => {
-        for (const topic of topics) {
-          const schema = await this.#registry.latest(`${topic}-value`, signal);
-          if (schema?.type === 'AVRO') return converted(schema, options);
-        }
-        return null;
-      },
-    };
+    return tableLayouts(this.#registry, options);
   }
 }
 
-function converted({ id, type, text, references }: RegisteredSchema, options: TableOptions): WriterSchema {
-  if (type !== 'AVRO') {
-    throw new TabletopicError('SCHEMA_UNSUPPORTED', `schema ${id ?? ''} is of type ${type}; Avro is read`, {
-      where: { schema: id ?? '', type },
-    });
+/** What is asked of a registry about schemas; `check` asks one that does not wait. */
+export type SchemaLookup = Pick<Registry, 'schema' | 'latest' | 'subjects'>;
+
+/** A table's view of a registry, and of its own schema files: the same schema may become other types under other options. */
+export function tableLayouts(registry: SchemaLookup | null, options: TableOptions): LayoutSource {
+  const formatOf = (part: Part): FormatOptions => (part === 'key' ? options.key! : options.value);
+  return {
+    async byId(part, id, signal) {
+      if (!registry) throw noRegistry(id);
+      const schema = await registry.schema(typeof id === 'number' ? id : id.guid, signal);
+      return writerSchema(schema, options, formatOf(part));
+    },
+    async known(part, topics, signal) {
+      const found = await knownSchemas(registry, formatOf(part), part, topics, signal);
+      return found.map(({ schema }) => writerSchema(schema, options, formatOf(part)));
+    },
+    async fixed(part, topic, signal) {
+      const format = formatOf(part);
+      if (typeof format.schema === 'object') return writerSchema(fileSchema(format)!, options, format);
+      const subject = subjectOf(format, part, topic)!;
+      const schema = await registry?.latest(subject, signal);
+      if (schema) return writerSchema(schema, options, format);
+      throw new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry has no subject ${subject} yet`, {
+        hint: `Records of ${topic} wait for it: register the schema, or correct \`${part}.subject\`.`,
+        where: { subject, topic },
+      });
+    },
+  };
+}
+
+/** A schema that is known before any record is read, and where it was found. */
+export interface KnownSchema {
+  readonly schema: RegisteredSchema;
+  /** `subject orders-value` or the file. */
+  readonly source: string;
+}
+
+/** First the one that a table is created with. Empty where only the records say. */
+export async function knownSchemas(
+  registry: SchemaLookup | null,
+  format: FormatOptions,
+  part: Part,
+  topics: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly KnownSchema[]> {
+  const file = fileSchema(format);
+  if (file) return [{ schema: file, source: (format.schema as { file: readonly string[] }).file[0]! }];
+  if (!registry || !(format.format in TYPES)) return [];
+  const listed = format.subjectNameStrategy === 'topic-record' && format.subject === null && format.message === null;
+  const found: KnownSchema[] = [];
+  for (const topic of topics) {
+    const subjects = listed
+      ? // A key and a value of this strategy are not told apart by their subjects.
+        part === 'value'
+        ? (await registry.subjects(`${topic}-`, signal)).filter((subject) => isTopicRecordSubject(subject, topic))
+        : []
+      : [subjectOf(format, part, topic) ?? []].flat();
+    for (const subject of subjects) {
+      const schema = await registry.latest(subject, signal);
+      if (schema && TYPES[format.format]!.includes(schema.type)) found.push({ schema, source: `subject ${subject}` });
+    }
+    if (!listed && found.length > 0) break;
+  }
+  return found;
+}
+
+/** Formats whose schemas stand in a registry or a file, and the types that they read; a file is of the first. */
+const TYPES: Readonly<Partial<Record<FormatOptions['format'], readonly RegisteredSchema['type'][]>>> = {
+  auto: ['AVRO'],
+  avro: ['AVRO'],
+};
+
+function fileSchema({ format, schema }: FormatOptions): RegisteredSchema | null {
+  if (typeof schema !== 'object') return null;
+  return { id: null, type: TYPES[format]![0]!, text: schema.text, references: schema.references };
+}
+
+/** A schema's columns, as this table reads it. */
+export function writerSchema(
+  { id, type, text, references }: RegisteredSchema,
+  options: TableOptions,
+  { format }: FormatOptions,
+): WriterSchema {
+  if (!TYPES[format]?.includes(type)) {
+    throw new TabletopicError(
+      'SCHEMA_UNSUPPORTED',
+      `schema ${id ?? ''} is of type ${type}, and \`format\` is ${format}`,
+      {
+        where: { schema: id ?? '', type },
+      },
+    );
   }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };
+}
+
+function noRegistry(id: number | { readonly guid: string }): TabletopicError {
+  return new TabletopicError(
+    'REGISTRY_SCHEMA_MISSING',
+    `the record names schema ${typeof id === 'number' ? id : id.guid}, and no schema registry is configured`,
+    { hint: 'Set `schemaRegistry.url`.' },
+  );
 }

@@ -62,7 +62,8 @@ export class TableIngest {
       retry: (what, attempt) => context.retry(what, attempt),
       created: (state) => this.#created(state),
       firstOffsets: () => context.firstOffsets(),
-      send: (worker, layout, schemas) => context.post(worker, { type: 'layout', layout, schemas }),
+      send: (worker, layout, schemas, answered) =>
+        context.post(worker, { type: 'layout', layout, schemas, ...(answered === undefined ? {} : { answered }) }),
     });
     this.#control = new LaneControl(context, (state) => this.#opened(state));
     this.#checkpoints = new Checkpoints(context, this.#layouts, this.#control);

@@ -8,13 +8,12 @@ import type { Config, TablePlan } from '../config/config.ts';
 import { createCatalog } from '../iceberg/catalog-factory.ts';
 import type { Catalog, LoadedTable } from '../iceberg/catalog.ts';
 import { partitionPath } from './partition-path.ts';
-import { TabletopicError } from '../errors.ts';
 import { createFileIO } from '../io/file-io-factory.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { TopicDescription } from '../source/source.ts';
 import { version } from '../version.ts';
-import type { LayoutSource } from './layouts.ts';
+import { tableLayouts } from './registry-layouts.ts';
 import type { RegistryLayouts } from './registry-layouts.ts';
 import type { TableIngestOptions } from './table-context.ts';
 import { Uploads } from './uploads.ts';
@@ -105,7 +104,7 @@ export function tableParts(
   });
   return {
     committer,
-    layoutSource: registry?.forTable(rule) ?? NO_REGISTRY,
+    layoutSource: registry?.forTable(rule) ?? tableLayouts(null, rule),
     openUploads: (state, uploadHooks) =>
       new Uploads(
         catalogs.io(rule.catalog, state.table),
@@ -121,15 +120,3 @@ function fileLocation(state: TableState, partition: ReadonlyMap<number, Partitio
   const folder = partitionPath(metadata, partition);
   return dataLocation(metadata, `${folder === '' ? '' : `${folder}/`}${id}.parquet`);
 }
-
-const NO_REGISTRY: LayoutSource = {
-  byId: (id) =>
-    Promise.reject(
-      new TabletopicError(
-        'REGISTRY_SCHEMA_MISSING',
-        `the record names schema ${typeof id === 'number' ? id : id.guid}, and no schema registry is configured`,
-        { hint: 'Set `schemaRegistry.url`.' },
-      ),
-    ),
-  latest: () => Promise.resolve(null),
-};

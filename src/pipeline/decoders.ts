@@ -1,21 +1,28 @@
-import type { Decoder, DecodeFailure } from '../decode/decoder.ts';
+import type { Decoder, DecodeFailure, Part } from '../decode/decoder.ts';
 import { makeDecoder } from '../decode/factory.ts';
+import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
+import { KEY_COLUMN } from '../schema/names.ts';
 import type { Layout, SchemaAnswer, SchemaKey, WorkerTableOptions } from './messages.ts';
 
 /** Compiled decoders kept at once; the least recently used is compiled again when it is needed. */
 const MOST = 256;
 
+/** For keys that have no fields: there is no column `_key`, and nothing to read. */
+const NO_COLUMN: Decoder = { decode: (_source, _from, to) => to, failure: NO_FAILURE };
+
 /** What is known of a table's writer schemas in one worker, and the decoders made of it. */
 export class Decoders {
   readonly #options: WorkerTableOptions;
+  readonly #part: Part;
   readonly #answers = new Map<SchemaKey, SchemaAnswer>();
   /** In order of use. */
   readonly #compiled = new Map<SchemaKey, Decoder>();
 
-  constructor(options: WorkerTableOptions) {
+  constructor(options: WorkerTableOptions, part: Part) {
     this.#options = options;
+    this.#part = part;
   }
 
   answer(answer: SchemaAnswer): void {
@@ -30,6 +37,12 @@ export class Decoders {
   refused(key: SchemaKey): Pick<DecodeFailure, 'code' | 'reason'> | null {
     const answer = this.#answers.get(key);
     return answer && 'refused' in answer ? answer.refused : null;
+  }
+
+  /** Columns of the writer that are not written (`onDropped: ignore`). */
+  ignored(key: SchemaKey): number {
+    const answer = this.#answers.get(key);
+    return answer && 'bound' in answer ? (answer.ignored ?? 0) : 0;
   }
 
   /** The layout changed: decoders write to the columns of one layout. */
@@ -58,10 +71,16 @@ export class Decoders {
         { format: 'json', text: '', references: {}, struct: { type: 'struct', fields: [] } },
         layout.schema,
         this.#options,
+        this.#part,
       );
     }
     const answer = this.#answers.get(key);
     if (!answer || 'refused' in answer) throw new TabletopicError('INTERNAL', `no decoder for schema ${key}`);
-    return makeDecoder(answer.bound, layout.schema, this.#options);
+    if (this.#part === 'key' && !layout.schema.fields.some((field) => field.name === KEY_COLUMN))
+      // JSON keys may have fields yet: the decoder finds them, and asks for the column.
+      return answer.bound.format === 'json'
+        ? makeDecoder(answer.bound, layout.schema, this.#options, 'key')
+        : NO_COLUMN;
+    return makeDecoder(answer.bound, layout.schema, this.#options, this.#part);
   }
 }

@@ -1,3 +1,4 @@
+import type { Part } from '../decode/decoder.ts';
 import { emptyShape, observe } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
 import { PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
@@ -19,11 +20,12 @@ export class JsonSampler {
   constructor(
     open: Extract<ToWorker, { type: 'table' }>,
     wireFormat: 'confluent' | 'plain' | 'auto',
+    part: Part,
     say: (shape: Shape, records: number) => void,
   ) {
     this.#open = open;
     this.#say = say;
-    this.#wire = new WireFormatReader(wireFormat);
+    this.#wire = new WireFormatReader(wireFormat, part);
     this.#left = open.options.inferRecords;
   }
 

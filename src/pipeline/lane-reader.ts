@@ -37,8 +37,8 @@ export class LaneReader {
   index = 0;
   /** The reader's positions hold a batch of which records from `index` on are not taken yet. */
   inBatch = false;
-  /** Offset of the last record whose unknown fields were asked for: asked once, then it is a dead letter. */
-  askedAt = -1;
+  /** The last record whose unknown fields were asked for: asked once for each part, then it is a dead letter. */
+  #askedAt = '';
   #aborted = 0;
   #control = 0;
   /** Of the current buffer, already counted into the open range or an earlier one. */
@@ -92,6 +92,14 @@ export class LaneReader {
   batchDone(): void {
     this.inBatch = false;
     this.next = Math.max(this.next, this.reader.nextOffset);
+  }
+
+  /** Notes that the unknown fields of this part of a record are asked for; false: they were already. */
+  asked(offset: number, part: string): boolean {
+    const asked = `${offset} ${part}`;
+    if (asked === this.#askedAt) return false;
+    this.#askedAt = asked;
+    return true;
   }
 
   /** Records [from, to) of the current batch were taken. */
@@ -149,7 +157,7 @@ export class LaneReader {
     this.index = 0;
     this.inBatch = false;
     this.waitsFor = null;
-    this.askedAt = -1;
+    this.#askedAt = '';
     this.generation = generation;
     this.next = start;
     this.reader.reset();

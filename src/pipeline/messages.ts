@@ -1,6 +1,6 @@
 import type { PartitionValue } from '../columns/partition-value.ts';
 import type { TableOptions } from '../config/config.ts';
-import type { BoundSchema } from '../decode/decoder.ts';
+import type { BoundSchema, Part } from '../decode/decoder.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { FileMetrics } from '../parquet/parquet.ts';
 import type { Schema, StructType } from '../schema/types.ts';
@@ -35,6 +35,7 @@ const WORKER_OPTIONS = [
   'compression',
   'compressionLevel',
   'inferRecords',
+  'key',
   'metadataColumns',
   'nanos',
   'numbers',
@@ -96,12 +97,16 @@ export type ToWorker =
       readonly to: number;
       readonly reason: string;
     }
-  /** A (new) layout, and what is known of writer schemas under it; the schemas replace those of the same key. */
+  /**
+   * A (new) layout, and what is known of writer schemas under it; the schemas replace those of the same key. `answered`:
+   * the question of one lane about fields.
+   */
   | {
       readonly type: 'layout';
       readonly table: number;
       readonly layout: Layout;
       readonly schemas: readonly SchemaAnswer[];
+      readonly answered?: string;
     }
   /** Closes the table's open files and reports what they hold. */
   | { readonly type: 'cut'; readonly table: number; readonly cut: number }
@@ -117,8 +122,18 @@ export type ToWorker =
 
 /** A decoder's source, or why records of this writer schema cannot be decoded (they become dead letters). */
 export type SchemaAnswer =
-  | { readonly key: SchemaKey; readonly bound: BoundSchema }
-  | { readonly key: SchemaKey; readonly refused: { readonly code: ErrorCode; readonly reason: string } };
+  | {
+      readonly part: Part;
+      readonly key: SchemaKey;
+      readonly bound: BoundSchema;
+      /** Columns of the writer that are not written (`onDropped: ignore`). */
+      readonly ignored?: number;
+    }
+  | {
+      readonly part: Part;
+      readonly key: SchemaKey;
+      readonly refused: { readonly code: ErrorCode; readonly reason: string };
+    };
 
 export type FromWorker =
   /** Fetched bytes that are done with. */
@@ -135,11 +150,35 @@ export type FromWorker =
       readonly maxTimestamp: number;
       /** Values of which digits were cut since the last position (`nanos: micros`). */
       readonly digitsCut: number;
+      /** Values of dropped columns that were not written since the last position (`onDropped: ignore`). */
+      readonly ignored: number;
     }
   | { readonly type: 'need-layout'; readonly table: number }
-  | { readonly type: 'need-schema'; readonly table: number; readonly key: SchemaKey; readonly guid: string | null }
-  | { readonly type: 'sample'; readonly table: number; readonly shape: Shape; readonly records: number }
-  | { readonly type: 'need-fields'; readonly table: number; readonly key: SchemaKey; readonly fields: StructType }
+  | {
+      readonly type: 'need-schema';
+      readonly table: number;
+      readonly part: Part;
+      readonly key: SchemaKey;
+      readonly guid: string | null;
+      /** Where the record is: what the newest schema is asked for by (`schema: latest`). */
+      readonly topic: string;
+    }
+  | {
+      readonly type: 'sample';
+      readonly table: number;
+      readonly part: Part;
+      readonly shape: Shape;
+      readonly records: number;
+    }
+  | {
+      readonly type: 'need-fields';
+      readonly table: number;
+      readonly part: Part;
+      readonly key: SchemaKey;
+      readonly fields: StructType;
+      /** What the lane waits for: the answer names it. */
+      readonly question: string;
+    }
   | {
       readonly type: 'file';
       readonly table: number;

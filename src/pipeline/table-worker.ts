@@ -1,17 +1,18 @@
 import { ColumnBatch } from '../columns/batch.ts';
+import type { Vector } from '../columns/batch.ts';
 import { KafkaColumns } from '../columns/metadata-columns.ts';
-import type { FormatOptions } from '../config/config.ts';
 import type { DecodeFailure } from '../decode/decoder.ts';
-import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
+import { NULL_KEY, PLAIN_KEY } from '../decode/wire-format.ts';
+import { appendNulls } from '../decode/vectors.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
+import { KEY_COLUMN } from '../schema/names.ts';
 import { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import { deadLetter } from './dead-letter.ts';
-import { Decoders } from './decoders.ts';
 import { LaneReader } from './lane-reader.ts';
-import type { Layout, SchemaKey, ToWorker } from './messages.ts';
+import type { Layout, ToWorker } from './messages.ts';
 import type { DeadLetter } from './ranges.ts';
-import { JsonSampler } from './json-sampler.ts';
+import { RecordPart } from './record-part.ts';
 import { TableFiles } from './table-files.ts';
 import type { Post } from './worker-core.ts';
 
@@ -23,10 +24,6 @@ const BATCH_ROWS = 4096;
 const BATCH_BYTES = 4 << 20;
 /** Bytes of dead letters after which the lanes wait for a cut. */
 const DEAD_LETTER_BYTES = 32 << 20;
-const NO_SCHEMA_ID: Pick<DecodeFailure, 'code' | 'reason'> = {
-  code: 'DECODE_WIRE_FORMAT',
-  reason: 'the record carries no schema id, neither before the value nor in a header',
-};
 /** Change of the held bytes that is worth a message. */
 const HELD_STEP = 1 << 20;
 
@@ -44,18 +41,24 @@ export class TableWorker {
   readonly #open: OpenTable;
   readonly #post: Post;
   readonly #lanes = new Map<number, LaneReader>();
-  readonly #decoders: Decoders;
-  readonly #wire: WireFormatReader;
-  #sampler: JsonSampler;
+  readonly #value: RecordPart;
+  /** Null: keys stay bytes in `_kafka`. */
+  readonly #key: RecordPart | null;
+  readonly #parts: readonly RecordPart[];
+  /** Records taken at once where keys are decoded: few after a bad key, so that values are not decoded many times. */
+  #keyRun = BATCH_ROWS;
   /** Bytes that the table's columns and open files may hold. */
   budget = Number.POSITIVE_INFINITY;
   #layout: Layout | null = null;
   #batch: ColumnBatch | null = null;
   #kafka: KafkaColumns | null = null;
+  /** The column `_key`, where the table has it. */
+  #keyColumn: Vector | null = null;
   #files: TableFiles | null = null;
   #deadLetters: DeadLetter[] = [];
   #deadBytes = 0;
   #digitsCut = 0;
+  #ignored = 0;
   #heldSaid = 0;
   #asked = new Set<string>();
   /** Partition specs of the rows in the open files. */
@@ -67,9 +70,10 @@ export class TableWorker {
     this.#id = open.table;
     this.#open = open;
     this.#post = post;
-    this.#decoders = new Decoders(open.options);
-    this.#wire = new WireFormatReader(wireFormatOf(open.options.value.format));
-    this.#sampler = this.#newSampler();
+    const { value, key } = open.options;
+    this.#value = new RecordPart(open, 'value', value, (message) => post(message, []));
+    this.#key = key ? new RecordPart(open, 'key', key, (message) => post(message, [])) : null;
+    this.#parts = this.#key ? [this.#value, this.#key] : [this.#value];
   }
 
   handle(message: TableMessage): void {
@@ -92,7 +96,7 @@ export class TableWorker {
         const lane = this.#lanes.get(message.lane);
         if (lane?.generation !== message.generation || this.#failed) return this.#released(message.byteLength);
         lane.queue.push(message);
-        if (lane.waitsFor === 'sample') this.#sampler.take(message, lane.next);
+        for (const part of this.#parts) if (lane.waitsFor === `${part.part} sample`) part.sample(lane, [message]);
         return;
       }
       case 'skip': {
@@ -104,11 +108,13 @@ export class TableWorker {
       }
       case 'layout':
         this.#setLayout(message.layout);
-        for (const answer of message.schemas) this.#decoders.answer(answer);
+        for (const answer of message.schemas)
+          for (const { part, decoders } of this.#parts) if (answer.part === part) decoders.answer(answer);
         this.#unblock([
           'layout',
-          ...(this.#decoders.knows(PLAIN_KEY) ? ['sample'] : []),
-          ...message.schemas.flatMap(({ key }) => [`schema ${key}`, `fields ${key}`]),
+          ...this.#parts.flatMap(({ part, decoders }) => (decoders.knows(PLAIN_KEY) ? [`${part} sample`] : [])),
+          ...message.schemas.map(({ part, key }) => `${part} schema ${key}`),
+          ...(message.answered === undefined ? [] : [message.answered]),
         ]);
         return;
       case 'cut':
@@ -166,80 +172,107 @@ export class TableWorker {
   #takeBatch(lane: LaneReader, positions: RecordPositions): boolean {
     while (lane.index < positions.count) {
       const from = lane.index;
-      const { schemaId: key, end: to } = this.#wire.nextRun(
-        positions,
-        from,
-        Math.min(positions.count, from + BATCH_ROWS),
-      );
-      if (!this.#ready(lane, key)) return false;
-      const refused = key === INVALID_KEY ? NO_SCHEMA_ID : this.#decoders.refused(key);
+      let to = Math.min(positions.count, from + BATCH_ROWS);
+      if (this.#key) {
+        to = this.#key.nextRun(lane.topic, positions, from, Math.min(to, from + this.#keyRun));
+        if (!this.#ready(lane, this.#key)) return false;
+      }
+      to = this.#value.nextRun(lane.topic, positions, from, to);
+      if (!this.#ready(lane, this.#value)) return false;
+      const refused = this.#value.refusal ?? this.#key?.refusal ?? null;
       if (refused) {
-        for (let i = from; i < to; i++) this.#bury(lane, positions, i, key, refused);
+        for (let i = from; i < to; i++) this.#bury(lane, positions, i, refused);
         lane.index = to;
         continue;
       }
-      if (!this.#takeRun(lane, positions, from, to, key)) return false;
+      if (!this.#takeRun(lane, positions, from, to)) return false;
     }
     return true;
   }
 
-  #takeRun(lane: LaneReader, positions: RecordPositions, from: number, to: number, key: SchemaKey): boolean {
+  #takeRun(lane: LaneReader, positions: RecordPositions, from: number, to: number): boolean {
     const batch = this.#batch!;
-    const decoder = this.#decoders.of(key, this.#layout!);
+    const decoder = this.#value.decoder(this.#layout!);
     const cutBefore = decoder.digitsCut ?? 0;
-    const taken = decoder.decode(positions, from, to, batch);
+    const decoded = decoder.decode(positions, from, to, batch);
     this.#digitsCut += (decoder.digitsCut ?? 0) - cutBefore;
+    const key = this.#takeKeys(lane, positions, from, decoded);
+    const taken = key.taken;
+    if (taken < decoded) for (const column of batch.columns) column.truncate(batch.rows + taken - from);
     if (taken > from) {
       this.#kafka!.append(batch, positions, from, taken, lane.topic, lane.partition);
       batch.rows += taken - from;
+      for (const { decoders, schemaKey } of this.#parts) this.#ignored += decoders.ignored(schemaKey) * (taken - from);
       lane.rows += taken - from;
       lane.observe(positions, from, taken);
     }
     lane.index = taken;
     if (batch.rows >= BATCH_ROWS) this.#flush();
     if (taken === to) return true;
-    const { failure } = decoder;
+    const [part, failure] = key.failure && this.#key ? [this.#key, key.failure] : [this.#value, decoder.failure];
     const offset = positions.offsets[taken]!;
-    if (failure.unknownFields && lane.askedAt !== offset) {
-      lane.askedAt = offset;
-      this.#ask(
-        lane,
-        `fields ${key}`,
-        () => this.#post({ type: 'need-fields', table: this.#id, key, fields: failure.unknownFields! }, []),
-        true,
-      );
+    const { unknownFields } = failure;
+    if (unknownFields && lane.asked(offset, part.part)) {
+      // Each lane has its own question: what one of them lacks is no answer for another.
+      const question = `${part.part} fields of lane ${lane.id}`;
+      this.#ask(lane, question, () => this.#post(part.fieldsQuestion(question, unknownFields), []));
       return false;
     }
-    this.#bury(lane, positions, taken, key, failure);
+    this.#bury(lane, positions, taken, failure);
     lane.index = taken + 1;
     return true;
   }
 
-  /** Whether records of this writer schema can be taken now; asks for what is missing. */
-  #ready(lane: LaneReader, key: SchemaKey): boolean {
-    if (key === NULL_KEY || key === INVALID_KEY) {
+  /**
+   * The keys of records whose values are in the batch already; where a key cannot be decoded, those from there on must
+   * leave it again.
+   */
+  #takeKeys(
+    lane: LaneReader,
+    positions: RecordPositions,
+    from: number,
+    to: number,
+  ): { taken: number; failure: DecodeFailure | null } {
+    const column = this.#keyColumn;
+    if (!this.#key || from === to) {
+      if (column) appendNulls(column, to - from);
+      return { taken: to, failure: null };
+    }
+    this.#key.nextRun(lane.topic, positions, from, to);
+    if (this.#key.schemaKey === NULL_KEY && !column?.field.required) {
+      if (column) appendNulls(column, to - from);
+      return { taken: to, failure: null };
+    }
+    const decoder = this.#key.decoder(this.#layout!);
+    const taken = decoder.decode(positions, from, to, this.#batch!);
+    if (taken === to) {
+      this.#keyRun = Math.min(BATCH_ROWS, this.#keyRun * 2);
+      return { taken, failure: null };
+    }
+    this.#keyRun = 1;
+    return { taken, failure: { ...decoder.failure, reason: keyReason(decoder.failure.reason) } };
+  }
+
+  /** Whether records of the part's last run can be taken now; asks for what is missing. */
+  #ready(lane: LaneReader, part: RecordPart): boolean {
+    if (part.isKnown) {
       if (this.#layout) return true;
       this.#ask(lane, 'layout', () => this.#post({ type: 'need-layout', table: this.#id }, []));
       return false;
     }
-    if (this.#decoders.knows(key)) return true;
-    const { format } = this.#open.options.value;
-    if (key === PLAIN_KEY && (format === 'json' || format === 'auto')) {
-      this.#sampler.take(lane.current!, lane.next);
-      for (const message of lane.queue) if (message.type === 'records') this.#sampler.take(message, lane.next);
-      lane.waitsFor = 'sample';
+    if (part.isInferred) {
+      part.sample(lane, [lane.current!, ...lane.queue]);
+      lane.waitsFor = `${part.part} sample`;
       return false;
     }
-    this.#ask(lane, `schema ${key}`, () =>
-      this.#post({ type: 'need-schema', table: this.#id, key, guid: this.#wire.guidOf(key) }, []),
-    );
+    this.#ask(lane, `${part.part} schema ${part.schemaKey}`, () => this.#post(part.schemaQuestion(lane.topic), []));
     return false;
   }
 
-  /** The lane waits for an answer; asked once however many lanes wait, unless each has its own question. */
-  #ask(lane: LaneReader, question: string, post: () => void, each = false): void {
+  /** The lane waits for an answer; asked once however many lanes wait. */
+  #ask(lane: LaneReader, question: string, post: () => void): void {
     lane.waitsFor = question;
-    if (!each && this.#asked.has(question)) return;
+    if (this.#asked.has(question)) return;
     this.#asked.add(question);
     post();
   }
@@ -248,12 +281,6 @@ export class TableWorker {
     for (const question of questions) this.#asked.delete(question);
     for (const lane of this.#lanes.values())
       if (lane.waitsFor !== null && questions.includes(lane.waitsFor)) lane.waitsFor = null;
-  }
-
-  #newSampler(): JsonSampler {
-    return new JsonSampler(this.#open, wireFormatOf(this.#open.options.value.format), (shape, records) =>
-      this.#post({ type: 'sample', table: this.#id, shape, records }, []),
-    );
   }
 
   #setLayout(layout: Layout): void {
@@ -268,7 +295,8 @@ export class TableWorker {
     this.#layout = layout;
     this.#batch = new ColumnBatch(layout.schema);
     this.#kafka = new KafkaColumns(layout.schema, this.#open.options.metadataColumns);
-    this.#decoders.forget();
+    this.#keyColumn = this.#batch.columns.find((column) => column.field.name === KEY_COLUMN) ?? null;
+    for (const { decoders } of this.#parts) decoders.forget();
     this.#files ??= new TableFiles(this.#id, this.#open.options, this.#post);
     this.#files.layout(layout);
   }
@@ -284,7 +312,6 @@ export class TableWorker {
     lane: LaneReader,
     positions: RecordPositions,
     index: number,
-    key: SchemaKey,
     failure: Pick<DecodeFailure, 'code' | 'reason'>,
   ): void {
     if (this.#open.options.onBadRecord === 'stop') {
@@ -293,7 +320,7 @@ export class TableWorker {
         where: { topic: lane.topic, partition: lane.partition, offset },
       });
     }
-    const letter = deadLetter(lane, positions, index, key, failure);
+    const letter = deadLetter(lane, positions, index, this.#value.schemaKey, failure);
     this.#deadLetters.push(letter);
     this.#deadBytes += 200 + (letter.key?.byteLength ?? 0) + (letter.value?.byteLength ?? 0);
     lane.deadLetters++;
@@ -333,9 +360,9 @@ export class TableWorker {
     this.#layout = null;
     this.#batch = null;
     this.#kafka = null;
-    this.#decoders.clear();
+    this.#keyColumn = null;
+    for (const part of this.#parts) part.reset();
     this.#asked.clear();
-    this.#sampler = this.#newSampler();
     this.#specs.clear();
     this.#deadLetters = [];
     this.#deadBytes = 0;
@@ -349,10 +376,22 @@ export class TableWorker {
 
   #position(lane: LaneReader, records: number, bytes: number): void {
     const { id, generation, next, maxTimestamp } = lane;
-    const digitsCut = this.#digitsCut;
+    const [digitsCut, ignored] = [this.#digitsCut, this.#ignored];
     this.#digitsCut = 0;
+    this.#ignored = 0;
     this.#post(
-      { type: 'position', table: this.#id, lane: id, generation, next, records, bytes, maxTimestamp, digitsCut },
+      {
+        type: 'position',
+        table: this.#id,
+        lane: id,
+        generation,
+        next,
+        records,
+        bytes,
+        maxTimestamp,
+        digitsCut,
+        ignored,
+      },
       [],
     );
   }
@@ -392,8 +431,7 @@ export class TableWorker {
   }
 }
 
-/** Formats that come with a registry id; `auto` takes both. */
-export function wireFormatOf(format: FormatOptions['format']): 'confluent' | 'plain' | 'auto' {
-  if (format === 'auto') return 'auto';
-  return format === 'json' || format === 'string' || format === 'bytes' ? 'plain' : 'confluent';
+/** Decoders of keys begin at the column or inside of it. */
+function keyReason(reason: string): string {
+  return reason.startsWith('_key') ? `key: ${reason.slice(4).replace(/^[.:] ?/, '')}` : `key: ${reason}`;
 }

@@ -13,6 +13,12 @@ interface Fetching {
   readonly abort: AbortController;
 }
 
+/** A registered text with what it references itself. */
+interface Version {
+  readonly text: string;
+  readonly references: readonly Reference[];
+}
+
 interface Reference {
   readonly name: string;
   readonly subject: string;
@@ -28,6 +34,8 @@ class HttpRegistry implements Registry {
   readonly #http: RegistryHttp;
   readonly #schemas = new Map<number | string, RegisteredSchema>();
   readonly #underWay = new Map<number | string, Fetching>();
+  /** Of subjects that others reference: a version never changes. */
+  readonly #versions = new Map<string, Version>();
 
   constructor(http: RegistryHttp) {
     this.#http = http;
@@ -107,6 +115,18 @@ class HttpRegistry implements Registry {
     return schema;
   }
 
+  async subjects(prefix: string, signal?: AbortSignal): Promise<readonly string[]> {
+    // Not every registry knows the parameter: those that do not answer with all subjects.
+    const json = await this.#http.request(
+      'GET',
+      `/subjects?subjectPrefix=${encodeURIComponent(prefix)}`,
+      undefined,
+      signal,
+    );
+    const names = Array.isArray(json) ? json.filter((name): name is string => typeof name === 'string') : [];
+    return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
   async register(subject: string, text: string, signal?: AbortSignal): Promise<number> {
     const json = await this.#http.request(
       'POST',
@@ -145,25 +165,39 @@ class HttpRegistry implements Registry {
   ): Promise<void> {
     for (const { name, subject, version } of references) {
       if (texts.has(name)) continue;
-      const json = await this.#http.request(
-        'GET',
-        `/subjects/${encodeURIComponent(subject)}/versions/${version}`,
-        undefined,
-        signal,
-      );
-      const { schema, references: inner } = (json ?? {}) as {
-        schema?: unknown;
-        references?: readonly Reference[] | null;
-      };
-      if (typeof schema !== 'string' || texts.size >= MOST_REFERENCES) {
-        throw new TabletopicError(
-          'REGISTRY_SCHEMA_MISSING',
-          `The schema registry does not have version ${version} of ${subject}, which is referenced as ${name}`,
-          { where: { subject, version } },
-        );
-      }
-      texts.set(name, schema);
-      await this.#collect(inner ?? [], texts, signal);
+      const { text, references: inner } = await this.#version(name, subject, version, texts.size, signal);
+      texts.set(name, text);
+      await this.#collect(inner, texts, signal);
     }
+  }
+
+  async #version(
+    name: string,
+    subject: string,
+    version: number,
+    found: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Version> {
+    const key = JSON.stringify([subject, version]);
+    const known = this.#versions.get(key);
+    if (known) return known;
+    const json = await this.#http.request(
+      'GET',
+      `/subjects/${encodeURIComponent(subject)}/versions/${version}`,
+      undefined,
+      signal,
+    );
+    const { schema, references } = (json ?? {}) as { schema?: unknown; references?: readonly Reference[] | null };
+    if (typeof schema !== 'string' || found >= MOST_REFERENCES) {
+      throw new TabletopicError(
+        'REGISTRY_SCHEMA_MISSING',
+        `The schema registry does not have version ${version} of ${subject}, which is referenced as ${name}`,
+        { where: { subject, version } },
+      );
+    }
+    const answer = { text: schema, references: references ?? [] };
+    // A negative number is the newest version, whichever that is.
+    if (version > 0) this.#versions.set(key, answer);
+    return answer;
   }
 }

@@ -1,3 +1,4 @@
+import { Agent, fetch } from 'undici';
 import type { RegistryConfig } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
@@ -10,22 +11,39 @@ const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json';
 /** Answers that say nothing about the request: tried again. */
 const AGAIN: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** Requests to the registry, repeated with growing pauses while it does not answer. */
+/** What the other side says in the handshake where it wants a client certificate, or another one (RFC 8446, section 6.2). */
+const CLIENT_REFUSED = /alert (certificate required|bad certificate|certificate unknown|unknown ca|access denied)/i;
+/** What OpenSSL and Node say of a server's certificate that does not verify. */
+const SERVER_UNTRUSTED = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT_)/;
+
+interface Address {
+  /** Without a slash at its end, user and password; may have a path, as `/contexts/.eu` or a proxy's. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Requests to the registry, repeated with growing pauses while none of its addresses answers. Each round begins with the
+ * address that answered last.
+ */
 export class RegistryHttp {
   readonly #config: RegistryConfig;
   readonly #ports: Ports;
   readonly #onHealth: RegistryHealth;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #addresses: readonly Address[];
+  readonly #agent: Agent | null;
+  #first = 0;
   #down = false;
 
   constructor(config: RegistryConfig, ports: Ports, onHealth: RegistryHealth) {
     this.#config = config;
     this.#ports = ports;
     this.#onHealth = onHealth;
-    const { token, username, password } = config;
-    const basic = username === undefined ? null : Buffer.from(`${username}:${password ?? ''}`).toString('base64');
-    const authorization = token === undefined ? basic && `Basic ${basic}` : `Bearer ${token}`;
-    this.#headers = { accept: `${MEDIA_TYPE}, application/json`, ...(authorization ? { authorization } : {}) };
+    this.#addresses = config.url.map((url) => addressOf(url, config));
+    const { serverName, ...tls } = config.tls ?? {};
+    this.#agent = config.tls
+      ? new Agent({ connect: { ...tls, ...(serverName ? { servername: serverName } : {}) } })
+      : null;
   }
 
   /** The JSON answer; null for 404. Rejects with REGISTRY_AUTH, REGISTRY_REFUSED by the registry's message, or the signal's reason. */
@@ -36,8 +54,7 @@ export class RegistryHttp {
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
     for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, LONGEST_DELAY)) {
-      signal?.throwIfAborted();
-      const answer = await this.#attempt(method, path, body, signal);
+      const answer = await this.#round(method, path, body, signal);
       if (!(answer instanceof TabletopicError)) {
         if (this.#down) this.#onHealth(null);
         this.#down = false;
@@ -50,26 +67,49 @@ export class RegistryHttp {
     }
   }
 
-  async #attempt(
+  /** Every address once, until one answers; the last failure where none does. */
+  async #round(
     method: string,
     path: string,
     body: unknown,
     signal: AbortSignal | undefined,
   ): Promise<{ json: unknown } | TabletopicError> {
-    const url = `${this.#config.url.replace(/\/+$/, '')}${path}`;
+    const count = this.#addresses.length;
+    let answer: { json: unknown } | TabletopicError | null = null;
+    const first = this.#first;
+    for (let i = 0; i < count; i++) {
+      signal?.throwIfAborted();
+      const index = (first + i) % count;
+      answer = await this.#attempt(method, this.#addresses[index]!, path, body, signal);
+      if (answer instanceof TabletopicError && answer.policy === 'retry') continue;
+      this.#first = index;
+      break;
+    }
+    return answer!;
+  }
+
+  async #attempt(
+    method: string,
+    address: Address,
+    path: string,
+    body: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<{ json: unknown } | TabletopicError> {
+    const url = `${address.url}${path}`;
     const timeout = AbortSignal.timeout(this.#config.requestTimeout);
     try {
       const response = await fetch(url, {
         method,
-        headers: body === undefined ? this.#headers : { ...this.#headers, 'content-type': MEDIA_TYPE },
+        headers: body === undefined ? address.headers : { ...address.headers, 'content-type': MEDIA_TYPE },
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(this.#agent ? { dispatcher: this.#agent } : {}),
       });
       const text = await response.text();
       return this.#judge(response.status, text, url);
     } catch (cause) {
       signal?.throwIfAborted();
-      return unavailable(url, reasonOf(cause), cause);
+      return failed(url, cause);
     }
   }
 
@@ -101,6 +141,21 @@ export class RegistryHttp {
   }
 }
 
+/** User and password may stand in the URL; they appear in no message. */
+function addressOf(text: string, { token, username, password }: RegistryConfig): Address {
+  const url = new URL(text);
+  const user = username ?? (url.username === '' ? undefined : decodeURIComponent(url.username));
+  const secret = username === undefined ? decodeURIComponent(url.password) : (password ?? '');
+  url.username = '';
+  url.password = '';
+  const basic = user === undefined ? null : `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`;
+  const authorization = token === undefined ? basic : `Bearer ${token}`;
+  return {
+    url: url.href.replace(/\/+$/, ''),
+    headers: { accept: `${MEDIA_TYPE}, application/json`, ...(authorization ? { authorization } : {}) },
+  };
+}
+
 function isRegistryError(text: string): boolean {
   try {
     const code = (JSON.parse(text) as { error_code?: unknown } | null)?.error_code;
@@ -108,6 +163,24 @@ function isRegistryError(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+function failed(url: string, cause: unknown): TabletopicError {
+  const reason = reasonOf(cause);
+  if (CLIENT_REFUSED.test(reason))
+    return new TabletopicError('REGISTRY_AUTH', `The schema registry refuses the client certificate: ${reason}`, {
+      hint: 'Check `schemaRegistry.tls.cert` and `schemaRegistry.tls.key`.',
+      where: { url },
+      cause,
+    });
+  const code = cause instanceof Error ? (cause.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+  if (code !== undefined && SERVER_UNTRUSTED.test(code))
+    return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry’s certificate does not verify: ${reason}`, {
+      hint: 'Give the authority that signed it in `schemaRegistry.tls.ca`, or the name that stands in it in `schemaRegistry.tls.serverName`.',
+      where: { url },
+      cause,
+    });
+  return unavailable(url, reason, cause);
 }
 
 function unavailable(url: string, reason: string, cause?: unknown): TabletopicError {

@@ -14,6 +14,8 @@ export interface Registry {
   schema(id: number | string, signal?: AbortSignal): Promise<RegisteredSchema>;
   /** The newest version of a subject, or null where the registry has no such subject. Never from the cache. */
   latest(subject: string, signal?: AbortSignal): Promise<RegisteredSchema | null>;
+  /** Names of all subjects that begin with `prefix`, sorted. */
+  subjects(prefix: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Registers an Avro schema and gives its id; the same text gives the same id. */
   register(subject: string, text: string, signal?: AbortSignal): Promise<number>;
 }

@@ -1,9 +1,12 @@
 import type { NestedField } from './types.ts';
 
+/** The struct of the decoded key. */
+export const KEY_COLUMN = '_key';
+
 /** Columns that the service fills (`metadataColumns: struct` and `flat`, and the decoded key). */
 const SERVICE_COLUMNS: ReadonlySet<string> = new Set([
   '_kafka',
-  '_key',
+  KEY_COLUMN,
   '_kafka_topic',
   '_kafka_partition',
   '_kafka_offset',

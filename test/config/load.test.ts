@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -293,4 +293,84 @@ test('files beside the configuration file are found', () => {
   writeFileSync(file, `${head.replace('[localhost:9092]', '[a:1], tls: { ca: ca.pem }')}tables: [{ topic: a }]`);
   expect(loadConfig(file, {}).kafka.tls).toEqual({ ca: 'PEM text', rejectUnauthorized: true });
   expect(() => loadConfig(join(directory, 'none.yaml'), {})).toThrow(/none\.yaml/);
+});
+
+describe('formats of keys and values', () => {
+  const top = `kafka: { brokers: [a:1] }
+catalogs: { lake: { type: sql, uri: sqlite:./c.db, warehouse: file:./w } }
+`;
+  const registry = 'schemaRegistry: { url: http://r }\n';
+
+  test('keys are bytes unless a format is named; a name alone stands for the format', () => {
+    const config = parse(`${top}${registry}tables:
+  - { topic: a }
+  - { topic: b, key: string }
+  - { topic: c, key: { format: avro, schema: latest, subject: keys }, value: { format: avro, subjectNameStrategy: record } }
+`);
+    expect(config.tables.map(({ key }) => key && [key.format, key.schema, key.subject])).toEqual([
+      null,
+      ['string', 'id', null],
+      ['avro', 'latest', 'keys'],
+    ]);
+    expect(config.tables[2]!.value).toEqual({
+      format: 'avro',
+      schema: 'id',
+      subject: null,
+      subjectNameStrategy: 'record',
+      message: null,
+      refresh: 30_000,
+    });
+  });
+
+  test('contradictions are refused', () => {
+    const wrong = (table: string, more = registry): unknown[] =>
+      problems(`${top}${more}tables: [{ topic: a, ${table} }]`).map(({ path, reason }) => [path, reason]);
+    expect(wrong('key: avro', '')).toEqual([['tables[0].key', 'is avro, and there is no schemaRegistry']]);
+    expect(wrong('value: { format: json, schema: latest }')).toEqual([
+      ['tables[0].value.schema', 'is latest, and json has no schema'],
+    ]);
+    expect(wrong('value: { format: avro, schema: latest, subjectNameStrategy: record }')).toEqual([
+      ['tables[0].value.schema', 'is latest, and subjectNameStrategy record does not say of which subject'],
+    ]);
+    expect(wrong('value: { format: avro, schema: newest }')).toMatchObject([
+      ['tables[0].value.schema', expect.any(String)],
+    ]);
+  });
+
+  test('schema files are read at start, and what is wrong with them has its file and line', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tabletopic-schemas-'));
+    mkdirSync(join(directory, 'types'));
+    const order = '{"type":"record","name":"Order","namespace":"lab","fields":[{"name":"by","type":"lab.Customer"}]}';
+    const customer = '{"type":"record","name":"Customer","namespace":"lab","fields":[{"name":"id","type":"long"}]}';
+    writeFileSync(join(directory, 'order.avsc'), order);
+    writeFileSync(join(directory, 'types', 'customer.avsc'), customer);
+    writeFileSync(join(directory, 'broken.avsc'), '{"type":"record",\n "name" "X"}');
+    const load = (file: string): Config =>
+      parseConfig(`${top}tables: [{ topic: a, value: { format: avro, schema: { file: ${file} } } }]`, {
+        env: {},
+        directory,
+        file: 'c.yaml',
+      });
+    expect(load('[order.avsc, types/customer.avsc]').tables[0]!.value.schema).toEqual({
+      file: [join(directory, 'order.avsc'), join(directory, 'types', 'customer.avsc')],
+      text: order,
+      references: { 'types/customer.avsc': customer },
+    });
+    expect(() => load('order.avsc')).toThrow(/order\.avsc: .*unknown type lab\.Customer/);
+    expect(() => load('broken.avsc')).toThrow(/broken\.avsc: is no JSON: .*line 2/);
+    expect(() => load('none.avsc')).toThrow(/none\.avsc/);
+  });
+
+  test('a registry may have several addresses, and certificates', () => {
+    const config = parse(`${top}schemaRegistry: { url: 'https://a/x,https://b', tls: { ca: '-----BEGIN' } }
+tables: [{ topic: a }]
+`);
+    expect(config.schemaRegistry).toMatchObject({
+      url: ['https://a/x', 'https://b'],
+      tls: { ca: '-----BEGIN', rejectUnauthorized: true },
+    });
+    expect(
+      problems(`${top}schemaRegistry: { url: https://a, tls: { cert: '-----BEGIN' } }\ntables: [{ topic: a }]`),
+    ).toMatchObject([{ path: 'schemaRegistry.tls', reason: 'has only one of cert and key' }]);
+  });
 });

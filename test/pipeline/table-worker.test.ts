@@ -2,15 +2,22 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { kafkaFields } from '../../src/columns/metadata-columns.ts';
+import type { FormatOptions } from '../../src/config/config.ts';
 import { encodeBatch } from '../../src/demo/broker/batch-encoder.ts';
 import type { FromWorker, Layout, ToWorker } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
+import { isServiceColumn } from '../../src/schema/names.ts';
 import type { NestedField, PrimitiveType, Schema } from '../../src/schema/types.ts';
 
 // One worker without a thread: what it is told and what it says.
 
 type Said<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
+
+/** A format with its defaults. */
+function format(name: FormatOptions['format']): FormatOptions {
+  return { format: name, schema: 'id', subject: null, subjectNameStrategy: 'topic', message: null, refresh: 30_000 };
+}
 
 const options: Extract<ToWorker, { type: 'table' }>['options'] = {
   compression: 'none',
@@ -24,7 +31,8 @@ const options: Extract<ToWorker, { type: 'table' }>['options'] = {
   targetFileSize: 1 << 20,
   timeOfDay: 'time',
   unions: 'optional',
-  value: { format: 'json' },
+  value: format('json'),
+  key: null,
 };
 
 let said: FromWorker[];
@@ -76,12 +84,14 @@ function layoutOf(columns: Readonly<Record<string, PrimitiveType>>, schemaId = 0
 }
 
 function answer(layout: Layout): void {
-  const struct = { type: 'struct' as const, fields: layout.schema.fields.filter((field) => field.name !== '_kafka') };
+  const struct = { type: 'struct' as const, fields: layout.schema.fields.filter(({ name }) => !isServiceColumn(name)) };
+  const asked = all('need-fields').at(-1);
   core.handle({
     type: 'layout',
     table: 7,
     layout,
-    schemas: [{ key: -1, bound: { format: 'json', text: '', references: {}, struct } }],
+    ...(asked ? { answered: asked.question } : {}),
+    schemas: [{ part: 'value', key: -1, bound: { format: 'json', text: '', references: {}, struct } }],
   });
 }
 

@@ -7,7 +7,7 @@ import { sharedStack } from '../real/shared.ts';
 /** The client against a schema registry that we did not write. */
 test('schemas are registered, found by id and as the newest, with their references; what is missing is missing', async () => {
   const { url } = sharedStack().registry;
-  const registry = createRegistry({ url, requestTimeout: 10_000 }, systemPorts, () => undefined);
+  const registry = createRegistry({ url: [url], tls: null, requestTimeout: 10_000 }, systemPorts, () => undefined);
   const inner = '{"type":"record","name":"Inner","namespace":"lab","fields":[{"name":"v","type":"long"}]}';
   const outer = '{"type":"record","name":"Outer","namespace":"lab","fields":[{"name":"inner","type":"Inner"}]}';
   const innerId = await registry.register('lab-inner', inner);

@@ -34,7 +34,11 @@ beforeEach(async () => {
     answer(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  config = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`, requestTimeout: 2_000 };
+  config = {
+    url: [`http://127.0.0.1:${(server.address() as AddressInfo).port}/api/`],
+    tls: null,
+    requestTimeout: 2_000,
+  };
 });
 
 afterEach(async () => {
