@@ -1,5 +1,6 @@
 import type { TablePlan } from '../config/config.ts';
 import type { OffsetsMap } from '../commit/commit.ts';
+import { deadLetterCount } from '../commit/dead-letter-list.ts';
 import { type Known, loadKnown } from '../commit/known.ts';
 import { snapshotsById } from '../commit/lookup.ts';
 import { WATERMARK } from '../commit/statement.ts';
@@ -123,7 +124,6 @@ async function report(
   const head = known.headSnapshotId === null ? undefined : snapshots.get(known.headSnapshotId);
   const total = (key: string): number | null => (head?.summary?.[key] === undefined ? null : Number(head.summary[key]));
   const schema = currentSchema(metadata);
-  const { inline, older } = known.deadLetters;
   return {
     ...emptyReport(plan),
     exists: true,
@@ -138,7 +138,7 @@ async function report(
     rows: total('total-records'),
     files: total('total-data-files'),
     bytes: total('total-files-size'),
-    deadLetters: inline.reduce((sum, entry) => sum + entry.count, older?.count ?? 0),
+    deadLetters: deadLetterCount(known.deadLetters),
     metadataLocation,
   };
 }

@@ -3,6 +3,7 @@ import { writeAppend } from '../iceberg/append.ts';
 import { encodeAccounted } from './accounted.ts';
 import { appendToList } from './dead-letter-list-files.ts';
 import { snapshotsById } from './lookup.ts';
+import { REPLAYED, encodeReplayed } from './replayed.ts';
 import { deadLetterLocation, metadataLocation } from './locations.ts';
 import {
   ACCOUNTED,
@@ -82,6 +83,7 @@ export async function buildAttempt(
     if (appended.written !== null) files.push(appended.written);
   }
   const statement = { offsets, deadLetters };
+  const replayed = checkpoints.flatMap(({ replay }) => replay?.taken ?? []);
   const watermarks = checkpoints.flatMap((checkpoint) => checkpoint.watermark ?? []);
   const summary: Record<string, string> = {
     [OFFSETS]: encodeStatement(statement),
@@ -94,6 +96,7 @@ export async function buildAttempt(
           [ACCOUNTED]: encodeAccounted(checkpoints.flatMap(({ ranges }) => ranges)),
         }
       : {}),
+    ...(replayed.length === 0 ? {} : { [REPLAYED]: encodeReplayed(replayed) }),
     ...(watermarks.length === 0 ? {} : { [WATERMARK]: String(Math.min(...watermarks)) }),
   };
   const plan = await writeAppend(io, ports.ids, {

@@ -1,6 +1,7 @@
 import type { ManifestFile } from '../iceberg/manifest-types.ts';
 import type { OffsetRange } from './commit.ts';
 import type { DeadLetterEntry } from './dead-letter-list.ts';
+import type { Replayed } from './replayed.ts';
 import type { TopicIdentity } from './vector.ts';
 
 /**
@@ -26,6 +27,17 @@ export interface Checkpoint {
   /** Milliseconds, or null. */
   readonly watermark: number | null;
   readonly deadLetters: DeadLetterEntry | null;
+  /** Its rows are dead letters that are tried again, and it has no ranges. */
+  readonly replay?: ReplayClaim;
+}
+
+/** What must still hold for a replay to be committed: see `replay.ts`. */
+export interface ReplayClaim {
+  /** Head of the branch when the dead letters were chosen. */
+  readonly base: bigint;
+  /** Replays in the list of that head. */
+  readonly replays: number;
+  readonly taken: readonly Replayed[];
 }
 
 /** What a checkpoint adds to the totals of a snapshot summary. */

@@ -1,5 +1,5 @@
 import { TabletopicError } from '../errors.ts';
-import { INLINE_ENTRIES, decodeListFile, encodeListFile } from './dead-letter-list.ts';
+import { INLINE_ENTRIES, decodeListFile, encodeListFile, netCount } from './dead-letter-list.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { DeadLetterEntry, DeadLetterList, DeadLetterListFile, OlderDeadLetters } from './dead-letter-list.ts';
 
@@ -34,10 +34,12 @@ export async function appendToList(
       : { entries: [...before.entries, ...moved], older: before.older };
   const file = newFile();
   await io.write(file, encodeListFile(content));
+  const replays = moved.reduce((sum, { replay }) => sum + (replay ? 1 : 0), list.older?.replays ?? 0);
   const older: OlderDeadLetters = {
     file,
     checkpoints: (list.older?.checkpoints ?? 0) + moved.length,
-    count: moved.reduce((sum, { count }) => sum + count, list.older?.count ?? 0),
+    count: moved.reduce((sum, entry) => sum + netCount(entry), list.older?.count ?? 0),
+    ...(replays === 0 ? {} : { replays }),
   };
   return { list: { inline, older }, written: file };
 }

@@ -1,10 +1,12 @@
 import { objectOf } from './json-object.ts';
 
 /**
- * The list of all dead-letter checkpoints of a history (DESIGN §2, schemas/dead-letters.schema.json).
+ * The list of all dead-letter checkpoints of a history (DESIGN §2, schemas/dead-letters.schema.json). It is a log: an entry
+ * says that records of a checkpoint are dead, or (`replay`) that some of them became rows after all (`replay.ts`).
  *
  * Invariant: no entry ever leaves the list, neither because the dead-letter table was seen to hold it nor because its
- * snapshot expired. Only a rollback of the table takes entries back, with the statement they stand in.
+ * snapshot expired, nor because its records were replayed. Only a rollback of the table takes entries back, with the
+ * statement they stand in.
  */
 export interface DeadLetterList {
   /** The latest ones, oldest first; at most `INLINE_ENTRIES`. */
@@ -15,19 +17,24 @@ export interface DeadLetterList {
 
 export interface DeadLetterEntry {
   readonly checkpointId: string;
-  /** The Parquet source file. It never enters a table: an expiry there would delete it. */
+  /** The Parquet source file, or the file that names what was replayed. It never enters a table: an expiry there would delete it. */
   readonly file: string;
   /** Records in the file. */
   readonly count: number;
-  /** Ranges of the checkpoint that have dead letters. */
+  /** Ranges of the checkpoint that have dead letters, or the ranges in which they were replayed. */
   readonly ranges: readonly (readonly [topic: string, partition: number, start: number, end: number])[];
+  /** The records that the file names are no longer dead: this checkpoint made them rows. */
+  readonly replay?: true;
 }
 
 /** A list file, its whole content with what it names in turn. Never changed once written. */
 export interface OlderDeadLetters {
   readonly file: string;
   readonly checkpoints: number;
+  /** Dead letters, without those that were replayed. */
   readonly count: number;
+  /** How many of the entries are replays; left out: none. */
+  readonly replays?: number;
 }
 
 /** Content of a list file. */
@@ -41,6 +48,21 @@ export const noDeadLetters: DeadLetterList = { inline: [], older: null };
 
 export function isEmptyList(list: DeadLetterList): boolean {
   return list.inline.length === 0 && list.older === null;
+}
+
+/** Records that are dead by the whole list. */
+export function deadLetterCount({ inline, older }: DeadLetterList): number {
+  return inline.reduce((sum, entry) => sum + netCount(entry), older?.count ?? 0);
+}
+
+/** What an entry adds to the number of dead letters. */
+export function netCount({ count, replay }: DeadLetterEntry): number {
+  return replay ? -count : count;
+}
+
+/** Replays of the whole list: along one history the number only grows. */
+export function replaysOf({ inline, older }: DeadLetterList): number {
+  return inline.reduce((sum, { replay }) => sum + (replay ? 1 : 0), older?.replays ?? 0);
 }
 
 /** Null for an empty list, which statements leave out. */
@@ -73,7 +95,8 @@ export function decodeListFile(bytes: Uint8Array): DeadLetterListFile {
 }
 
 export function encodeDeadLetterEntry(entry: DeadLetterEntry): Record<string, unknown> {
-  return { id: entry.checkpointId, file: entry.file, count: entry.count, ranges: entry.ranges };
+  const { checkpointId: id, file, count, ranges, replay } = entry;
+  return { id, file, count, ranges, ...(replay ? { replay } : {}) };
 }
 
 function entriesOf(json: unknown): DeadLetterEntry[] {
@@ -83,11 +106,12 @@ function entriesOf(json: unknown): DeadLetterEntry[] {
 
 /** Throws `SyntaxError` where this is no entry. */
 export function decodeDeadLetterEntry(json: unknown): DeadLetterEntry {
-  const { id, file, count, ranges } = objectOf(json, 'a dead-letter checkpoint');
+  const { id, file, count, ranges, replay } = objectOf(json, 'a dead-letter checkpoint');
   if (typeof id !== 'string' || typeof file !== 'string' || !Number.isSafeInteger(count) || !Array.isArray(ranges)) {
     throw new SyntaxError('a dead-letter checkpoint lacks id, file, count or ranges');
   }
-  return { checkpointId: id, file, count: count as number, ranges: ranges.map(rangeOf) };
+  if (replay !== undefined && replay !== true) throw new SyntaxError('a dead-letter checkpoint is a replay or none');
+  return { checkpointId: id, file, count: count as number, ranges: ranges.map(rangeOf), ...(replay ? { replay } : {}) };
 }
 
 function rangeOf(json: unknown): DeadLetterEntry['ranges'][number] {
@@ -102,9 +126,14 @@ function rangeOf(json: unknown): DeadLetterEntry['ranges'][number] {
 
 function olderOf(json: unknown): OlderDeadLetters | null {
   if (json === undefined) return null;
-  const { file, checkpoints, count } = objectOf(json, 'older');
-  if (typeof file !== 'string' || !Number.isSafeInteger(checkpoints) || !Number.isSafeInteger(count)) {
+  const { file, checkpoints, count, replays = 0 } = objectOf(json, 'older');
+  if (![checkpoints, count, replays].every((number) => Number.isSafeInteger(number)) || typeof file !== 'string') {
     throw new SyntaxError('older lacks file, checkpoints or count');
   }
-  return { file, checkpoints: checkpoints as number, count: count as number };
+  return {
+    file,
+    checkpoints: checkpoints as number,
+    count: count as number,
+    ...(replays === 0 ? {} : { replays: replays as number }),
+  };
 }

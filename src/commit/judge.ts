@@ -1,4 +1,5 @@
 import { historySince } from './history.ts';
+import { replayStands } from './replay.ts';
 import { applyRanges } from './vector.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import type { NestedField, IcebergType, Schema } from '../schema/types.ts';
@@ -24,7 +25,8 @@ export type Verdict =
  *
  * Invariants 2, 3 and 5: it starts exactly where the vector stands, all ranges or none; it belongs to this history and
  * is in none of its snapshots; topic and cluster are still the table's; it is younger than an hour; its spec is still
- * the default and its field ids are all in the current schema.
+ * the default and its field ids are all in the current schema. A replay has no ranges: what stands for them is
+ * `replayStands`.
  */
 export function judge(checkpoint: Checkpoint, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
   const { metadata } = known.table;
@@ -35,6 +37,11 @@ export function judge(checkpoint: Checkpoint, known: Known, branch: string, runn
   const intact = history.kind === 'intact';
   const dropped = (reason: string): Verdict => ({ kind: 'dropped', reason, intact });
   if (history.kind === 'stale') return dropped(history.reason);
+  if (checkpoint.replay !== undefined) {
+    const stands = replayStands(checkpoint.replay, known, branch);
+    if (stands.kind === 'partial') return stands;
+    if (stands.kind === 'void') return dropped(stands.reason);
+  }
   if (age >= MAX_CHECKPOINT_AGE)
     return dropped(`the checkpoint is ${Math.round(age / 60_000)} minutes old: its files may be taken for orphans`);
   if (known.headSnapshotId === null) return dropped('the table has no snapshot: rows are never its first');

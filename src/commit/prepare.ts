@@ -105,7 +105,7 @@ export function ownFiles(prepared: Prepared): string[] {
   ];
 }
 
-function incrementsOf(files: readonly PreparedFile[]): Increments {
+export function incrementsOf(files: readonly PreparedFile[]): Increments {
   return {
     files: files.length,
     records: files.reduce((sum, { metrics }) => sum + metrics.recordCount, 0),
@@ -122,7 +122,12 @@ function tupleText(partition: PreparedFile['partition']): string {
   return JSON.stringify([...partition].map(([id, value]) => [id, text(value)]));
 }
 
-function writeOwnManifest(id: string, cut: Cut, known: Known, io: FileIO): Promise<ManifestFile> {
+export function writeOwnManifest(
+  id: string,
+  cut: Pick<Cut, 'files' | 'schemaId' | 'specId'>,
+  known: Pick<Known, 'table'>,
+  io: FileIO,
+): Promise<ManifestFile> {
   const { metadata } = known.table;
   const schema = metadata.schemas.find((candidate) => candidate['schema-id'] === cut.schemaId);
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === cut.specId);

@@ -17,8 +17,22 @@ import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { DeadLetterEntry, DeadLetterList } from './dead-letter-list.ts';
 import type { DeadLetterRow } from './dead-letter-schema.ts';
+import type { LetterSet } from './letter-set.ts';
 
-export interface ProjectionInput {
+/** What is to change in the dead-letter table. */
+export interface ProjectionChanges {
+  readonly add: readonly DeadLetterEntry[];
+  /** Checkpoint ids. */
+  readonly remove: ReadonlySet<string>;
+  /** Records that were replayed: removed where they are, and left out of what is added. */
+  readonly replayed: LetterSet;
+  /** Records of checkpoints that are covered, which come back: their replay was taken back. */
+  readonly returned: LetterSet;
+  /** The entries of these. */
+  readonly returnedFrom: readonly DeadLetterEntry[];
+}
+
+export interface ProjectionInput extends ProjectionChanges {
   readonly table: LoadedTable;
   readonly io: FileIO;
   /** Access to the source files. */
@@ -26,9 +40,6 @@ export interface ProjectionInput {
   readonly ports: Ports;
   /** The whole list that the table holds after the commit. */
   readonly list: DeadLetterList;
-  readonly add: readonly DeadLetterEntry[];
-  /** Checkpoint ids. */
-  readonly remove: ReadonlySet<string>;
 }
 
 /**
@@ -43,13 +54,31 @@ export async function planProjection(input: ProjectionInput): Promise<CommitRequ
     list,
     add,
     remove,
+    replayed,
+    returned,
+    returnedFrom,
   } = input;
   requireUnpartitioned(input.table);
   const snapshotId = newSnapshotId(metadata, ports);
   const removal =
-    remove.size === 0 ? nothingRemoved(await headManifests(input.table, io)) : await removeRows(input, snapshotId);
+    remove.size === 0 && replayed.size === 0
+      ? nothingRemoved(await headManifests(input.table, io))
+      : await removeRows(input, snapshotId);
   const added: DataFile[] = [...removal.rewritten];
-  if (add.length > 0) added.push(await writeFile(input, sourceRows(add, input.sources)));
+  if (add.length > 0)
+    added.push(
+      ...(await writeFile(
+        input,
+        sourceRows(add, input.sources, (row) => !replayed.has(row)),
+      )),
+    );
+  if (returned.size > 0)
+    added.push(
+      ...(await writeFile(
+        input,
+        sourceRows(returnedFrom, input.sources, (row) => returned.has(row)),
+      )),
+    );
   const manifests = added.length === 0 ? [] : [await writeOwnManifest(input, added.map(addedEntry))];
   const parentTotals =
     metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === metadata.refs?.['main']?.['snapshot-id'])
@@ -106,7 +135,9 @@ function nothingRemoved(manifests: readonly ManifestFile[]): Removal {
 }
 
 async function removeRows(input: ProjectionInput, snapshotId: bigint): Promise<Removal> {
-  const { table, io, remove } = input;
+  const { table, io, remove, replayed } = input;
+  const ids = new Set([...remove, ...replayed.checkpoints]);
+  const goes = (row: DeadLetterRow): boolean => remove.has(row.checkpointId) || replayed.has(row);
   const name = identText(table.ident);
   const parents = await headManifests(table, io);
   const hasDeletes = parents.some(
@@ -125,17 +156,21 @@ async function removeRows(input: ProjectionInput, snapshotId: bigint): Promise<R
     const entries: ManifestEntry[] = [];
     let touched = false;
     for (const entry of await liveEntries(manifest, io)) {
-      const { rows, otherColumns } = mayHold(entry.file, checkpointField, remove)
-        ? await readDeadLetterRows(io, entry.file.location, `the removal of ${remove.size} checkpoints from ${name}`)
+      const { rows, otherColumns } = mayHold(entry.file, checkpointField, ids)
+        ? await readDeadLetterRows(
+            io,
+            entry.file.location,
+            `the removal of rows of ${ids.size} checkpoints from ${name}`,
+          )
         : { rows: [], otherColumns: [] };
-      if (!rows.some((row) => remove.has(row.checkpointId))) {
+      if (!rows.some(goes)) {
         entries.push({ ...entry, status: EntryStatus.existing });
         continue;
       }
       touched = true;
       entries.push({ ...entry, status: EntryStatus.deleted, snapshotId });
       removed.push(entry.file);
-      const kept = rows.filter((row) => !remove.has(row.checkpointId));
+      const kept = rows.filter((row) => !goes(row));
       if (kept.length === 0) continue;
       if (hasDeletes || otherColumns.length > 0) {
         const why = hasDeletes
@@ -150,7 +185,7 @@ async function removeRows(input: ProjectionInput, snapshotId: bigint): Promise<R
           },
         );
       }
-      rewritten.push(await writeFile(input, kept));
+      rewritten.push(...(await writeFile(input, kept)));
     }
     manifests.push(touched ? await writeOwnManifest(input, entries, manifest.specId) : manifest);
   }
@@ -170,7 +205,11 @@ function mayHold(file: DataFile, field: number | undefined, ids: ReadonlySet<str
   });
 }
 
-async function* sourceRows(add: readonly DeadLetterEntry[], io: FileIO): AsyncGenerator<DeadLetterRow> {
+async function* sourceRows(
+  add: readonly DeadLetterEntry[],
+  io: FileIO,
+  wanted: (row: DeadLetterRow) => boolean,
+): AsyncGenerator<DeadLetterRow> {
   for (const entry of add) {
     const offsets = entry.ranges
       .map(([topic, partition, start, end]) => `${topic}-${partition} ${start}–${end}`)
@@ -182,17 +221,21 @@ async function* sourceRows(add: readonly DeadLetterEntry[], io: FileIO): AsyncGe
         `${entry.file} holds ${rows.length} records, ${entry.count} dead letters of ${offsets} are listed`,
         { where: { file: entry.file } },
       );
-    yield* rows;
+    yield* rows.filter(wanted);
   }
 }
 
 async function writeFile(
   { table: { metadata }, io, ports }: ProjectionInput,
   rows: Iterable<DeadLetterRow> | AsyncIterable<DeadLetterRow>,
-): Promise<DataFile> {
+): Promise<readonly DataFile[]> {
   const location = dataLocation(metadata, `${ports.ids.uuid()}.parquet`);
   const metrics = await writeRows(io, location, currentSchema(metadata), rows);
-  return dataFileOf({ location, metrics, partition: new Map() });
+  if (metrics.recordCount === 0) {
+    await io.delete([location]);
+    return [];
+  }
+  return [dataFileOf({ location, metrics, partition: new Map() })];
 }
 
 function writeOwnManifest(

@@ -12,12 +12,16 @@ import {
   statementText,
 } from './dead-letter-table.ts';
 import { loadKnown } from './known.ts';
+import { LetterSet } from './letter-set.ts';
 import { planProjection } from './projection-plan.ts';
+import { readReplays } from './replay.ts';
 import type { Catalog, CommitRequest, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { DeadLetterEntry, DeadLetterList } from './dead-letter-list.ts';
 import type { Known } from './known.ts';
+import type { LetterId } from './letter-set.ts';
+import type { ProjectionChanges } from './projection-plan.ts';
 
 export interface ProjectionOptions {
   readonly catalog: Catalog;
@@ -49,7 +53,9 @@ export function deadLetterIdent(main: TableIdent): TableIdent {
  *   removed, in one commit that asserts the head and carries the next sequence number, and states the whole list;
  * - only where the statement is ambiguous do the checkpoint ids of the rows decide: rows that a user deletes stay deleted;
  * - rows are copied into a new data file at each attempt; no data file is ever committed twice;
- * - removal is by row, never by file name, never inferred from missing ancestors.
+ * - removal is by row, never by file name, never inferred from missing ancestors;
+ * - records that a replay of the list made rows of the main table are not in the dead-letter table; where a rollback took
+ *   the replay back, they are there again (not where rows alone decide: then they would bring back what a user deleted).
  */
 export class DeadLetterProjection {
   readonly #options: ProjectionOptions;
@@ -113,16 +119,15 @@ export class DeadLetterProjection {
         sources: lists,
         ports,
         list: { inline: [], older: null },
-        add: [],
-        remove: new Set(),
+        ...nothing,
       });
       return { request: plan, final: false, added: 0, removed: 0 };
     }
-    const { add, remove } =
+    const changes =
       covered.kind === 'rows'
-        ? difference(await readList(source.deadLetters, lists), await decideByRows(table, files))
+        ? await rowDifference(await readList(source.deadLetters, lists), await decideByRows(table, files), lists)
         : await listDifference(source.deadLetters, covered.list, lists);
-    if (add.length === 0 && remove.size === 0) {
+    if (isNothing(changes)) {
       return {
         request: covered.kind === 'list' && covered.anchored ? null : this.#anchor(table, source.deadLetters),
         final: true,
@@ -136,10 +141,9 @@ export class DeadLetterProjection {
       sources: lists,
       ports,
       list: source.deadLetters,
-      add,
-      remove,
+      ...changes,
     });
-    return { request, final: true, added: add.length, removed: remove.size };
+    return { request, final: true, added: changes.add.length, removed: changes.remove.size };
   }
 
   /** States the list about the head, in a property only. */
@@ -172,30 +176,80 @@ interface Step {
   readonly removed: number;
 }
 
-interface Difference {
-  readonly add: readonly DeadLetterEntry[];
-  readonly remove: ReadonlySet<string>;
+const nothing: ProjectionChanges = {
+  add: [],
+  remove: new Set(),
+  replayed: new LetterSet(),
+  returned: new LetterSet(),
+  returnedFrom: [],
+};
+
+function isNothing({ add, remove, replayed, returned }: ProjectionChanges): boolean {
+  return add.length === 0 && remove.size === 0 && replayed.size === 0 && returned.size === 0;
 }
 
 /** List files are read only where the two lists do not name the same one. */
-async function listDifference(wanted: DeadLetterList, covered: DeadLetterList, io: FileIO): Promise<Difference> {
-  if (wanted.older?.file === covered.older?.file)
-    return difference(
-      wanted.inline,
-      covered.inline.map((entry) => entry.checkpointId),
-    );
-  const [all, had] = [await readList(wanted, io), await readList(covered, io)];
-  return difference(
-    all,
-    had.map((entry) => entry.checkpointId),
-  );
+async function listDifference(wanted: DeadLetterList, covered: DeadLetterList, io: FileIO): Promise<ProjectionChanges> {
+  if (wanted.older?.file === covered.older?.file) {
+    // A replay of the inline part may have taken records of older checkpoints.
+    const older = await olderOf(wanted, covered, io);
+    return difference([...older, ...wanted.inline], [...older, ...covered.inline], io);
+  }
+  return difference(await readList(wanted, io), await readList(covered, io), io);
 }
 
-function difference(wanted: readonly DeadLetterEntry[], covered: Iterable<string>): Difference {
-  const had = new Set(covered);
+/** The older entries that both lists share, where a replay was taken back and its records' source files are needed. */
+async function olderOf(wanted: DeadLetterList, covered: DeadLetterList, io: FileIO): Promise<DeadLetterEntry[]> {
+  const kept = new Set(wanted.inline.map((entry) => entry.checkpointId));
+  const undone = covered.inline.some((entry) => entry.replay && !kept.has(entry.checkpointId));
+  return undone ? readList({ inline: [], older: wanted.older }, io) : [];
+}
+
+async function difference(
+  wanted: readonly DeadLetterEntry[],
+  covered: readonly DeadLetterEntry[],
+  io: FileIO,
+): Promise<ProjectionChanges> {
+  const had = new Set(covered.map((entry) => entry.checkpointId));
+  const want = new Set(wanted.map((entry) => entry.checkpointId));
+  const added = wanted.filter((entry) => !had.has(entry.checkpointId));
+  const gone = covered.filter((entry) => !want.has(entry.checkpointId));
+  const [taken, undone] = await Promise.all([
+    readReplays(
+      added.filter((entry) => entry.replay),
+      io,
+    ),
+    readReplays(
+      gone.filter((entry) => entry.replay),
+      io,
+    ),
+  ]);
+  // A record that one replay had taken and another took again after a rollback was not there, and is not there.
+  const both = (letter: LetterId): boolean => had.has(letter.checkpointId) && want.has(letter.checkpointId);
+  const returned = new LetterSet().addAll([...undone].filter((letter) => both(letter) && !taken.has(letter)));
+  return {
+    add: added.filter((entry) => !entry.replay),
+    remove: new Set(gone.flatMap((entry) => (entry.replay ? [] : entry.checkpointId))),
+    replayed: new LetterSet().addAll([...taken].filter((letter) => !undone.has(letter))),
+    returned,
+    returnedFrom: wanted.filter((entry) => returned.hasCheckpoint(entry.checkpointId)),
+  };
+}
+
+/** A checkpoint of which any row is there counts as covered. */
+async function rowDifference(
+  wanted: readonly DeadLetterEntry[],
+  covered: ReadonlySet<string>,
+  io: FileIO,
+): Promise<ProjectionChanges> {
   const want = new Set(wanted.map((entry) => entry.checkpointId));
   return {
-    add: wanted.filter((entry) => !had.has(entry.checkpointId)),
-    remove: new Set([...had].filter((id) => !want.has(id))),
+    ...nothing,
+    add: wanted.filter((entry) => !entry.replay && !covered.has(entry.checkpointId)),
+    remove: new Set([...covered].filter((id) => !want.has(id))),
+    replayed: await readReplays(
+      wanted.filter((entry) => entry.replay),
+      io,
+    ),
   };
 }

@@ -1,14 +1,32 @@
 import { type AccountedRange, decodeAccounted } from '../commit/accounted.ts';
 import type { OffsetsMap } from '../commit/commit.ts';
+import { deadLetterCount } from '../commit/dead-letter-list.ts';
 import { branchHead, lookupStatement, offsetsKeys, snapshotsById } from '../commit/lookup.ts';
-import { ACCOUNTED, OFFSETS, OFFSETS_PREV, type Statement, decodeStatement } from '../commit/statement.ts';
+import { REPLAYED, type Replayed, decodeReplayed } from '../commit/replayed.ts';
+import {
+  ACCOUNTED,
+  CHECKPOINTS,
+  OFFSETS,
+  OFFSETS_PREV,
+  type Statement,
+  decodeCheckpoints,
+  decodeStatement,
+} from '../commit/statement.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import type { Snapshot } from '../iceberg/metadata.ts';
 import { ADOPTED, type Adopted, decodeAdopted } from './adopted.ts';
 import type { Finding, OtherWriter, PartitionVerified } from './verify.ts';
 
-/** A range, and whether it is of a log that is no more (see `Adopted`). */
-export type RangeOnRecord = AccountedRange & { readonly ended?: true };
+/**
+ * A range, whether it is of a log that is no more (see `Adopted`), and how many of its rows were dead letters first: what
+ * was replayed counts as rows, and as dead letters no longer.
+ */
+export type RangeOnRecord = AccountedRange & {
+  readonly ended?: true;
+  readonly replayed?: number;
+  /** Checkpoints of its snapshot: what a replay names it by. */
+  readonly checkpoints: readonly string[];
+};
 
 /** Offsets [first, next) of a log that is no more: rows with these positions may be there beside those of the present log. */
 export interface EndedLog {
@@ -42,7 +60,7 @@ export function verifyHistory({ metadata }: LoadedTable, branch: string): Histor
   const adopted = decodeAdopted(metadata.properties?.[ADOPTED]).filter(
     ({ snapshot }) => !complete || met.has(snapshot),
   );
-  const ledger = new Ledger(adopted);
+  const ledger = new Ledger(adopted, complete);
   for (const snapshot of ancestry) ledger.take(snapshot);
   const looked = head === null ? null : lookupStatement({ metadata, partial: false }, branch, offsetsKeys);
   if (looked?.kind === 'ambiguous')
@@ -87,8 +105,12 @@ class Ledger {
   readonly #next = new Map<string, number>();
   #statement: Statement | null = null;
 
-  constructor(adopted: readonly Adopted[]) {
+  /** False: the oldest snapshots have expired, and their ranges are not on record. */
+  readonly #complete: boolean;
+
+  constructor(adopted: readonly Adopted[], complete: boolean) {
     this.#adopted = adopted;
+    this.#complete = complete;
   }
 
   take(snapshot: Snapshot): void {
@@ -106,7 +128,9 @@ class Ledger {
       for (const [partition] of ended) this.#end(topic, partition, statement);
     this.#begin(id, snapshot, statement);
     const ranges = this.#accounted(id, snapshot);
-    for (const range of ranges) this.#join(id, range);
+    const checkpoints = decodeCheckpoints(snapshot.summary?.[CHECKPOINTS]);
+    for (const range of ranges) this.#join(id, { ...range, checkpoints });
+    for (const replayed of this.#replays(id, snapshot)) this.#replay(id, replayed);
     this.#agree(id, statement);
     this.#sums(id, snapshot, ranges, statement);
     this.#statement = statement;
@@ -162,7 +186,44 @@ class Ledger {
     }
   }
 
-  #join(id: bigint, range: AccountedRange): void {
+  #replays(id: bigint, snapshot: Snapshot): readonly Replayed[] {
+    const text = snapshot.summary?.[REPLAYED];
+    if (text === undefined) return [];
+    try {
+      return decodeReplayed(text);
+    } catch (error) {
+      this.problems.push(`snapshot ${id}: ${REPLAYED} cannot be read: ${(error as Error).message}`);
+      return [];
+    }
+  }
+
+  /** Dead letters of an earlier range are rows now. A range whose snapshot has expired is not on record. */
+  #replay(id: bigint, { checkpointId, topic, partition, start, end, rows }: Replayed): void {
+    const at = this.#ranges.findIndex(
+      (range) =>
+        range.checkpoints.includes(checkpointId) &&
+        range.topic === topic &&
+        range.partition === partition &&
+        range.start === start &&
+        range.end === end,
+    );
+    const where = `snapshot ${id} replays ${rows} dead letters of ${topic}[${partition}] offsets ${start} to ${end - 1}`;
+    const range = this.#ranges[at];
+    if (range === undefined) {
+      if (this.#complete) this.problems.push(`${where}, which no earlier snapshot accounts for`);
+      return;
+    }
+    if (range.accounted.deadLetters < rows)
+      this.problems.push(`${where}, of which ${range.accounted.deadLetters} are dead`);
+    const { accounted } = range;
+    this.#ranges[at] = {
+      ...range,
+      replayed: (range.replayed ?? 0) + rows,
+      accounted: { ...accounted, rows: accounted.rows + rows, deadLetters: accounted.deadLetters - rows },
+    };
+  }
+
+  #join(id: bigint, range: RangeOnRecord): void {
     const { topic, partition, start, end } = range;
     const key = partitionKey(topic, partition);
     const next = this.#next.get(key);
@@ -212,11 +273,13 @@ class Ledger {
   }
 
   #sums(id: bigint, snapshot: Snapshot, ranges: readonly AccountedRange[], statement: Statement): void {
-    const rows = ranges.reduce((total, range) => total + range.accounted.rows, 0);
+    const replayed = this.#replays(id, snapshot).reduce((total, range) => total + range.rows, 0);
+    const rows = ranges.reduce((total, range) => total + range.accounted.rows, replayed);
     const added = Number(snapshot.summary?.['added-records'] ?? 0);
     if (rows !== added) this.problems.push(`snapshot ${id} accounts for ${rows} rows and added ${added}`);
-    const dead = ranges.reduce((total, range) => total + range.accounted.deadLetters, 0);
-    const listed = deadLetterCount(statement) - (this.#statement ? deadLetterCount(this.#statement) : 0);
+    const dead = ranges.reduce((total, range) => total + range.accounted.deadLetters, -replayed);
+    const listed =
+      deadLetterCount(statement.deadLetters) - (this.#statement ? deadLetterCount(this.#statement.deadLetters) : 0);
     if (dead !== listed) this.problems.push(`snapshot ${id} accounts for ${dead} dead letters and lists ${listed}`);
   }
 
@@ -270,11 +333,13 @@ class Ledger {
   #partition(key: string, next: number): PartitionVerified {
     const [topic, partition] = JSON.parse(key) as [string, number];
     const totals = { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: 0 };
+    let replayed = 0;
     for (const range of this.#ranges) {
       if (range.topic !== topic || range.partition !== partition || range.ended) continue;
       for (const kind of Object.keys(totals) as (keyof typeof totals)[]) totals[kind] += range.accounted[kind];
+      replayed += range.replayed ?? 0;
     }
-    return { topic, partition, from: this.#from.get(key)!, next, ...totals };
+    return { topic, partition, from: this.#from.get(key)!, next, ...totals, replayed };
   }
 }
 
@@ -286,8 +351,4 @@ function positions(offsets: OffsetsMap): unknown {
 
 function partitionKey(topic: string, partition: number): string {
   return JSON.stringify([topic, partition]);
-}
-
-function deadLetterCount({ deadLetters }: Statement): number {
-  return deadLetters.inline.reduce((total, entry) => total + entry.count, deadLetters.older?.count ?? 0);
 }

@@ -8,8 +8,19 @@ export function verifyText(result: VerifyResult): string {
   const lines = [
     `${ok ? 'ok' : 'NOT OK'}  ${table} (${level}): ${rows} rows, ${snapshots} snapshots, ${partitions.length} partitions`,
   ];
-  for (const { topic, partition, from, next, rows: own, deadLetters, aborted, control, absent } of partitions) {
-    const rest = Object.entries({ 'dead letters': deadLetters, aborted, control, absent })
+  for (const {
+    topic,
+    partition,
+    from,
+    next,
+    rows: own,
+    replayed,
+    deadLetters,
+    aborted,
+    control,
+    absent,
+  } of partitions) {
+    const rest = Object.entries({ 'of them replayed': replayed, 'dead letters': deadLetters, aborted, control, absent })
       .filter(([, count]) => count > 0)
       .map(([what, count]) => `, ${count} ${what}`)
       .join('');

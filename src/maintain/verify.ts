@@ -57,6 +57,8 @@ export interface PartitionVerified extends Accounted {
   /** Offset from which on ranges are on record. */
   readonly from: number;
   readonly next: number;
+  /** Of the rows, those that were dead letters first (`tabletopic replay`). */
+  readonly replayed: number;
 }
 
 export interface VerifyTarget {

@@ -5,7 +5,9 @@ import { encodeAccounted } from '../../src/commit/accounted.ts';
 import { decodeListFile, encodeListFile } from '../../src/commit/dead-letter-list.ts';
 import { deadLetterSchema } from '../../src/commit/dead-letter-schema.ts';
 import { statementText } from '../../src/commit/dead-letter-table.ts';
+import { LetterSet } from '../../src/commit/letter-set.ts';
 import { decodePending, encodePending } from '../../src/commit/pending.ts';
+import { decodeReplayed, encodeReplayed } from '../../src/commit/replayed.ts';
 import { encodeStatement } from '../../src/commit/statement.ts';
 import type { DeadLetterList } from '../../src/commit/dead-letter-list.ts';
 import type { Pending } from '../../src/commit/pending.ts';
@@ -17,7 +19,7 @@ const read = (name: string): Record<string, unknown> =>
     string,
     unknown
   >;
-for (const name of ['offsets', 'accounted', 'dead-letters', 'pending']) ajv.addSchema(read(name));
+for (const name of ['offsets', 'accounted', 'dead-letters', 'pending', 'replayed']) ajv.addSchema(read(name));
 
 function problems(schema: string, value: unknown): unknown {
   const validate = ajv.getSchema(schema)!;
@@ -25,8 +27,11 @@ function problems(schema: string, value: unknown): unknown {
 }
 
 const list: DeadLetterList = {
-  inline: [{ checkpointId: 'c', file: 's3://b/c.parquet', count: 2, ranges: [['t', 0, 5, 9]] }],
-  older: { file: 's3://b/list.json', checkpoints: 70, count: 90 },
+  inline: [
+    { checkpointId: 'c', file: 's3://b/c.parquet', count: 2, ranges: [['t', 0, 5, 9]] },
+    { checkpointId: 'd', file: 's3://b/d.json', count: 1, ranges: [['t', 0, 5, 9]], replay: true },
+  ],
+  older: { file: 's3://b/list.json', checkpoints: 70, count: 90, replays: 3 },
 };
 const many = (value: number): number[] => Array.from({ length: 100 }, (_, i) => i * value);
 
@@ -61,6 +66,20 @@ test('dead letters: the table’s statement and list files', () => {
   const bytes = encodeListFile({ entries: list.inline, older: list.older });
   expect(problems('dead-letters.schema.json#/$defs/file', JSON.parse(Buffer.from(bytes).toString()))).toEqual([]);
   expect(decodeListFile(bytes)).toEqual({ entries: list.inline, older: list.older });
+});
+
+test('what a replay took: the snapshot’s summary and the replay’s file', () => {
+  const replayed = [{ checkpointId: 'c', topic: 't', partition: 0, start: 5, end: 9, rows: 1 }];
+  expect(problems('replayed.schema.json', JSON.parse(encodeReplayed(replayed)))).toEqual([]);
+  expect(decodeReplayed(encodeReplayed(replayed))).toEqual(replayed);
+  const letters = new LetterSet();
+  for (let offset = 0; offset < 100; offset++)
+    letters.add({ checkpointId: 'c', topic: '__proto__', partition: 2, offset });
+  const bytes = letters.add({ checkpointId: 'd', topic: 't', partition: 0, offset: 7n }).encode();
+  expect(problems('dead-letters.schema.json#/$defs/replayed', JSON.parse(Buffer.from(bytes).toString()))).toEqual([]);
+  expect([...LetterSet.decode(bytes)]).toEqual(
+    [...letters].map((letter) => ({ ...letter, offset: Number(letter.offset) })),
+  );
 });
 
 test('dead letters: the columns', () => {

@@ -273,6 +273,7 @@ export class Instance {
   beforeCommit: (() => Promise<void>) | null = null;
   /** Whether its commits to the dead-letter table get through. */
   projects = true;
+  projectionFault: CommitFault = 'conflict';
   /** Which records this instance's decoder takes for dead. */
   dead: (partition: number, offset: number) => boolean = () => false;
 
@@ -282,7 +283,7 @@ export class Instance {
       state: world.state,
       hooks: {
         commit: async (target, request) => {
-          if (target.name !== ident.name) return this.projects ? null : 'conflict';
+          if (target.name !== ident.name) return this.projects ? null : this.projectionFault;
           this.requests.push(request);
           const hook = this.beforeCommit;
           this.beforeCommit = null;

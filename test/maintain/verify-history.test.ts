@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { encodeReplayed } from '../../src/commit/replayed.ts';
 import { verifyHistory } from '../../src/maintain/verify-history.ts';
 import { type SnapshotSpec, tableOf } from './table.ts';
 
@@ -32,8 +33,30 @@ test('a history that joins, with everything accounted', () => {
     others: [],
   });
   expect(history.partitions).toEqual([
-    { topic: 't', partition: 0, from: 0, next: 20, rows: 17, deadLetters: 0, aborted: 0, control: 0, absent: 3 },
-    { topic: 't', partition: 1, from: 0, next: 8, rows: 4, deadLetters: 1, aborted: 2, control: 1, absent: 0 },
+    {
+      topic: 't',
+      partition: 0,
+      from: 0,
+      next: 20,
+      rows: 17,
+      replayed: 0,
+      deadLetters: 0,
+      aborted: 0,
+      control: 0,
+      absent: 3,
+    },
+    {
+      topic: 't',
+      partition: 1,
+      from: 0,
+      next: 8,
+      rows: 4,
+      replayed: 0,
+      deadLetters: 1,
+      aborted: 2,
+      control: 1,
+      absent: 0,
+    },
   ]);
 });
 
@@ -69,6 +92,25 @@ describe('planted', () => {
 
   test('offsets that go on without a range', () => {
     expect(verify([...good, { next: [25, 8] }]).missing).toMatchObject([{ partition: 0, from: 20, to: 25 }]);
+  });
+
+  test('a replay of what no snapshot accounts for, or of more than is dead', () => {
+    const replayed = (rows: number, checkpointId: string): Record<string, string> => ({
+      'tabletopic.replayed': encodeReplayed([{ checkpointId, topic: 't', partition: 1, start: 0, end: 8, rows }]),
+    });
+    const dead = { ranges: [[1, 0, 8, { deadLetters: 1 }]], summary: { 'tabletopic.checkpoints': '["c"]' } } as const;
+    expect(verify([{}, dead, { summary: replayed(1, 'other') }]).problems).toContainEqual(
+      'snapshot 3 replays 1 dead letters of t[1] offsets 0 to 7, which no earlier snapshot accounts for',
+    );
+    expect(verify([{}, dead, { summary: replayed(2, 'c') }]).problems).toContainEqual(
+      'snapshot 3 replays 2 dead letters of t[1] offsets 0 to 7, of which 1 are dead',
+    );
+    // Rows and list of that snapshot say nothing of it.
+    expect(verify([{}, dead, { summary: replayed(1, 'c') }]).problems).toEqual([
+      'snapshot 3 accounts for 1 rows and added 0',
+      'snapshot 3 accounts for -1 dead letters and lists 0',
+      'the head has 7 rows in all, and its history adds up to 8',
+    ]);
   });
 
   test('offsets that go back', () => {
