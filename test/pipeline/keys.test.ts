@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { kafkaFields } from '../../src/columns/metadata-columns.ts';
 import type { FormatOptions } from '../../src/config/config.ts';
 import type { BoundSchema } from '../../src/decode/decoder.ts';
-import { encodeBatch } from '../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch } from '../../src/source/batch-encoder.ts';
 import type { FromWorker, Layout, SchemaAnswer } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';

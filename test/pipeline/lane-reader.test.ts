@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeBatch, encodeMarker } from '../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch, encodeMarker } from '../../src/source/batch-encoder.ts';
 import { LaneReader } from '../../src/pipeline/lane-reader.ts';
 import type { Records } from '../../src/pipeline/lane-reader.ts';
 import type { OffsetRange } from '../../src/pipeline/ranges.ts';

@@ -3,7 +3,7 @@ import { compressors } from 'hyparquet-compressors';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { kafkaFields } from '../../src/columns/metadata-columns.ts';
 import type { FormatOptions } from '../../src/config/config.ts';
-import { encodeBatch } from '../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch } from '../../src/source/batch-encoder.ts';
 import type { FromWorker, Layout, ToWorker } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { encodeBatch, encodeMarker } from '../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch, encodeMarker } from '../../src/source/batch-encoder.ts';
 import { startBroker } from '../../src/demo/broker/broker.ts';
 import type { Broker } from '../../src/demo/broker/broker.ts';
 import { systemPorts } from '../../src/ports.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Ports } from '../../ports.ts';
-import type { RecordToEncode } from './batch-encoder.ts';
+import type { RecordToEncode } from '../../source/batch-encoder.ts';
 import { serve } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { Groups } from './groups.ts';

@@ -1,8 +1,8 @@
 import { BatchReader } from '../../source/batch-reader.ts';
 import { BatchField, BatchFlag } from '../../source/record-batch.ts';
 import { codecName } from '../../source/compression.ts';
-import { encodeBatch } from './batch-encoder.ts';
-import type { RecordToEncode } from './batch-encoder.ts';
+import { encodeBatch } from '../../source/batch-encoder.ts';
+import type { RecordToEncode } from '../../source/batch-encoder.ts';
 import type { StoredBatch } from './stored-batch.ts';
 
 /**

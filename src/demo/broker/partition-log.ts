@@ -1,8 +1,8 @@
 import { BatchReader } from '../../source/batch-reader.ts';
 import { BatchField } from '../../source/record-batch.ts';
 import type { Isolation } from '../../source/source.ts';
-import { encodeBatch, encodeMarker } from './batch-encoder.ts';
-import type { RecordToEncode } from './batch-encoder.ts';
+import { encodeBatch, encodeMarker } from '../../source/batch-encoder.ts';
+import type { RecordToEncode } from '../../source/batch-encoder.ts';
 import { compactBatch } from './compaction.ts';
 import { BrokerError } from './error-codes.ts';
 import { ProducerStates } from './producer-state.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeBatch } from '../../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch } from '../../../src/source/batch-encoder.ts';
 import { BrokerError, KafkaError } from '../../../src/demo/broker/error-codes.ts';
 import { PartitionLog } from '../../../src/demo/broker/partition-log.ts';
 import { BatchReader } from '../../../src/source/batch-reader.ts';

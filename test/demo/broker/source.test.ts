@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { encodeBatch } from '../../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch } from '../../../src/source/batch-encoder.ts';
 import { startBroker } from '../../../src/demo/broker/broker.ts';
 import type { Broker } from '../../../src/demo/broker/broker.ts';
 import { systemPorts } from '../../../src/ports.ts';

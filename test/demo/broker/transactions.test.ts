@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { encodeBatch } from '../../../src/demo/broker/batch-encoder.ts';
+import { encodeBatch } from '../../../src/source/batch-encoder.ts';
 import { BrokerError, KafkaError } from '../../../src/demo/broker/error-codes.ts';
 import { Groups } from '../../../src/demo/broker/groups.ts';
 import { PartitionLog } from '../../../src/demo/broker/partition-log.ts';

@@ -1,9 +1,9 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { lz4Compress, snappyCompress } from '@platformatic/wasm-utils';
-import { Codec } from '../../source/compression.ts';
-import type { CodecName } from '../../source/compression.ts';
-import { crc32c } from '../../source/crc.ts';
-import { BatchField, BatchFlag, RECORD_BATCH_HEADER } from '../../source/record-batch.ts';
+import { Codec } from './compression.ts';
+import type { CodecName } from './compression.ts';
+import { crc32c } from './crc.ts';
+import { BatchField, BatchFlag, RECORD_BATCH_HEADER } from './record-batch.ts';
 
 /** A record to be written. Offsets and times are relative to the batch on the wire, absolute here. */
 export interface RecordToEncode {
