@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ensureInstalled, findNode, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
+import { ensureInstalled, findNode, nodeEnv, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
 
 const usage =
   'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | test:real | test:faults | bench, each [-- arguments]';
@@ -46,7 +46,7 @@ async function vitest(node, projects, args) {
       '--passWithNoTests',
       ...args,
     ],
-    { cwd: root, stdio: 'inherit' },
+    { cwd: root, env: { ...process.env, ...nodeEnv }, stdio: 'inherit' },
   );
   // A Ctrl-C reaches vitest itself, which then stops the servers; wait for it to do so.
   const ignore = () => {};

