@@ -1,6 +1,6 @@
 import { IdSource, freshType } from './assign-ids.ts';
 import { evolve, typeText } from './evolve.ts';
-import type { Evolution, FieldHistory } from './evolve.ts';
+import type { Evolution, FieldAliases, FieldHistory } from './evolve.ts';
 import { KEY_COLUMN } from './names.ts';
 import type { NestedField, Schema, StructType } from './types.ts';
 
@@ -19,7 +19,8 @@ export function evolveKey(
   lastColumnId: number,
   writer: StructType,
   history: FieldHistory = {},
-  aliases: Readonly<Record<string, readonly string[]>> = {},
+  aliases: FieldAliases = {},
+  ignored: ReadonlySet<string> = new Set(),
 ): Evolution {
   const column = table.fields.find((field) => field.name === KEY_COLUMN);
   const unchanged = { schema: table, lastColumnId, history, changes: [], incompatible: [] };
@@ -29,13 +30,14 @@ export function evolveKey(
     const added = keyColumn(writer);
     const id = ids.next();
     const type = freshType(added.type, ids) as StructType;
-    const { bound } = evolve({ ...type, 'schema-id': 0 }, ids.last, writer, history, aliases);
+    const inner = evolve({ ...type, 'schema-id': 0 }, ids.last, writer, history, aliases);
     return {
       ...unchanged,
+      history: inner.history,
       schema: { ...table, fields: [...table.fields, { ...added, id, type }] },
       lastColumnId: ids.last,
       changes: [{ kind: 'add', path: KEY_COLUMN, to: typeText(added.type) }],
-      bound,
+      bound: inner.bound,
     };
   }
   if (typeof column.type === 'string' || column.type.type !== 'struct') {
@@ -43,7 +45,7 @@ export function evolveKey(
     return { ...unchanged, incompatible, bound: writer };
   }
   const before: Schema = { ...column.type, 'schema-id': table['schema-id'] };
-  const result = evolve(before, lastColumnId, writer, history, aliases);
+  const result = evolve(before, lastColumnId, writer, history, aliases, ignored);
   const inside = <T extends { readonly path: string }>(list: readonly T[]): T[] =>
     list.map((entry) => ({ ...entry, path: `${KEY_COLUMN}.${entry.path}` }));
   const changed = result.schema !== before || column.required;

@@ -1,6 +1,7 @@
 import { IdSource, freshType } from './assign-ids.ts';
 import { NameScope, columnDoc, isServiceColumn, sourceName } from './names.ts';
 import { commonType } from './promote.ts';
+import { isOtherProtobufField, isProtobufField, withProtobuf } from './protobuf-history.ts';
 import type { IcebergType, NestedField, PrimitiveType, Schema, StructType } from './types.ts';
 
 export { assignIds } from './assign-ids.ts';
@@ -14,8 +15,21 @@ export function mappingProblem(pinned: string | undefined): string | null {
   return `the table is pinned to type mapping ${pinned}, and this version of tabletopic has mapping ${MAPPING_VERSION}`;
 }
 
-/** Property `tabletopic.fields`: for each field id every name that its source had, oldest first. What renames are known by. */
-export type FieldHistory = Readonly<Record<string, { readonly names: readonly string[] }>>;
+/** Property `tabletopic.fields`: what each field id is known by across versions of its source. */
+export type FieldHistory = Readonly<Record<string, KnownField>>;
+
+export interface KnownField {
+  /** Every name that its source had, oldest first. */
+  readonly names: readonly string[];
+  /** Every Protobuf field that it is: `<message>#<number>`. One for each message that feeds the table. */
+  readonly protobuf?: readonly string[];
+}
+
+/**
+ * What fields are known by beside their names, by dotted path in the writer's struct: Avro aliases, or as text the Protobuf
+ * field `<message>#<number>`.
+ */
+export type FieldAliases = Readonly<Record<string, readonly string[] | string>>;
 
 export interface Change {
   readonly kind: 'add' | 'widen' | 'optional' | 'rename';
@@ -49,8 +63,8 @@ export interface Evolution {
 /**
  * What a table's schema must become to hold the rows of a writer schema (DESIGN §6). Pure.
  *
- * Fields are matched by the name in the source, then by the names that a field had, then by Avro aliases (`aliases`,
- * by dotted path in the writer's struct). Columns of the service are never touched. Nothing is cast: a type that
+ * Fields are matched by Protobuf field number, then by the name in the source, then by the names that a field had, then
+ * by Avro aliases. A column that is another number of the same message is not found by its name. Columns of the service are never touched. Nothing is cast: a type that
  * Iceberg cannot promote is listed in `incompatible` and left as it is. Fields in `ignored` (dotted paths in the
  * writer's struct) get no column where they have none, and are bound to nothing.
  */
@@ -59,7 +73,7 @@ export function evolve(
   lastColumnId: number,
   writer: StructType,
   history: FieldHistory = {},
-  aliases: Readonly<Record<string, readonly string[]>> = {},
+  aliases: FieldAliases = {},
   ignored: ReadonlySet<string> = new Set(),
 ): Evolution {
   const evolver = new Evolver(table, lastColumnId, history, aliases, ignored);
@@ -67,7 +81,7 @@ export function evolve(
   return {
     schema: type === table ? table : { ...table, ...type },
     lastColumnId: evolver.ids.last,
-    history: evolver.history,
+    history: withProtobuf(evolver.history, bound, aliases, ''),
     bound,
     changes: evolver.changes,
     incompatible: evolver.incompatible,
@@ -96,8 +110,8 @@ class Evolver {
   readonly changes: Change[] = [];
   readonly incompatible: Incompatible[] = [];
   readonly ids: IdSource;
-  history: Record<string, { readonly names: readonly string[] }>;
-  readonly #aliases: Readonly<Record<string, readonly string[]>>;
+  history: FieldHistory;
+  readonly #aliases: FieldAliases;
   readonly #ignored: ReadonlySet<string>;
   readonly #names = new NameScope();
 
@@ -105,7 +119,7 @@ class Evolver {
     table: Schema,
     lastColumnId: number,
     history: FieldHistory,
-    aliases: Readonly<Record<string, readonly string[]>>,
+    aliases: FieldAliases,
     ignored: ReadonlySet<string>,
   ) {
     this.#ignored = ignored;
@@ -158,11 +172,22 @@ class Evolver {
         }
       }
     };
-    pass((column, field) => sourceName(column) === sourceName(field));
-    pass((column, field) => this.history[column.id]?.names.includes(sourceName(field)) ?? false);
+    const known = (column: NestedField): KnownField | undefined => this.history[column.id];
+    const aliases = (field: NestedField): FieldAliases[string] => this.#aliases[`${writerPath}${field.name}`] ?? [];
+    pass((column, field) => isProtobufField(known(column), aliases(field)));
+    pass(
+      (column, field) =>
+        sourceName(column) === sourceName(field) && !isOtherProtobufField(known(column), aliases(field)),
+    );
+    pass(
+      (column, field) =>
+        (known(column)?.names.includes(sourceName(field)) ?? false) &&
+        !isOtherProtobufField(known(column), aliases(field)),
+    );
     pass((column, field) => {
-      const names = [sourceName(column), ...(this.history[column.id]?.names ?? [])];
-      return this.#aliases[`${writerPath}${field.name}`]?.some((alias) => names.includes(alias)) ?? false;
+      const names = [sourceName(column), ...(known(column)?.names ?? [])];
+      const found = aliases(field);
+      return typeof found !== 'string' && found.some((alias) => names.includes(alias));
     });
     return matches;
   }
@@ -193,7 +218,7 @@ class Evolver {
     if (before === now || this.history[match.id]?.names.includes(now)) return null;
     const name = this.#names.claim(path, now);
     const names = this.history[match.id]?.names ?? [before];
-    this.history = { ...this.history, [match.id]: { names: [...names, now] } };
+    this.history = { ...this.history, [match.id]: { ...this.history[match.id], names: [...names, now] } };
     this.changes.push({ kind: 'rename', path: `${path}${match.name}`, from: match.name, to: name });
     return { name };
   }
