@@ -10,6 +10,7 @@ import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
 import { reportError } from './errors.ts';
 import { publishCommand } from './publish.ts';
+import { type ReplayOptions, parseReplayOffsets, parseSince, replayCommand } from './replay.ts';
 import { parseRollbackTo, rollbackCommand } from './rollback.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
@@ -125,6 +126,20 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     .action(
       (options: Pick<BackfillOptions, 'config' | 'topic' | 'into' | 'from' | 'to' | 'rate'> & { json?: boolean }) =>
         ends(backfillCommand({ ...options, json: options.json ?? false }, context)),
+    );
+  configured(program, 'replay', 'try dead letters of a table again, after a fix of a schema or of the configuration')
+    .requiredOption('--table <name>', 'the table')
+    .option('--topic <name>', 'only those of this topic')
+    .option('--code <code>', 'only those with this error code')
+    .addOption(
+      new Option('--offsets <range>', 'only these offsets: partition:from-to, both included').argParser(
+        parseReplayOffsets,
+      ),
+    )
+    .addOption(new Option('--since <time>', 'only records of this time or later').argParser(parseSince))
+    .option('--dry-run', 'decode them and say what would become rows; changes nothing')
+    .action((options: Omit<ReplayOptions, 'json' | 'dryRun'> & { json?: boolean; dryRun?: boolean }) =>
+      ends(replayCommand({ ...options, json: options.json ?? false, dryRun: options.dryRun ?? false }, context)),
     );
 
   try {

@@ -10,6 +10,7 @@ import { Catalogs, connectSource, describeTopics, identOf, plansFor, selectPlans
 import type { CliContext } from './context.ts';
 
 export interface OpenedTable {
+  readonly config: Config;
   readonly plan: TablePlan;
   readonly target: ChangeTarget;
   /** Null where the command works without a broker. */
@@ -40,6 +41,7 @@ export async function withTable<T>(
     const catalog = await catalogs.get(plan.rule.catalog);
     const own = topics.filter(({ name }) => plan.topics.includes(name));
     return await work({
+      config,
       plan,
       target: {
         address: { catalog, ident: identOf(plan), branch: plan.rule.branch },

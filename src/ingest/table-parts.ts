@@ -115,7 +115,7 @@ export function tableParts(
 }
 
 /** `<data>/<partition path>/<uuid>.parquet`. */
-function fileLocation(state: TableState, partition: ReadonlyMap<number, PartitionValue>, id: string): string {
+export function fileLocation(state: TableState, partition: ReadonlyMap<number, PartitionValue>, id: string): string {
   const { metadata } = state.table;
   const folder = partitionPath(metadata, partition);
   return dataLocation(metadata, `${folder === '' ? '' : `${folder}/`}${id}.parquet`);
