@@ -21,6 +21,7 @@ import type { ServiceStatus } from './ops/status.ts';
 import { createPool } from './pipeline/pool.ts';
 import type { PoolOptions, WorkerPool } from './pipeline/pool.ts';
 import type { Ports } from './ports.ts';
+import type { Registry, RegistryHealth } from './registry/registry.ts';
 import { claimInstanceId } from './source/instance-id.ts';
 import type { InstanceClaim } from './source/instance-id.ts';
 import { createKafkaSource } from './source/kafka-source.ts';
@@ -41,6 +42,8 @@ export interface Twins {
   readonly source: Source;
   readonly catalogs: Catalogs;
   readonly defer: NonNullable<PoolOptions['defer']>;
+  /** The client of the schema registry. */
+  readonly registry: (onHealth: RegistryHealth) => Registry;
 }
 
 export interface Service {
@@ -190,8 +193,12 @@ class TabletopicService implements Service {
     ({ clusterId: this.#clusterId } = await this.#source.connect(signal, onHealth));
     this.#dependencies.up('kafka');
     if (this.#config.schemaRegistry)
-      this.#registry = new RegistryLayouts(this.#config.schemaRegistry, this.#ports, this.#log, (error) =>
-        this.#dependencies.set('registry', error),
+      this.#registry = new RegistryLayouts(
+        this.#config.schemaRegistry,
+        this.#ports,
+        this.#log,
+        (error) => this.#dependencies.set('registry', error),
+        this.#twins?.registry,
       );
     this.#catalogs = this.#twins?.catalogs ?? new CatalogSet(this.#config, this.#ports);
     // A catalog that is down holds up its own tables only: each waits for its own (`ready`).

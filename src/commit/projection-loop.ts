@@ -5,6 +5,9 @@ import type { Ports } from '../ports.ts';
 import type { DeadLetterList } from './dead-letter-list.ts';
 import type { DeadLetterProjection, ProjectionResult } from './projection.ts';
 
+/** Longest that `close` tries again what has failed, ms. */
+const LAST_TRY = 5000;
+
 export interface ProjectionLoopOptions {
   readonly projection: DeadLetterProjection;
   /** ms; 0: no timer. */
@@ -30,6 +33,8 @@ export class ProjectionLoop {
   /** Whether the dead-letter table may hold something. */
   #empty = false;
   #seen: DeadLetterList = noDeadLetters;
+  /** The last run failed, or was ended by `close`. */
+  #behind = false;
 
   constructor(options: ProjectionLoopOptions) {
     this.#options = options;
@@ -51,32 +56,47 @@ export class ProjectionLoop {
     this.#running ??= this.#runs();
   }
 
-  /** Ends the timer; what was asked for is still tried once, so that a drained service leaves nothing behind. */
+  /**
+   * Ends the timer; what was asked for is still tried, and once more where that failed, so that a drained service leaves
+   * nothing behind: after a backfill there is nobody who would come back to it.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
     await this.#timer;
+    if (!this.#behind) return;
+    const bound = new AbortController();
+    const ended = new AbortController();
+    const late = this.#options.ports.clock.sleep(LAST_TRY, ended.signal).then(
+      () => bound.abort(),
+      () => undefined,
+    );
+    await this.#run(bound.signal);
+    ended.abort();
+    await late;
   }
 
   async #runs(): Promise<void> {
     do {
       this.#again = false;
-      await this.#run();
+      await this.#run(this.#closing.signal);
     } while (this.#again);
     this.#running = null;
   }
 
-  async #run(): Promise<void> {
+  async #run(signal: AbortSignal): Promise<void> {
     const { projection, logger, onProjected, onFailed } = this.#options;
+    this.#behind = true;
     try {
-      const result = await projection.run(this.#closing.signal);
+      const result = await projection.run(signal);
+      this.#behind = false;
       this.#empty = isEmptyList(result.list);
       if (result.added + result.removed > 0)
         logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
       onProjected(result);
     } catch (thrown) {
       // Closed while it waited between two attempts.
-      if (this.#closing.signal.aborted && !(thrown instanceof TabletopicError)) return;
+      if (signal.aborted && !(thrown instanceof TabletopicError)) return;
       const error = asTabletopicError(thrown);
       logger.warn(
         { code: error.code, hint: error.hint, ...error.where },

@@ -6,8 +6,8 @@ import type { Scheduler } from './scheduler.ts';
 
 /** What was produced at an offset, whatever became of it: the checker's side of the truth. */
 export interface Produced {
-  readonly value: string;
-  /** Never given twice; the row of the record carries it. */
+  readonly value: Buffer;
+  /** Never given twice; the row of the record carries it, with what else tells its columns. */
   readonly mark: string;
   state: 'open' | 'committed' | 'aborted';
   /** Taken from the log by retention, compaction or truncation: a reader may have seen it, or not. */
@@ -28,11 +28,10 @@ export interface SimTopic {
   readonly partitions: SimPartition[];
 }
 
-/** What producers write; `id` is never given twice. */
+/** What producers write to a topic. */
 export interface Values {
-  value(random: SeededRandom, id: string): string;
-  /** A value that cannot become a row, or null for a good one. */
-  poison(random: SeededRandom, id: string): string | null;
+  /** `id` is never given twice. A value that cannot become a row is among them now and then. */
+  next(random: SeededRandom, topic: string, id: string): Pick<Produced, 'value' | 'mark'>;
 }
 
 interface OpenTransaction {
@@ -45,6 +44,8 @@ interface OpenTransaction {
 export class SimBroker {
   readonly clusterId = 'sim-cluster';
   readonly topics = new Map<string, SimTopic>();
+  /** All that ever were, those that are gone too. */
+  readonly incarnations: SimTopic[] = [];
   readonly #scheduler: Scheduler;
   readonly #random: SeededRandom;
   readonly #values: Values;
@@ -61,6 +62,7 @@ export class SimBroker {
   create(name: string, partitions: number): SimTopic {
     const topic = { name, id: this.#random.uuid(), partitions: Array.from({ length: partitions }, newPartition) };
     this.topics.set(name, topic);
+    this.incarnations.push(topic);
     return topic;
   }
 
@@ -93,10 +95,8 @@ export class SimBroker {
     const produced = Array.from({ length: this.#random.between(1, 4) }, (): Produced => {
       const number = ++this.#records;
       const id = `${number % 3}-${topic.id.slice(0, 4)}-${number}`;
-      const poison = this.#values.poison(this.#random, id);
       return {
-        value: poison ?? this.#values.value(this.#random, id),
-        mark: id,
+        ...this.#values.next(this.#random, topic.name, id),
         state: transactional ? 'open' : 'committed',
         removed: false,
       };
@@ -106,7 +106,7 @@ export class SimBroker {
       produced.map(({ value }) => ({
         timestamp: EPOCH + Math.round(this.#scheduler.now),
         key: Buffer.from(`k${this.#random.below(5)}`),
-        value: Buffer.from(value),
+        value,
       })),
       transactional
         ? {

@@ -1,32 +1,12 @@
-import { readManifestList } from '../../src/iceberg/manifest-list.ts';
 import { EntryStatus } from '../../src/iceberg/manifest-types.ts';
-import type { ManifestEntry, ManifestFile } from '../../src/iceberg/manifest-types.ts';
-import { readManifest } from '../../src/iceberg/manifest.ts';
 import type { MemoryCatalogState } from '../../src/iceberg/memory.ts';
 import type { Snapshot, TableMetadata } from '../../src/iceberg/metadata.ts';
 import type { MemoryFileIO } from '../../src/io/memory.ts';
-import { openParquet } from '../../src/parquet/reader.ts';
 import type { Isolation } from '../../src/source/source.ts';
-import type { Produced, SimBroker, SimPartition } from './broker.ts';
-
-export interface Row {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  /** The record's mark; of a dead letter its value as text. */
-  readonly value: string;
-}
-
-interface TopicStatement {
-  readonly id: string;
-  readonly first: readonly number[];
-  readonly next: readonly number[];
-}
-
-interface Statement {
-  readonly topics: Readonly<Record<string, TopicStatement>>;
-  readonly deadLetters?: { readonly inline: readonly { readonly file: string; readonly count: number }[] };
-}
+import type { Produced, SimBroker, SimTopic } from './broker.ts';
+import { Readings, snapshotOf } from './readings.ts';
+import type { Row, Statement } from './readings.ts';
+import type { TableSpec } from './tables.ts';
 
 interface AccountedTopic {
   readonly partition: readonly number[];
@@ -43,125 +23,164 @@ export interface CheckerOptions {
   readonly broker: SimBroker;
   readonly catalog: MemoryCatalogState;
   readonly io: MemoryFileIO;
-  readonly namespace: readonly string[];
-  readonly table: string;
+  readonly table: TableSpec;
   readonly isolation: Isolation;
-  /** What tells the record of a row. */
-  readonly markOf: (row: Record<string, unknown>) => string;
+}
+
+/** A record, of all that were ever written at its offset. */
+interface Origin {
+  readonly topic: SimTopic;
+  readonly key: string;
+  /** Whether the log holds it, or did until the time for it was over; not if an unclean election took it. */
+  readonly valid: boolean;
 }
 
 /**
- * Reads the table as any engine would, from manifests and Parquet files, and compares it with what was produced; the
- * offsets come from the text of the snapshot summaries. Nothing here asks the service. The invariants are numbered at
- * the head of `simulation.sim.test.ts`.
+ * Compares a table with what was produced; the offsets come from the text of the snapshot summaries. Nothing here asks
+ * the service. The invariants are numbered at the head of `simulation.sim.test.ts`.
  */
 export class Checker {
+  readonly table: TableSpec;
   readonly #o: CheckerOptions;
-  readonly #lists = new Map<string, readonly ManifestFile[]>();
-  readonly #manifests = new Map<string, readonly ManifestEntry[]>();
-  readonly #rows = new Map<string, readonly Row[]>();
-  readonly #dead = new Map<string, readonly Row[]>();
-  /** What held at each head, remembered beyond its expiry. */
+  readonly #readings: Readings;
+  /** What held at each head, remembered beyond its expiry; so are parents. */
   readonly #statements = new Map<bigint, Statement | null>();
+  readonly #parents = new Map<bigint, bigint | null>();
+  /** Keys of the records whose rows another writer deleted in a snapshot. */
+  readonly #deletions = new Map<bigint, ReadonlySet<string>>();
+  /** Snapshots in which a person set the offsets. */
+  readonly #adopted = new Set<bigint>();
   #last: { metadata: TableMetadata; head: bigint | null } | null = null;
   snapshots = 0;
+  /** Most checkpoints that one snapshot held. */
+  mostCarried = 0;
+  /** Most data files that one snapshot of the service added. */
+  mostFiles = 0;
 
   constructor(options: CheckerOptions) {
     this.#o = options;
+    this.table = options.table;
+    this.#readings = new Readings(options.io, options.table.markOf);
+  }
+
+  get name(): string {
+    return [...this.table.namespace, this.table.name].join('.');
   }
 
   get metadata(): TableMetadata | null {
-    const { catalog, namespace, table } = this.#o;
-    return catalog.tables.get(JSON.stringify([...namespace, table]))?.metadata ?? null;
+    return this.#metadataOf(this.table.name);
   }
 
   get #deadMetadata(): TableMetadata | null {
-    const { catalog, namespace, table } = this.#o;
-    return catalog.tables.get(JSON.stringify([...namespace, `${table}_dead_letters`]))?.metadata ?? null;
+    return this.#metadataOf(`${this.table.name}_dead_letters`);
+  }
+
+  /** Rows of a file are gone with the snapshot, by another writer's will. */
+  async deleted(snapshotId: bigint, location: string): Promise<void> {
+    const rows = await this.#readings.rowsOf(location);
+    this.#deletions.set(snapshotId, new Set(rows.flatMap((row) => this.#origin(row, false)?.key ?? [])));
+  }
+
+  adopted(snapshotId: bigint): void {
+    this.#adopted.add(snapshotId);
   }
 
   /** Problems of the newest state of the table, empty when it has not changed since the last call. */
   async changed(): Promise<string[]> {
     const { metadata } = this;
     if (!metadata || metadata === this.#last?.metadata) return [];
-    const head = metadata.refs?.['main']?.['snapshot-id'] ?? null;
+    const head = headOf(metadata, this.table.branch);
     const before = this.#last;
     this.#last = { metadata, head };
+    for (const snapshot of metadata.snapshots ?? [])
+      this.#parents.set(snapshot['snapshot-id'], snapshot['parent-snapshot-id'] ?? null);
     if (head === null || head === before?.head) return [];
     this.snapshots++;
     this.#statements.set(head, this.statement(metadata, head));
     const problems = await this.files();
     if (problems.length > 0) return problems;
-    problems.push(...(await this.#contents(metadata, head)), ...(await this.#partitioned(metadata, head)));
-    const snapshot = byId(metadata, head)!;
+    const snapshot = snapshotOf(metadata, head)!;
+    problems.push(...(await this.#contents(snapshot)), ...(await this.#partitioned(metadata, snapshot)));
     const parent = snapshot['parent-snapshot-id'] ?? null;
-    if (before && parent === before.head && snapshot.summary?.['tabletopic.offsets'] !== undefined)
+    if (
+      before &&
+      parent === before.head &&
+      snapshot.summary?.['tabletopic.offsets'] !== undefined &&
+      !this.#adopted.has(head)
+    )
       problems.push(...(await this.#commit(metadata, snapshot)));
-    return problems;
+    return problems.map((text) => `${text} (${this.name})`);
   }
 
   /** Invariants 4 and 5: every file that any snapshot of either table names is there. */
   async files(): Promise<string[]> {
     const problems: string[] = [];
-    const { objects } = this.#o.io;
     for (const metadata of [this.metadata, this.#deadMetadata]) {
       const seen = new Set<string>();
       for (const snapshot of metadata?.snapshots ?? []) {
         const missing = (location: string): boolean => {
-          if (objects.has(location)) return false;
+          if (this.#readings.exists(location)) return false;
           problems.push(`4/5: snapshot ${snapshot['snapshot-id']} names ${location}, which is gone`);
           return true;
         };
-        const list = snapshot['manifest-list']!;
-        if (missing(list)) continue;
-        for (const manifest of await this.#list(list)) {
+        if (missing(snapshot['manifest-list']!)) continue;
+        for (const manifest of await this.#readings.manifests(snapshot)) {
           if (seen.has(manifest.location)) continue;
           seen.add(manifest.location);
           if (missing(manifest.location)) continue;
-          for (const { status, file } of await this.#entries(manifest))
+          for (const { status, file } of await this.#readings.entries(manifest))
             if (status !== EntryStatus.deleted) missing(file.location);
         }
       }
     }
-    const statement = this.statement();
-    for (const { file } of statement?.deadLetters?.inline ?? [])
-      if (!objects.has(file)) problems.push(`4: the source ${file} of dead letters is gone`);
+    problems.push(...this.#readings.deadLetterFiles(this.statement()).problems);
     return problems;
   }
 
   /** Invariants 1 and 2. */
-  async #contents(metadata: TableMetadata, head: bigint): Promise<string[]> {
+  async #contents(snapshot: Snapshot): Promise<string[]> {
     const problems: string[] = [];
     const statement = this.statement();
-    const rows = await this.rows(metadata, head);
-    const dead = await this.deadLetters(statement);
-    const held = new Map<string, number>();
+    const held = new Set<string>();
+    // One offset can have held two records only where a log was cut off and a person accepted it.
+    const places = new Set<string>();
     for (const [what, list] of [
-      ['row', rows],
-      ['dead letter', dead],
+      ['row', await this.#readings.rows(snapshot)],
+      ['dead letter', await this.#readings.deadLetters(statement)],
     ] as const) {
       for (const row of list) {
-        const key = `${row.topic}/${row.partition}/${row.offset}`;
-        held.set(key, (held.get(key) ?? 0) + 1);
-        if (held.get(key) === 2) problems.push(`1: ${key} is there twice`);
-        const produced = this.#partition(row.topic, statement, row.partition)?.truth.get(row.offset) ?? null;
-        const known =
-          produced?.some(
-            (record) => this.#visible(record) && (what === 'row' ? record.mark : record.value) === row.value,
-          ) ?? true;
-        if (!known) problems.push(`1: ${what} ${key} holds ${row.value}, which was not produced there`);
-        const next = statement?.topics[row.topic]?.next[row.partition] ?? Infinity;
-        if (row.offset >= next) problems.push(`6: ${what} ${key} stands beyond the checkpoint, ${next}`);
+        const place = `${row.topic}/${row.partition}/${row.offset}`;
+        const origin = this.#origin(row, what === 'dead letter');
+        if (!origin) {
+          problems.push(`1: ${what} ${place} holds ${row.value}, which was not produced there`);
+          continue;
+        }
+        const where = keyOf(origin.topic, row.partition, row.offset);
+        if (held.has(origin.key) || (this.#adopted.size === 0 && places.has(where)))
+          problems.push(`1: ${place} is there twice`);
+        held.add(origin.key);
+        places.add(where);
+        const topic = statement?.topics[row.topic];
+        const next = topic?.next[row.partition] ?? Infinity;
+        if (topic?.id === origin.topic.id && origin.valid && row.offset >= next)
+          problems.push(`6: ${what} ${place} stands beyond the checkpoint, ${next}`);
+        const bounds = this.table.bounds?.[row.partition];
+        if (bounds && (row.offset < bounds[0] || row.offset >= bounds[1]))
+          problems.push(`6: ${what} ${place} is outside of what was asked for, ${bounds.join('–')}`);
       }
     }
-    for (const [name, { first, next }] of Object.entries(statement?.topics ?? {})) {
+    for (let id: bigint | null = snapshot['snapshot-id']; id !== null; id = this.#parents.get(id) ?? null)
+      for (const key of this.#deletions.get(id) ?? []) held.add(key);
+    for (const [name, { id, first, next }] of Object.entries(statement?.topics ?? {})) {
+      const topic = this.#o.broker.incarnations.find((one) => one.id === id);
       for (let p = 0; p < next.length; p++) {
-        const partition = this.#partition(name, statement, p);
+        const partition = topic?.partitions[p];
         if (!partition) continue;
         for (let offset = first[p]!; offset < next[p]!; offset++) {
-          const record = partition.truth.get(offset)?.at(-1);
+          const all = partition.truth.get(offset);
+          const record = all?.at(-1);
           if (!record || record.removed || !this.#visible(record) || offset >= partition.truncatedAt) continue;
-          if (!held.has(`${name}/${p}/${offset}`))
+          if (!held.has(keyOf(topic, p, offset, all!.length - 1)))
             problems.push(`2: ${name}/${p}/${offset} is missing below the checkpoint, ${next[p]}`);
         }
       }
@@ -182,11 +201,18 @@ export class Checker {
         if (now < offset) problems.push(`3: ${name} puts ${topic}/${p} back from ${offset} to ${now}`);
       });
     const added: Row[] = [];
-    for (const manifest of await this.#list(snapshot['manifest-list']!)) {
+    let files = 0;
+    for (const manifest of await this.#readings.manifests(snapshot)) {
       if (manifest.addedSnapshotId !== snapshot['snapshot-id']) continue;
-      for (const { status, file } of await this.#entries(manifest))
-        if (status === EntryStatus.added) added.push(...(await this.#rowsOf(file.location)));
+      for (const { status, file } of await this.#readings.entries(manifest)) {
+        if (status !== EntryStatus.added) continue;
+        files++;
+        added.push(...(await this.#readings.rowsOf(file.location)));
+      }
     }
+    this.mostFiles = Math.max(this.mostFiles, files);
+    const ids = snapshot.summary?.['tabletopic.checkpoints'];
+    if (ids !== undefined) this.mostCarried = Math.max(this.mostCarried, (JSON.parse(ids) as string[]).length);
     const text = snapshot.summary?.['tabletopic.accounted'];
     const accounted = text === undefined ? {} : (JSON.parse(text) as { topics: Record<string, AccountedTopic> }).topics;
     let counted = 0;
@@ -226,30 +252,38 @@ export class Checker {
     const problems: string[] = [];
     const statement = this.statement();
     for (const { name, id, partitions } of this.#o.broker.topics.values()) {
+      if (!this.table.topics.includes(name)) continue;
       const topic = statement?.topics[name];
       partitions.forEach(({ log }, p) => {
-        const end = this.#o.isolation === 'read_committed' ? log.lastStableOffset : log.end;
+        const readable = this.#o.isolation === 'read_committed' ? log.lastStableOffset : log.end;
+        const end = this.table.bounds ? (this.table.bounds[p]?.[1] ?? 0) : readable;
         const next = topic?.id === id ? (topic.next[p] ?? 0) : -1;
         if (next < end && !(next <= 0 && end === 0))
-          problems.push(`7: ${name}/${p} stands at ${next}, the log ends at ${end}`);
+          problems.push(`7: ${name}/${p} stands at ${next}, the log ends at ${end} (${this.name})`);
       });
     }
-    const wanted = keysOf(await this.deadLetters(statement));
+    // The dead-letter table follows main.
+    if (this.table.branch !== 'main') return problems;
+    const wanted = keysOf(await this.#readings.deadLetters(statement));
     const projected = this.#deadMetadata;
-    const head = projected?.refs?.['main']?.['snapshot-id'] ?? null;
-    const there = keysOf(projected && head !== null ? await this.#deadRows(projected, head) : []);
-    if (wanted !== there) problems.push(`7: the dead-letter table holds [${there}], the list has [${wanted}]`);
+    const head = projected && headOf(projected, 'main');
+    const there: Row[] = [];
+    if (projected && head !== null)
+      for await (const { file } of this.#readings.files(snapshotOf(projected, head)!))
+        there.push(...(await this.#readings.deadRowsOf(file.location)));
+    if (wanted !== keysOf(there))
+      problems.push(`7: the dead-letter table holds [${keysOf(there)}], the list has [${wanted}] (${this.name})`);
     return problems;
   }
 
   /** What the newest snapshot with offsets below `head` states; null where there is none or the chain breaks. */
   statement(metadata: TableMetadata | null = this.metadata, head?: bigint | null): Statement | null {
     if (!metadata) return null;
-    let id = head === undefined ? (metadata.refs?.['main']?.['snapshot-id'] ?? null) : head;
+    let id = head === undefined ? headOf(metadata, this.table.branch) : head;
     while (id !== null) {
       const known = this.#statements.get(id);
       if (known !== undefined) return known;
-      const snapshot = byId(metadata, id);
+      const snapshot = snapshotOf(metadata, id);
       const own = snapshot?.summary?.['tabletopic.offsets'];
       if (own !== undefined) return JSON.parse(own) as Statement;
       id = snapshot?.['parent-snapshot-id'] ?? null;
@@ -257,96 +291,41 @@ export class Checker {
     return null;
   }
 
-  async rows(metadata: TableMetadata, head: bigint): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const manifest of await this.#list(byId(metadata, head)!['manifest-list']!))
-      for (const { status, file } of await this.#entries(manifest))
-        if (status !== EntryStatus.deleted) rows.push(...(await this.#rowsOf(file.location)));
-    return rows;
+  /** Whether the list of dead letters has grown into files. */
+  get listFiles(): readonly string[] {
+    return this.#readings.deadLetterFiles(this.statement()).lists;
   }
 
   /** Invariant 9: the rows of a file belong to the partition that its manifest names (the other writer's spec: the first letter). */
-  async #partitioned(metadata: TableMetadata, head: bigint): Promise<string[]> {
+  async #partitioned(metadata: TableMetadata, snapshot: Snapshot): Promise<string[]> {
     const problems: string[] = [];
-    for (const manifest of await this.#list(byId(metadata, head)!['manifest-list']!)) {
-      const spec = metadata['partition-specs'].find((one) => one['spec-id'] === manifest.specId)!;
-      for (const { status, file } of await this.#entries(manifest)) {
-        if (status === EntryStatus.deleted) continue;
-        for (const field of spec.fields) {
-          const value = file.partition.get(field['field-id']);
-          const wrong = (await this.#rowsOf(file.location)).find((row) => row.value.slice(0, 1) !== value);
-          if (wrong) problems.push(`9: ${file.location} is in partition ${String(value)} and holds ${wrong.value}`);
-        }
+    for await (const { file, specId } of this.#readings.files(snapshot)) {
+      const spec = metadata['partition-specs'].find((one) => one['spec-id'] === specId)!;
+      for (const field of spec.fields) {
+        const value = file.partition.get(field['field-id']);
+        const wrong = (await this.#readings.rowsOf(file.location)).find((row) => row.value.slice(0, 1) !== value);
+        if (wrong) problems.push(`9: ${file.location} is in partition ${String(value)} and holds ${wrong.value}`);
       }
     }
     return problems;
   }
 
-  async deadLetters(statement: Statement | null): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const { file } of statement?.deadLetters?.inline ?? []) rows.push(...(await this.#deadRowsOf(file)));
-    return rows;
-  }
-
-  async #deadRows(metadata: TableMetadata, head: bigint): Promise<Row[]> {
-    const rows: Row[] = [];
-    for (const manifest of await this.#list(byId(metadata, head)!['manifest-list']!))
-      for (const { status, file } of await this.#entries(manifest))
-        if (status !== EntryStatus.deleted) rows.push(...(await this.#deadRowsOf(file.location)));
-    return rows;
-  }
-
-  async #rowsOf(location: string): Promise<readonly Row[]> {
-    let rows = this.#rows.get(location);
-    if (!rows) {
-      rows = (await this.#objects(location)).map((row) => {
-        const { topic, partition, offset } = row['_kafka'] as Record<string, unknown>;
-        return { topic: text(topic), partition: Number(partition), offset: Number(offset), value: this.#o.markOf(row) };
-      });
-      this.#rows.set(location, rows);
+  /** The record that a row, or a dead letter, is of; null: no such record was ever there to be seen. */
+  #origin({ topic: name, partition, offset, value }: Row, dead: boolean): Origin | null {
+    for (const topic of this.#o.broker.incarnations.toReversed()) {
+      if (topic.name !== name) continue;
+      const records = topic.partitions[partition]?.truth.get(offset) ?? [];
+      const i = records.findLastIndex(
+        (record) => this.#visible(record) && (dead ? record.value.toString() : this.table.markIn(record)) === value,
+      );
+      const cutOff = offset >= (topic.partitions[partition]?.truncatedAt ?? Infinity);
+      if (i >= 0) return { topic, key: keyOf(topic, partition, offset, i), valid: !cutOff || !records[i]!.removed };
     }
-    return rows;
+    return null;
   }
 
-  async #deadRowsOf(location: string): Promise<readonly Row[]> {
-    let rows = this.#dead.get(location);
-    if (!rows) {
-      rows = (await this.#objects(location)).map(({ topic, partition, offset, value }) => ({
-        topic: text(topic),
-        partition: Number(partition),
-        offset: Number(offset),
-        value: text(value),
-      }));
-      this.#dead.set(location, rows);
-    }
-    return rows;
-  }
-
-  async #objects(location: string): Promise<Record<string, unknown>[]> {
-    const { bytes } = this.#o.io.objects.get(location)!;
-    const file = await openParquet(
-      ({ offset, length }) => Promise.resolve(bytes.slice(offset, offset + length)),
-      bytes.length,
-    );
-    return file.objects();
-  }
-
-  async #list(location: string): Promise<readonly ManifestFile[]> {
-    const list = this.#lists.get(location) ?? (await readManifestList(this.#o.io, location));
-    this.#lists.set(location, list);
-    return list;
-  }
-
-  async #entries(manifest: ManifestFile): Promise<readonly ManifestEntry[]> {
-    const entries = this.#manifests.get(manifest.location) ?? (await readManifest(this.#o.io, manifest));
-    this.#manifests.set(manifest.location, entries);
-    return entries;
-  }
-
-  /** The partition as it is now, if the statement is about this topic and not one that had its name. */
-  #partition(name: string, statement: Statement | null, partition: number): SimPartition | null {
-    const topic = this.#o.broker.topics.get(name);
-    return topic && topic.id === statement?.topics[name]?.id ? (topic.partitions[partition] ?? null) : null;
+  #metadataOf(name: string): TableMetadata | null {
+    return this.#o.catalog.tables.get(JSON.stringify([...this.table.namespace, name]))?.metadata ?? null;
   }
 
   #visible({ state }: Produced): boolean {
@@ -354,12 +333,12 @@ export class Checker {
   }
 }
 
-function byId(metadata: TableMetadata, id: bigint): Snapshot | undefined {
-  return metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === id);
+function headOf(metadata: TableMetadata, branch: string): bigint | null {
+  return metadata.refs?.[branch]?.['snapshot-id'] ?? null;
 }
 
-function text(value: unknown): string {
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
+function keyOf(topic: SimTopic | undefined, partition: number, offset: number, i = 0): string {
+  return `${topic?.id}/${partition}/${offset}/${i}`;
 }
 
 function keysOf(rows: readonly Row[]): string {

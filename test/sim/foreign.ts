@@ -11,20 +11,38 @@ import type { MemoryFileIO } from '../../src/io/memory.ts';
 import type { Ports } from '../../src/ports.ts';
 import type { SeededRandom } from './random.ts';
 
+export interface ForeignOptions {
+  readonly catalog: MemoryCatalog;
+  readonly io: MemoryFileIO;
+  readonly ident: TableIdent;
+  readonly branch: string;
+  readonly ports: Ports;
+  readonly random: SeededRandom;
+  /** Rows that are gone with a snapshot: those of a data file. */
+  readonly onDeleted: (snapshotId: bigint, location: string) => Promise<void>;
+}
+
+/** Age at which files that no snapshot names are taken for orphans, ms: the least that Spark allows without force. */
+const ORPHAN_AGE = 24 * 3_600_000;
+
 /** Other engines and people at the same table, each action at one moment. */
 export class Foreign {
   readonly #catalog: MemoryCatalog;
   readonly #io: MemoryFileIO;
   readonly #ident: TableIdent;
+  readonly #branch: string;
   readonly #ports: Ports;
   readonly #random: SeededRandom;
+  readonly #onDeleted: ForeignOptions['onDeleted'];
 
-  constructor(catalog: MemoryCatalog, io: MemoryFileIO, ident: TableIdent, ports: Ports, random: SeededRandom) {
+  constructor({ catalog, io, ident, branch, ports, random, onDeleted }: ForeignOptions) {
     this.#catalog = catalog;
     this.#io = io;
     this.#ident = ident;
+    this.#branch = branch;
     this.#ports = ports;
     this.#random = random;
+    this.#onDeleted = onDeleted;
   }
 
   get metadata(): TableMetadata | null {
@@ -34,7 +52,7 @@ export class Foreign {
   }
 
   get head(): bigint | null {
-    return this.metadata?.refs?.['main']?.['snapshot-id'] ?? null;
+    return this.metadata?.refs?.[this.#branch]?.['snapshot-id'] ?? null;
   }
 
   /** To an ancestor from which the offsets can be seen, as the rollback command does. */
@@ -44,8 +62,8 @@ export class Foreign {
     );
     if (ancestors.length < 2) return 'nothing to roll back';
     const to = ancestors[this.#random.between(1, Math.min(4, ancestors.length - 1))]!['snapshot-id'];
-    await this.#update([{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': to }]);
-    return `main is put back to ${to}`;
+    await this.#update([{ action: 'set-snapshot-ref', 'ref-name': this.#branch, type: 'branch', 'snapshot-id': to }]);
+    return `${this.#branch} is put back to ${to}`;
   }
 
   /** Keeps the head and at most `keep` of its ancestors; deletes what only the others reached. */
@@ -53,11 +71,76 @@ export class Foreign {
     const { metadata, head } = this;
     if (!metadata || head === null) return 'nothing to expire';
     const kept = new Set(
-      this.#ancestors()
-        .slice(0, keep + 1)
-        .map((snapshot) => snapshot['snapshot-id']),
+      Object.values(metadata.refs ?? {}).flatMap((ref) =>
+        this.#ancestors(ref['snapshot-id'])
+          .slice(0, keep + 1)
+          .map((snapshot) => snapshot['snapshot-id']),
+      ),
     );
-    const gone = metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']).filter((id) => !kept.has(id));
+    return this.#remove(metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']).filter((id) => !kept.has(id)));
+  }
+
+  /** A rollback, and what was rolled back expires at once, with its files. */
+  async rollbackAndExpire(): Promise<string> {
+    const before = this.#ancestors().map((snapshot) => snapshot['snapshot-id']);
+    const what = await this.rollback();
+    const reached = new Set(
+      Object.values(this.metadata?.refs ?? {}).flatMap((ref) =>
+        this.#ancestors(ref['snapshot-id']).map((snapshot) => snapshot['snapshot-id']),
+      ),
+    );
+    return `${what}; ${await this.#remove(before.filter((id) => !reached.has(id)))}`;
+  }
+
+  /** Deletes files of the table that no snapshot reaches and that are older than a day; hidden folders are passed over. */
+  async removeOrphans(): Promise<string> {
+    const { metadata } = this;
+    if (!metadata) return 'no table';
+    const reached = await this.#reachable();
+    const old = [...this.#io.objects].flatMap(([location, { modified }]) =>
+      location.startsWith(`${metadata.location}/`) &&
+      !location.includes('/_') &&
+      !reached.has(location) &&
+      this.#ports.clock.now() - modified > ORPHAN_AGE
+        ? [location]
+        : [],
+    );
+    await this.#io.delete(old);
+    return `${old.length} orphans of ${metadata.location} removed`;
+  }
+
+  /** Deletes the rows of one data file, as a DELETE does whose condition all of them meet. */
+  deleteRows(): Promise<string> {
+    let location: string | null = null;
+    return this.#snapshot(
+      'delete',
+      async (parents, folder) => {
+        const live = parents.filter(({ addedFiles, existingFiles }) => addedFiles! + existingFiles! > 0);
+        if (live.length === 0) return { parents, manifests: [] };
+        const from = this.#random.pick(live);
+        const entries = (await readManifest(this.#io, from)).filter(({ status }) => status !== EntryStatus.deleted);
+        const gone = this.#random.pick(entries);
+        location = gone.file.location;
+        const rest = entries.filter((entry) => entry !== gone);
+        const manifests =
+          rest.length === 0
+            ? []
+            : [
+                await this.#manifest(
+                  folder,
+                  from.specId,
+                  rest.map(({ file }) => added(file)),
+                ),
+              ];
+        return { parents: parents.filter((manifest) => manifest !== from), manifests };
+      },
+      async (snapshotId) => {
+        if (location !== null) await this.#onDeleted(snapshotId, location);
+      },
+    );
+  }
+
+  async #remove(gone: readonly bigint[]): Promise<string> {
     if (gone.length === 0) return 'nothing to expire';
     const before = await this.#reachable();
     await this.#update([{ action: 'remove-snapshots', 'snapshot-ids': gone }]);
@@ -123,11 +206,23 @@ export class Foreign {
     return 'nothing to lose';
   }
 
+  /** Planted for the checker: a file that the list of dead letters names is deleted. */
+  async loseDeadLetters(): Promise<string> {
+    const files = [...this.#io.objects.keys()].filter((location) => location.includes('/_tabletopic/dead-letters/'));
+    const lists = files.filter((location) => location.endsWith('.json'));
+    const location = lists.at(-1) ?? files[0];
+    if (location === undefined) return 'nothing to lose';
+    await this.#io.delete([location]);
+    return `${location} is deleted`;
+  }
+
   /** Another default partition spec: by the first letter of the record's mark, or none. */
   async respec(): Promise<string> {
     const { metadata } = this;
     if (!metadata) return 'no table';
-    const column = currentSchema(metadata).fields.find(({ name }) => name === 'value' || name === 'id');
+    const column = currentSchema(metadata).fields.find(
+      ({ name, type }) => (name === 'value' || name === 'id') && type === 'string',
+    );
     if (!column) return 'no column to partition by';
     const spec = defaultSpec(metadata);
     const fields =
@@ -171,6 +266,7 @@ export class Foreign {
       parents: readonly ManifestFile[],
       folder: string,
     ) => Promise<{ parents: readonly ManifestFile[]; manifests: readonly ManifestFile[] }>,
+    before: (snapshotId: bigint) => Promise<void> = () => Promise.resolve(),
   ): Promise<string> {
     const { metadata, head } = this;
     const list = metadata && head !== null ? snapshotOf(metadata, head)?.['manifest-list'] : undefined;
@@ -181,7 +277,7 @@ export class Foreign {
     const manifestListLocation = `${folder}/snap-${snapshotId}.avro`;
     const plan = planAppend({
       metadata,
-      branch: 'main',
+      branch: this.#branch,
       parentManifests: parents,
       manifests,
       added: { files: 0, records: 0, size: 0, partitions: 0 },
@@ -199,6 +295,7 @@ export class Foreign {
         formatVersion: metadata['format-version'],
       }),
     );
+    await before(snapshotId);
     await this.#update(plan.updates);
     return `${operation} snapshot ${snapshotId}`;
   }

@@ -1,21 +1,14 @@
 import { expect, test } from 'vitest';
+import { quiet } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { run } from './seeds.ts';
 
 /** Runs that broke an invariant once, each named after what a user would have seen. */
 const base: Plan = {
-  seed: 1,
-  instances: 1,
-  partitions: 2,
-  isolation: 'read_committed',
-  format: 'string',
-  poison: 0,
+  ...quiet,
   commitInterval: 500,
-  onMissingOffsets: 'stop',
   onDropped: 'recreate',
   calmAt: 15_000,
-  faults: [],
-  happenings: [],
 };
 
 test('a partition that the group gives before its topic is described again: its owner committed nothing more', async () => {

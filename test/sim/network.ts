@@ -20,7 +20,9 @@ export type FaultKind =
   /** 409 or 412, though nobody else was there. */
   | 'conflict'
   /** An answer from before the last changes. */
-  | 'stale';
+  | 'stale'
+  /** Delivered again up to seconds later, and done twice; the answer is that of the first or of the second. */
+  | 'twice';
 
 /** The n-th request of an operation meets a fault. */
 export interface RequestFault {
@@ -30,9 +32,19 @@ export interface RequestFault {
 }
 
 export interface Refusal {
-  readonly kind: Exclude<FaultKind, 'delay' | 'stale'>;
+  readonly kind: Exclude<FaultKind, 'delay' | 'stale' | 'twice'>;
   /** Whether the server surely has not done it, and will not. */
   readonly surelyNot: boolean;
+}
+
+/** Requests whose operation begins so are answered so for a while. */
+export interface Outage {
+  readonly operations: string;
+  readonly kind: 'refused' | 'auth';
+  /** ms of virtual time. */
+  readonly until: number;
+  /** Whose requests; null: everybody's. */
+  readonly process: SimProcess | null;
 }
 
 /** How long a caller waits for an answer that does not come, ms. */
@@ -48,6 +60,7 @@ export class Network {
   readonly #trace: Trace;
   readonly #faults = new Map<string, FaultKind>();
   readonly #counts = new Map<string, number>();
+  readonly #outages: Outage[] = [];
   /** Set when no more faults are wanted. */
   calm = false;
   /** An operation that is refused for ever, calm or not. */
@@ -58,6 +71,10 @@ export class Network {
     this.#random = random;
     this.#trace = trace;
     for (const { operation, n, kind } of faults) this.#faults.set(`${operation} ${n}`, kind);
+  }
+
+  outage(outage: Outage): void {
+    this.#outages.push(outage);
   }
 
   /**
@@ -74,8 +91,8 @@ export class Network {
     const n = (this.#counts.get(operation) ?? 0) + 1;
     this.#counts.set(operation, n);
     const planned = this.calm ? undefined : this.#faults.get(`${operation} ${n}`);
-    const fault = operation === this.blocked ? 'refused' : planned;
-    if (planned) this.#trace.add(process.name, `fault ${fault} on ${operation} #${n} ${what}`);
+    const fault = operation === this.blocked ? 'refused' : (this.#out(process, operation) ?? planned);
+    if (fault === planned && planned) this.#trace.add(process.name, `fault ${fault} on ${operation} #${n} ${what}`);
     const there = 1 + this.#random.below(8) + (fault === 'delay' ? this.#random.below(12_000) : 0);
     const back = 1 + this.#random.below(8) + (fault === 'delay' ? this.#random.below(4000) : 0);
     switch (fault) {
@@ -97,16 +114,32 @@ export class Network {
       }
       default: {
         const answered = Promise.withResolvers<T>();
-        this.#scheduler.at(there, null, () => {
-          void Promise.resolve()
-            .then(() => serve(fault === 'stale'))
-            .then(
-              (answer) => this.#scheduler.at(back, process, () => answered.resolve(answer)),
-              (error: unknown) => this.#scheduler.at(back, process, () => answered.reject(error)),
-            );
-        });
+        const deliver = (after: number, heard: boolean): void =>
+          void this.#scheduler.at(after, null, () => {
+            void Promise.resolve()
+              .then(() => serve(fault === 'stale'))
+              .then(
+                (answer) => heard && this.#scheduler.at(back, process, () => answered.resolve(answer)),
+                (error: unknown) => heard && this.#scheduler.at(back, process, () => answered.reject(error)),
+              );
+          });
+        if (fault === 'twice') {
+          const first = this.#random.chance(0.5);
+          deliver(there, first);
+          deliver(there + this.#random.below(first ? 10_000 : TIMEOUT), !first);
+        } else deliver(there, true);
         return answered.promise;
       }
     }
+  }
+
+  #out(process: SimProcess, operation: string): Outage['kind'] | undefined {
+    if (this.calm || this.#outages.length === 0) return undefined;
+    return this.#outages.find(
+      (outage) =>
+        outage.until > this.#scheduler.now &&
+        operation.startsWith(outage.operations) &&
+        (outage.process === null || outage.process === process),
+    )?.kind;
   }
 }

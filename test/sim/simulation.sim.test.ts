@@ -1,19 +1,20 @@
 import { expect, test } from 'vitest';
-import { run, seedsOf } from './seeds.ts';
+import { missed, run, runSeeds } from './seeds.ts';
 
 /**
- * Whole services over twins of Kafka, catalog and object store, a plan of faults from each seed. Invariants, checked after
- * every snapshot of the table and at the end, from its manifests and Parquet files:
+ * Whole services over twins of Kafka, catalog, object store and schema registry, a plan of faults from each seed.
+ * Invariants, checked after every event that changed a table or deleted a file, and at the end, from the manifests and
+ * Parquet files of every table:
  *
  * 1. no record is twice in the table and its dead letters, and each row holds what was produced at its offset;
- * 2. no record below the checkpoint is missing, unless Kafka no longer has it;
- * 3. offsets move back by a rollback only;
- * 4. no live file is deleted, nor the source of a dead letter;
+ * 2. no record below the checkpoint is missing, unless Kafka no longer has it or another writer deleted it;
+ * 3. offsets move back by a rollback only, or where a person sets them;
+ * 4. no live file is deleted, nor a source or list of dead letters;
  * 5. no file that any snapshot names is missing;
  * 6. a snapshot's ranges begin where the table stood, and its files hold exactly the rows that they state;
- * 7. once faults stop, everything is in the table in bounded time, unless a stop that the plan explains says why not; a
- *    drain ends in bounded time;
- * 8. every fetched byte is given back;
+ * 7. once faults stop, everything is in the tables in bounded time; a table stops only for a reason that the plan explains,
+ *    and goes on once a person has done what its error asks for; a drain ends in bounded time;
+ * 8. fetched bytes are within the budget after every event; in the end all are given back, and no upload is left open;
  * 9. the rows of a file belong to the partition that its manifest names.
  */
 test('the same seed gives the same run', async () => {
@@ -22,13 +23,6 @@ test('the same seed gives the same run', async () => {
   expect(first.trace.lines.length).toBeGreaterThan(10);
 });
 
-test('seeds, first half', async () => {
-  const stops: string[] = [];
-  const seeds = seedsOf(0, 2);
-  for (const seed of seeds) {
-    const { outcome } = await run(seed);
-    if (outcome !== 'caught up') stops.push(`${seed} ${outcome}`);
-  }
-  // A run that stops proves less: most must not.
-  expect(stops.length, stops.join('\n')).toBeLessThanOrEqual(Math.max(1, seeds.length * 0.2));
+test('seeds, first half', { timeout: 3_600_000 }, async () => {
+  expect(missed(await runSeeds(0, 2))).toEqual([]);
 });

@@ -1,27 +1,26 @@
 import './deterministic-zlib.ts';
-import pino from 'pino';
-import { parseConfig } from '../../src/config/load.ts';
-import type { Config } from '../../src/config/config.ts';
-import { errorTable } from '../../src/errors.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import type { LoadedTable } from '../../src/iceberg/catalog.ts';
 import { MemoryCatalog } from '../../src/iceberg/memory.ts';
 import { MemoryFileIO } from '../../src/io/memory.ts';
-import { createService } from '../../src/service.ts';
-import type { Service } from '../../src/service.ts';
 import { SimBroker } from './broker.ts';
-import type { Values } from './broker.ts';
 import { Checker } from './checker.ts';
 import { Foreign } from './foreign.ts';
 import { SimGroup } from './group.ts';
+import { happen } from './happenings.ts';
+import type { SimTable, World } from './happenings.ts';
+import { Instances } from './instances.ts';
 import { Network } from './network.ts';
+import { Operator } from './operator.ts';
 import { explains } from './plan.ts';
 import type { HappeningKind, Plan } from './plan.ts';
 import { SeededRandom } from './random.ts';
+import { SimRegistry } from './registry.ts';
 import { Scheduler, SimProcess } from './scheduler.ts';
-import { SimSource } from './source.ts';
-import { SimCatalog, SimFileIO } from './stores.ts';
+import { TOPIC, backfillConfig, backfillTable, configOf, firstTopics, tablesOf } from './tables.ts';
+import type { TableSpec } from './tables.ts';
 import { Trace } from './trace.ts';
+import { Producers } from './values.ts';
 
 export interface Result {
   /** What broke an invariant; the first ends the run. */
@@ -30,14 +29,16 @@ export interface Result {
   readonly trace: Trace;
   readonly snapshots: number;
   readonly events: number;
+  /** What the run came to, of things that plans aim at. */
+  readonly reached: ReadonlySet<string>;
 }
 
-const TOPIC = 'shop.orders';
-const ident = { namespace: ['shop'], name: 'orders' };
-/** Virtual time (ms) within which everything is in the table once faults have stopped. */
+/** Virtual time (ms) within which everything is in the table once faults have stopped, and a person has acted. */
 const PROGRESS_BOUND = 8 * 60_000;
 /** A drain ends within the service's own bound, and some. */
 const DRAIN_BOUND = 40_000;
+/** How often a person acts; a table that goes on stopping is stuck. */
+const MOST_ACTS = 4;
 
 /** One run. The same plan gives the same run. */
 export async function simulate(plan: Plan): Promise<Result> {
@@ -61,41 +62,44 @@ class Run {
   readonly #trace = new Trace(this.#scheduler);
   readonly #network: Network;
   readonly #broker: SimBroker;
-  readonly #group: SimGroup;
+  readonly #groups: readonly SimGroup[];
   readonly #io: MemoryFileIO;
   readonly #catalog: MemoryCatalog;
   readonly #before = new Map<string, LoadedTable>();
-  readonly #checker: Checker;
-  readonly #foreign: Foreign;
-  readonly #config: Config;
-  readonly #slots: Slot[];
+  readonly #server: SimProcess;
+  readonly #instances: Instances;
+  readonly #operator: Operator;
+  readonly #tables: readonly SimTable[];
+  readonly #world: World;
+  #backfill: SimTable | null = null;
   readonly #problems: string[] = [];
   readonly #explained = new Set<ErrorCode>(['CATALOG_AUTH', 'STORAGE_AUTH']);
-  #wallOffset = 0;
+  readonly #reached = new Set<string>();
+  readonly #clocks = { instances: 0, all: 0 };
   #deleted = false;
-  #happening = false;
-  #ending = false;
-  calm = false;
+  #happening = 0;
+  #calm = false;
+  #acts = 0;
 
   constructor(plan: Plan) {
     this.#plan = plan;
     this.#random = new SeededRandom(plan.seed);
-    const server = new SimProcess('server', this.#scheduler, this.#random.fork(), () => 0);
+    const registry = new SimRegistry();
+    const producers = new Producers(plan, registry);
+    this.#server = new SimProcess('server', this.#scheduler, this.#random.fork(), () => this.#clocks.all);
     this.#network = new Network(this.#scheduler, this.#random.fork(), this.#trace, plan.faults);
-    this.#broker = new SimBroker(this.#scheduler, this.#random.fork(), valuesOf(plan));
-    this.#broker.create(TOPIC, plan.partitions);
-    this.#group = new SimGroup(this.#scheduler, this.#random.fork(), () =>
-      [...this.#broker.topics.values()].flatMap(({ name, partitions }) =>
-        partitions.map((_, partition) => ({ topic: name, partition })),
-      ),
-    );
-    this.#io = new MemoryFileIO(server.ports.clock, {
-      after: (operation) => {
+    this.#broker = new SimBroker(this.#scheduler, this.#random.fork(), producers);
+    for (const topic of firstTopics(plan)) this.#broker.create(topic, plan.partitions);
+    const random = this.#random.fork();
+    this.#groups = Array.from({ length: plan.groups }, () => this.#newGroup(random));
+    this.#io = new MemoryFileIO(this.#server.ports.clock, {
+      after: (operation, location) => {
         this.#deleted ||= operation === 'delete';
+        if (operation === 'write' && location.includes('/tabletopic/pending/')) this.#reached.add('pending object');
         return Promise.resolve();
       },
     });
-    this.#catalog = new MemoryCatalog(server.ports, {
+    this.#catalog = new MemoryCatalog(this.#server.ports, {
       hooks: {
         commit: (target) => {
           const key = JSON.stringify([...target.namespace, target.name]);
@@ -112,26 +116,40 @@ class Run {
         },
       },
     });
-    this.#checker = new Checker({
+    this.#tables = tablesOf(plan).map((table) => this.#tableOf(table));
+    this.#operator = new Operator(this.#broker, this.#catalog, this.#io, plan.isolation, this.#server.ports);
+    this.#instances = new Instances({
+      plan,
+      scheduler: this.#scheduler,
+      random: this.#random,
+      network: this.#network,
+      trace: this.#trace,
       broker: this.#broker,
-      catalog: this.#catalog.state,
+      registry,
+      catalog: this.#catalog,
       io: this.#io,
-      namespace: ident.namespace,
-      table: ident.name,
-      isolation: plan.isolation,
-      markOf: markOf(plan),
+      before: this.#before,
+      clock: () => this.#clocks.instances + this.#clocks.all,
+      problem: (text) => this.problem(text),
+      standsUp: (table, code) => this.#explained.has(code) && this.#standsUp(table, code),
     });
-    this.#foreign = new Foreign(this.#catalog, this.#io, ident, server.ports, this.#random.fork());
-    this.#config = configOf(plan);
-    this.#slots = Array.from({ length: plan.instances }, (_, i) => ({
-      name: `i${i}`,
-      generation: 0,
-      process: null,
-      service: null,
-      source: null,
-      exit: null,
-      stops: [],
-    }));
+    const config = configOf(plan);
+    for (let i = 0; i < plan.instances; i++)
+      this.#instances.add(`i${i}`, this.#groups[i % this.#groups.length]!, config);
+    this.#world = {
+      plan,
+      random: this.#random,
+      scheduler: this.#scheduler,
+      network: this.#network,
+      broker: this.#broker,
+      groups: this.#groups,
+      producers,
+      instances: this.#instances,
+      operator: this.#operator,
+      clocks: this.#clocks,
+      tables: this.#tables,
+      backfill: () => this.#startBackfill(),
+    };
   }
 
   problem(text: string): void {
@@ -142,36 +160,23 @@ class Run {
   async run(): Promise<Result> {
     const { calmAt, happenings } = this.#plan;
     for (let i = this.#random.below(4); i > 0; i--) this.#broker.produce();
-    for (const slot of this.#slots) this.#scheduler.at(this.#random.below(3000), null, () => this.#start(slot));
+    for (const slot of this.#instances.slots)
+      this.#scheduler.at(this.#random.below(3000), null, () => this.#instances.start(slot));
     this.#scheduler.at(0, null, () => this.#produce());
     for (const { at, kind } of happenings) this.#scheduler.at(at, null, () => void this.#happen(kind));
     this.#scheduler.afterEach = () => this.#afterEach();
     await this.#scheduler.run(calmAt, () => this.#failed);
     this.#becomeCalm();
-    let outcome: Result['outcome'] = 'failed';
-    let behind: string[] = ['not looked yet'];
-    while (!this.#failed && this.#scheduler.now < calmAt + PROGRESS_BOUND) {
-      await this.#scheduler.run(this.#scheduler.now + 2000, () => this.#failed);
-      behind = await this.#checker.behind();
-      if (behind.length === 0 || this.#slots.every(({ exit }) => exit === 3)) break;
-    }
-    if (!this.#failed && behind.length > 0) {
-      const stops = this.#slots.flatMap((slot) => (slot.exit === null ? [] : slot.stops.slice(-1)));
-      if (stops.length > 0) outcome = `stopped ${stops[0]!}`;
-      else for (const text of behind) this.problem(text);
-    } else if (!this.#failed) {
-      await this.#drain();
-      outcome = 'caught up';
-    }
-    if (this.#failed) outcome = 'failed';
+    const outcome = await this.#settle();
     this.#trace.add('run', outcome);
-    for (const slot of this.#slots) slot.process?.kill();
+    for (const slot of this.#instances.slots) slot.process?.kill();
     return {
       problems: this.#problems,
       outcome,
       trace: this.#trace,
-      snapshots: this.#checker.snapshots,
+      snapshots: this.#checkers.reduce((sum, { snapshots }) => sum + snapshots, 0),
       events: this.#scheduler.events,
+      reached: this.#came(outcome),
     };
   }
 
@@ -179,262 +184,188 @@ class Run {
     return this.#problems.length > 0;
   }
 
+  get #checkers(): readonly Checker[] {
+    return [...this.#tables, ...(this.#backfill ? [this.#backfill] : [])].map(({ checker }) => checker);
+  }
+
+  /** After the faults: waits until all is in the tables, or those that are not have stopped for a reason; then ends the service. */
+  async #settle(): Promise<Result['outcome']> {
+    let until = this.#scheduler.now + PROGRESS_BOUND;
+    let open: { checker: Checker; behind: readonly string[] }[] = [];
+    while (!this.#failed && this.#scheduler.now < until) {
+      await this.#scheduler.run(this.#scheduler.now + 2000, () => this.#failed);
+      open = [];
+      for (const checker of this.#checkers) {
+        const behind = await checker.behind();
+        if (behind.length > 0) open.push({ checker, behind });
+      }
+      if (open.length === 0) break;
+      const stops = open.flatMap(({ checker }) => this.#stopOf(checker) ?? []);
+      if (stops.length < open.length) continue;
+      if (!this.#plan.operator || ++this.#acts > MOST_ACTS) break;
+      await this.#act();
+      until = this.#scheduler.now + PROGRESS_BOUND;
+    }
+    if (this.#failed) return 'failed';
+    if (open.length === 0) {
+      await this.#drain();
+      return this.#failed ? 'failed' : 'caught up';
+    }
+    const stop = this.#stopOf(open[0]!.checker);
+    const stuck = open.filter(({ checker }) => this.#stopOf(checker) === null);
+    for (const text of (this.#plan.operator ? open : stuck).flatMap(({ behind }) => behind)) this.problem(text);
+    return this.#failed ? 'failed' : `stopped ${stop!}`;
+  }
+
+  /** Why a table has stopped in an instance that waits for a person; null: it has not. */
+  #stopOf({ name }: Checker): ErrorCode | null {
+    for (const { stopped } of this.#instances.slots) if (stopped.has(name)) return stopped.get(name)!;
+    return null;
+  }
+
+  /** A person does for each table that has stopped what its error asks for, and starts the instances anew. */
+  async #act(): Promise<void> {
+    this.#happening++;
+    const codes = new Set(this.#instances.slots.flatMap(({ stopped }) => [...stopped.values()]));
+    for (const checker of this.#checkers) {
+      const code = this.#stopOf(checker);
+      if (code === null) continue;
+      const what = code.startsWith('KAFKA_') || code === 'OFFSETS_AMBIGUOUS' ? await this.#operator.adopt(checker) : '';
+      this.#trace.add('person', `${checker.name} had stopped with ${code}: ${what}`);
+      this.#reached.add(`a person after ${code}`);
+    }
+    this.#happening--;
+    for (const slot of this.#instances.slots)
+      for (const code of codes) slot.config = Operator.corrected(slot.config, code);
+    this.#instances.restart();
+  }
+
   async #afterEach(): Promise<void> {
-    if (this.#happening) return;
-    const problems = await this.#checker.changed();
-    if (problems.length === 0 && this.#deleted) problems.push(...(await this.#checker.files()));
+    const greed = this.#instances.greed();
+    if (greed !== null) this.problem(greed);
+    if (this.#happening > 0) return;
+    for (const checker of this.#checkers) {
+      const problems = await checker.changed();
+      if (problems.length === 0 && this.#deleted) problems.push(...(await checker.files()));
+      for (const text of problems) this.problem(text);
+    }
     this.#deleted = false;
-    for (const text of problems) this.problem(text);
   }
 
   #becomeCalm(): void {
     this.#trace.add('run', 'calm: no more faults, no more records');
-    this.calm = true;
+    this.#calm = true;
+    this.#instances.calm = true;
     this.#network.calm = true;
     this.#broker.endTransactions();
-    for (const slot of this.#slots) if (slot.process) slot.process.crashAt = Number.POSITIVE_INFINITY;
+    for (const { process } of this.#instances.slots) if (process) process.crashAt = Number.POSITIVE_INFINITY;
   }
 
-  /** All is in the table: nothing is held back, and every instance ends by itself, leaving it so. */
+  /** All is in the tables: nothing is held back, and every instance ends by itself, leaving it so. */
   async #drain(): Promise<void> {
     await this.#scheduler.run(this.#scheduler.now + 15_000, () => this.#failed);
-    for (const { name, source, exit } of this.#slots)
-      if (source && exit === null && source.outstanding !== 0)
-        this.problem(`8: ${name} holds ${source.outstanding} fetched bytes for ever`);
-    this.#ending = true;
-    for (const slot of this.#slots) slot.service?.drain('the end of the run');
+    for (const text of this.#instances.held()) this.problem(text);
+    this.#instances.ending = true;
+    const { slots } = this.#instances;
+    for (const slot of slots) slot.service?.drain('the end of the run');
     await this.#scheduler.run(
       this.#scheduler.now + DRAIN_BOUND,
-      () => this.#failed || this.#slots.every(({ exit }) => exit !== null),
+      () => this.#failed || slots.every(({ exit }) => exit !== null),
     );
-    for (const { name, exit } of this.#slots)
-      if (exit !== 0 && exit !== 3) this.problem(`7: ${name} was drained and ended with ${exit ?? 'nothing'}`);
-    for (const text of [...(await this.#checker.behind()), ...(await this.#checker.files())]) this.problem(text);
-  }
-
-  #start(slot: Slot): void {
-    if (slot.process?.alive) return;
-    const process = new SimProcess(
-      `${slot.name}.${++slot.generation}`,
-      this.#scheduler,
-      this.#random.fork(),
-      () => this.#wallOffset,
-    );
-    const logger = pino(
-      { level: 'info', base: null, timestamp: false },
-      { write: (line: string) => this.#log(slot, process, line) },
-    );
-    const { isolation } = this.#plan;
-    const source = new SimSource({
-      process,
-      network: this.#network,
-      broker: this.#broker,
-      group: this.#group,
-      isolation,
-      logger,
-    });
-    const catalog = new SimCatalog(
-      process,
-      this.#network,
-      this.#catalog,
-      ({ namespace, name }) => this.#before.get(JSON.stringify([...namespace, name])) ?? null,
-    );
-    const io = new SimFileIO(process, this.#network, this.#io);
-    const service = createService(this.#config, {
-      ports: process.ports,
-      logger,
-      twins: {
-        source,
-        catalogs: {
-          connect: (each) => each('lake', () => catalog.connect()),
-          get: () => catalog,
-          io: () => io,
-          close: () => Promise.resolve(),
-        },
-        defer: (task) => void this.#scheduler.at(0, process, task),
-      },
-    });
-    Object.assign(slot, { process, service, source, exit: null });
-    process.onKill = () => {
-      this.#trace.add(process.name, 'dies');
-      slot.exit = 137;
-      this.#scheduler.at(this.#random.between(200, 4000), null, () => this.#start(slot));
-    };
-    this.#trace.add(process.name, 'starts');
-    void service.run().then(({ exit }) => this.#ended(slot, process, exit));
-  }
-
-  #ended(slot: Slot, process: SimProcess, exit: number): void {
-    if (!process.alive) return;
-    this.#trace.add(process.name, `ends with ${exit}`);
-    process.onKill = () => undefined;
-    process.kill();
-    slot.exit = exit;
-    // A data problem needs a person; before that nobody starts it again in vain for ever.
-    if (this.#ending || (this.calm && exit === 3)) return;
-    this.#scheduler.at(this.#random.between(1000, 5000), null, () => this.#start(slot));
-  }
-
-  #log(slot: Slot, process: SimProcess, line: string): void {
-    const {
-      level,
-      msg,
-      table: _,
-      ...fields
-    } = JSON.parse(line) as Record<string, unknown> & { level: number; msg: string };
-    const err = fields['err'] as { message?: string; stack?: string } | undefined;
-    if (err) fields['err'] = level >= 60 || fields['code'] === 'INTERNAL' ? err.stack : err.message;
-    this.#trace.add(
-      process.name,
-      `${level >= 50 ? 'ERROR ' : level >= 40 ? 'warn ' : ''}${msg} ${JSON.stringify(fields)}`,
-    );
-    const code = fields['code'] as ErrorCode | undefined;
-    if (level < 50 || !code || !(code in errorTable)) return;
-    const stops = msg.startsWith('the table stops') || level >= 60;
-    if (!stops) return;
-    slot.stops.push(code);
-    if (!this.#explained.has(code) || !this.#standsUp(code))
-      this.problem(`7: ${process.name} stops with ${code}, which nothing explains: ${msg}`);
+    // A table that stopped where another instance has gone on with it says so by the exit code.
+    for (const { name, exit, stopped } of slots)
+      if (exit !== 0 && (exit === null || stopped.size === 0))
+        this.problem(`7: ${name} was drained and ended with ${exit ?? 'nothing'}`);
+    for (const checker of this.#checkers)
+      for (const text of [...(await checker.behind()), ...(await checker.files())]) this.problem(text);
   }
 
   /** Whether a stop is true of the table and the log as they are. */
-  #standsUp(code: ErrorCode): boolean {
-    const statement = this.#checker.statement();
-    const topic = this.#broker.topics.get(TOPIC);
-    if (code === 'KAFKA_OFFSETS_DELETED' && topic)
-      return topic.partitions.some(({ log }, p) => (statement?.topics[TOPIC]?.next[p] ?? 0) < log.logStart);
-    return true;
+  #standsUp(table: string | null, code: ErrorCode): boolean {
+    if (code !== 'KAFKA_OFFSETS_DELETED') return true;
+    const checker = this.#checkers.find(({ name }) => name === table);
+    const statement = checker?.statement();
+    return (checker?.table.topics ?? []).some((name) =>
+      this.#broker.topics
+        .get(name)
+        ?.partitions.some(({ log }, p) => (statement?.topics[name]?.next[p] ?? 0) < log.logStart),
+    );
   }
 
   #produce(): void {
-    if (this.calm) return;
+    if (this.#calm) return;
     this.#broker.produce();
-    this.#scheduler.at(this.#random.between(50, 1500), null, () => this.#produce());
+    this.#scheduler.at(this.#random.between(50, this.#plan.pace), null, () => this.#produce());
   }
 
   async #happen(kind: HappeningKind): Promise<void> {
     for (const code of explains[kind] ?? []) this.#explained.add(code);
-    this.#happening = true;
-    const what = await this.#do(kind);
-    this.#happening = false;
+    this.#happening++;
+    let what: string;
+    try {
+      what = await happen(kind, this.#world);
+    } finally {
+      this.#happening--;
+    }
     this.#trace.add('world', `${kind}: ${what}`);
   }
 
-  async #do(kind: HappeningKind): Promise<string> {
-    const random = this.#random;
-    const alive = this.#slots.filter(({ process }) => process?.alive);
-    const slot = alive.length > 0 ? random.pick(alive) : null;
-    const topic = this.#broker.topics.get(TOPIC);
-    const partition = topic ? random.pick(topic.partitions) : null;
-    const index = topic && partition ? topic.partitions.indexOf(partition) : -1;
-    switch (kind) {
-      case 'crash':
-        if (!slot?.process) return 'nobody is there';
-        slot.process.crashAt = slot.process.events + random.between(1, 120);
-        return `${slot.process.name} at its event ${slot.process.crashAt}`;
-      case 'pause': {
-        if (!slot?.process) return 'nobody is there';
-        slot.process.pausedUntil = this.#scheduler.now + random.between(500, 20_000);
-        return `${slot.process.name} until ${slot.process.pausedUntil}`;
-      }
-      case 'drain':
-        slot?.service?.drain('by the plan');
-        return slot?.name ?? 'nobody';
-      case 'clock jump':
-        this.#wallOffset += random.between(-3_600_000, 3_600_000);
-        return `${this.#wallOffset} ms`;
-      case 'rebalance':
-        this.#group.rebalance();
-        return '';
-      case 'partition added':
-        if (topic) this.#broker.grow(topic);
-        return `${topic?.partitions.length}`;
-      case 'topic recreated':
-        if (!topic) return 'it is gone';
-        this.#broker.deleteTopic(TOPIC);
-        this.#scheduler.at(random.below(8000), null, () => void this.#broker.create(TOPIC, this.#plan.partitions));
-        return '';
-      case 'retention': {
-        if (!partition) return 'no topic';
-        const { log } = partition;
-        const to = random.between(log.logStart, log.lastStableOffset);
-        this.#broker.deleteBefore(partition, to);
-        return `${index} begins at ${to}`;
-      }
-      case 'log compaction':
-        if (partition) this.#broker.compact(partition);
-        return `${index}`;
-      case 'unclean election': {
-        if (!partition) return 'no topic';
-        this.#broker.truncate(partition, Math.max(partition.log.logStart, partition.log.end - random.between(0, 6)));
-        return `${index} ends at ${partition.log.end}, epoch ${partition.log.leaderEpoch}`;
-      }
-      case 'rollback':
-        return this.#foreign.rollback();
-      case 'table compaction':
-        return this.#foreign.compact();
-      case 'foreign snapshot':
-        return this.#foreign.touch();
-      case 'expire':
-        return this.#foreign.expire(random.pick([0, 0, 1, 3]));
-      case 'spec changed':
-        return this.#foreign.respec();
-      case 'column dropped':
-        return this.#foreign.dropColumn();
-      case 'plant duplicate':
-        return this.#foreign.duplicate();
-      case 'plant hole':
-        return this.#foreign.drop();
-      case 'plant lost file':
-        return this.#foreign.lose();
-      case 'plant stuck':
-        this.#network.blocked = 'catalog.commit';
-        return 'no commit is taken any more';
-    }
+  #startBackfill(): string {
+    if (this.#backfill) return 'there is one already';
+    const { partitions } = this.#broker.topics.get(TOPIC)!;
+    const bounds = partitions.map(({ log }): [number, number] => {
+      const end = this.#plan.isolation === 'read_committed' ? log.lastStableOffset : log.end;
+      return [this.#random.between(log.logStart, end), end];
+    });
+    const spec = backfillTable(this.#plan, bounds);
+    this.#backfill = this.#tableOf(spec);
+    const slot = this.#instances.add(
+      'b',
+      this.#newGroup(this.#random.fork()),
+      backfillConfig(configOf(this.#plan), spec),
+      spec,
+    );
+    this.#instances.start(slot);
+    return JSON.stringify(bounds);
   }
-}
 
-/** A place where an instance runs; when it dies another one is started. */
-interface Slot {
-  readonly name: string;
-  generation: number;
-  process: SimProcess | null;
-  service: Service | null;
-  source: SimSource | null;
-  /** Of the newest process: its exit code, null while it runs. */
-  exit: number | null;
-  /** Codes that its processes stopped with. */
-  readonly stops: ErrorCode[];
-}
+  #newGroup(random: SeededRandom): SimGroup {
+    return new SimGroup(this.#scheduler, random, () =>
+      [...this.#broker.topics.values()].flatMap(({ name, partitions }) =>
+        partitions.map((_, partition) => ({ topic: name, partition })),
+      ),
+    );
+  }
 
-function configOf(plan: Plan): Config {
-  const base = parseConfig(
-    `kafka: { brokers: ["sim:9092"], groupId: sim, instanceId: none, isolation: ${plan.isolation} }
-catalogs: { lake: { type: sql, uri: "sqlite:./unused.db", warehouse: "file:///unused" } }
-tables:
-  - topic: ${TOPIC}
-    value: { format: ${plan.format} }
-    compression: none
-    inferRecords: 20
-    inferTime: 1s
-    onMissingOffsets: ${plan.onMissingOffsets}
-    onDropped: ${plan.onDropped}
-workers: 0
-`,
-    { env: {}, directory: '/', file: 'simulation.yaml' },
-  );
-  return { ...base, http: null, tables: base.tables.map((rule) => ({ ...rule, commitInterval: plan.commitInterval })) };
-}
+  #tableOf(table: TableSpec): SimTable {
+    const checker = new Checker({
+      broker: this.#broker,
+      catalog: this.#catalog.state,
+      io: this.#io,
+      table,
+      isolation: this.#plan.isolation,
+    });
+    const foreign = new Foreign({
+      catalog: this.#catalog,
+      io: this.#io,
+      ident: { namespace: table.namespace, name: table.name },
+      branch: table.branch,
+      ports: this.#server.ports,
+      random: this.#random.fork(),
+      onDeleted: (snapshotId, location) => checker.deleted(snapshotId, location),
+    });
+    return { checker, foreign };
+  }
 
-function valuesOf({ format, poison }: Plan): Values {
-  if (format === 'string') return { value: (_, id) => id, poison: () => null };
-  return {
-    value: (random, id) =>
-      JSON.stringify({ id, n: random.below(100), ...(random.chance(0.1) ? { [`f${random.below(3)}`]: true } : {}) }),
-    poison: (random, id) => (random.chance(poison) ? `{"id": ${id}` : null),
-  };
-}
-
-function markOf({ format }: Plan): (row: Record<string, unknown>) => string {
-  return (row) => String(format === 'string' ? row['value'] : row['id']);
+  #came(outcome: Result['outcome']): ReadonlySet<string> {
+    const reached = this.#reached.add(outcome);
+    for (const checker of this.#checkers) {
+      if (checker.mostCarried > 1) reached.add('others carried');
+      if (checker.mostFiles > 1) reached.add('several files in a commit');
+      if (checker.listFiles.length > 0) reached.add('list file of dead letters');
+      if ((checker.metadata?.schemas.length ?? 0) > 2) reached.add('schema evolved');
+      if (checker.table.bounds) reached.add('backfill');
+    }
+    return reached;
+  }
 }

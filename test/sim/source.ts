@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { TabletopicError } from '../../src/errors.ts';
+import { ByteBudget } from '../../src/source/budget.ts';
 import { judge } from '../../src/source/fetch-outcome.ts';
 import { KafkaCode } from '../../src/source/kafka-errors.ts';
 import { Lanes } from '../../src/source/lanes.ts';
@@ -27,7 +28,6 @@ const METADATA_REFRESH = 5000;
 /** A fetch at the end of a partition waits so long for records, ms. */
 const FETCH_WAIT = 2000;
 const REVOKE_TIMEOUT = 4000;
-const PARTITION_BYTES = 400;
 /** Metadata answers that may miss a topic before its lanes stop. */
 const MISSING_BOUND = 5;
 
@@ -37,13 +37,17 @@ export interface SimSourceOptions {
   readonly broker: SimBroker;
   readonly group: SimGroup;
   readonly isolation: Isolation;
+  /** What a fetch reserves, bytes, twice what it asks for: the last batch comes whole. */
+  readonly fetchBytes: number;
   readonly logger: Logger;
 }
 
 /** The twin of the Kafka client: its own lanes, ownership and judgement of answers, over a broker in memory. */
 export class SimSource implements Source {
-  /** Bytes handed on and not given back. */
+  /** Bytes handed on and not given back, and how many may be. */
   outstanding = 0;
+  limit = Number.POSITIVE_INFINITY;
+  readonly #budget: ByteBudget;
   readonly #o: SimSourceOptions;
   readonly #lanes = new Lanes();
   readonly #closing = new AbortController();
@@ -57,6 +61,7 @@ export class SimSource implements Source {
 
   constructor(options: SimSourceOptions) {
     this.#o = options;
+    this.#budget = new ByteBudget(options.process.ports.clock);
   }
 
   async connect(): Promise<{ readonly clusterId: string }> {
@@ -136,12 +141,19 @@ export class SimSource implements Source {
     this.#lanes.get(lane).paused = false;
   }
 
-  setBudget(): void {
-    // The runs are small; that bytes are given back is an invariant of the runs.
+  setBudget(bytes: number): void {
+    this.limit = bytes;
+    this.#budget.setLimit(bytes);
+  }
+
+  /** What the budget takes to be held: nothing, once all is given back. */
+  get budgeted(): number {
+    return this.#budget.used;
   }
 
   release(bytes: number): void {
     this.outstanding -= bytes;
+    this.#budget.release(bytes);
   }
 
   async commitOffsets(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
@@ -245,6 +257,9 @@ export class SimSource implements Source {
         await pause(clock, 50, signal);
         continue;
       }
+      let reserved = await this.#budget.reserve(this.#o.fetchBytes, signal);
+      if (reserved === 0) return;
+      let held = 0;
       const asked = { state, generation: state.generation, offset: state.position, first: true };
       const { topicId, fetchedEpoch } = state;
       try {
@@ -255,9 +270,12 @@ export class SimSource implements Source {
         );
         const full = answer.records.byteLength > 0 || answer.errorCode !== 0;
         if (this.#lanes.holds(state) && asked.generation === state.generation && !signal.aborted)
-          await this.#take(asked, answer);
+          held = await this.#take(asked, answer);
+        this.#budget.settle(reserved, held);
+        reserved = 0;
         if (!full) await pause(clock, process.random.between(100, FETCH_WAIT), signal);
       } catch {
+        this.#budget.settle(reserved, held);
         await pause(clock, 200, signal);
       }
     }
@@ -292,7 +310,7 @@ export class SimSource implements Source {
         return { ...at, diverging: { epoch: leaderEpoch, endOffset } };
     }
     try {
-      const { batches, aborted } = log.read(offset, PARTITION_BYTES, this.#o.isolation);
+      const { batches, aborted } = log.read(offset, this.#o.fetchBytes / 2, this.#o.isolation);
       const bytes = new Uint8Array(Buffer.concat(batches));
       return { ...at, aborted, records: bytes.buffer };
     } catch (error) {
@@ -301,7 +319,7 @@ export class SimSource implements Source {
     }
   }
 
-  async #take(asked: Parameters<typeof judge>[0], answer: FetchedPartition): Promise<void> {
+  async #take(asked: Parameters<typeof judge>[0], answer: FetchedPartition): Promise<number> {
     const { state, generation, offset } = asked;
     const { clock } = this.#o.process.ports;
     const handlers = this.#handlers!;
@@ -313,26 +331,26 @@ export class SimSource implements Source {
         if (outcome.leaderEpoch >= 0) state.fetchedEpoch = outcome.leaderEpoch;
         this.outstanding += outcome.records.byteLength;
         handlers.onFetched(outcome.records);
-        return;
+        return outcome.records.byteLength;
       case 'idle':
         handlers.onIdle(state.lane, offset, answer.highWatermark, answer.lastStableOffset, clock.now());
-        return;
+        return 0;
       case 'later':
-        return;
+        return 0;
       case 'refresh':
         await this.#refresh();
         await pause(clock, 300, this.#closing.signal);
-        return;
+        return 0;
       case 'error':
         this.#fail(state, outcome.error);
-        return;
+        return 0;
       case 'out-of-range': {
         const { topic, partition } = state.lane;
         const [logStart, logEnd] = await this.#call<[number, number]>('kafka.offsets', '', () => {
           const { log } = this.#partition(state.lane);
           return [log.logStart, log.end];
         });
-        if (generation !== state.generation || !this.#lanes.holds(state)) return;
+        if (generation !== state.generation || !this.#lanes.holds(state)) return 0;
         const where = { topic, partition, requested: offset, logStart, logEnd };
         if (offset < logStart)
           this.#fail(
@@ -350,6 +368,7 @@ export class SimSource implements Source {
               where,
             }),
           );
+        return 0;
       }
     }
   }

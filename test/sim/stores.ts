@@ -99,6 +99,8 @@ export class SimCatalog implements Catalog {
 
 /** One process's client of the object store. A multipart upload is many requests; the object appears with the last. */
 export class SimFileIO implements FileIO {
+  /** Multipart uploads that were begun, and neither completed nor given up. */
+  openUploads = 0;
   readonly #process: SimProcess;
   readonly #network: Network;
   readonly #server: MemoryFileIO;
@@ -121,6 +123,12 @@ export class SimFileIO implements FileIO {
   create(location: string): OutputFile {
     const output = this.#server.create(location);
     let size = 0;
+    let open = true;
+    this.openUploads++;
+    const ended = (): void => {
+      if (open) this.openUploads--;
+      open = false;
+    };
     return {
       location,
       write: async (bytes) => {
@@ -130,10 +138,14 @@ export class SimFileIO implements FileIO {
         await output.write(copy);
       },
       close: async () => {
-        await this.#call('write', location, async () => void (await output.close()));
+        await this.#call('complete', location, async () => void (await output.close()));
+        ended();
         return size;
       },
-      abort: () => output.abort(),
+      abort: () => {
+        ended();
+        return output.abort();
+      },
     };
   }
 
