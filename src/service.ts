@@ -100,6 +100,8 @@ class TabletopicService implements Service {
   #clusterId = '';
   #planned = false;
   #starting = true;
+  /** `--until-caught-up` ended before records whose schema change waits. */
+  #approvalNeeded = false;
   #draining = false;
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
@@ -268,6 +270,7 @@ class TabletopicService implements Service {
           this.#prometheus.recordsRead(topic, records, bytes);
           if (digitsCut > 0) this.#prometheus.digitsCut(name, digitsCut);
         },
+        ignored: (values) => this.#prometheus.ignored(name, values),
         committed: (content) => {
           this.#dependencies.problem(null, plan.rule.catalog);
           this.#prometheus.committed(name, content.rows, content.files, content.bytes, content.seconds);
@@ -332,7 +335,9 @@ class TabletopicService implements Service {
     for (const table of this.#tables.all()) table.setTargets(targets);
     let looked = clock.monotonic();
     for (;;) {
-      const open = this.#tables.all().filter((table) => !table.stopped && !table.holds(targets));
+      const open = this.#tables
+        .all()
+        .filter((table) => !table.stopped && !table.holds(targets) && !table.waitsFor(targets));
       if (open.length === 0) break;
       if (clock.monotonic() - looked >= LOOK_AT_OTHERS) {
         looked = clock.monotonic();
@@ -341,7 +346,9 @@ class TabletopicService implements Service {
       await clock.sleep(LOOK, signal);
     }
     if (this.#missing.length > 0) this.#reportMissing();
-    this.drain('caught up');
+    const waiting = this.#tables.all().filter((table) => table.waitsFor(targets));
+    this.#approvalNeeded = waiting.length > 0;
+    this.drain(this.#approvalNeeded ? 'what is left waits for the approval of schema changes' : 'caught up');
   }
 
   async #ends(): Promise<Map<string, number[]>> {
@@ -366,7 +373,9 @@ class TabletopicService implements Service {
   #exit(): number {
     const stopped = this.#tables.all().filter((table) => table.state === 'stopped');
     if (stopped.length > 0) return stopped[0]!.problem?.exit ?? ExitCode.dataProblem;
-    return this.#untilCaughtUp && this.#missing.length > 0 ? ExitCode.dataProblem : ExitCode.done;
+    return this.#approvalNeeded || (this.#untilCaughtUp && this.#missing.length > 0)
+      ? ExitCode.dataProblem
+      : ExitCode.done;
   }
 
   #reportMissing(): void {

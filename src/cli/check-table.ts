@@ -1,6 +1,11 @@
 import type { TablePlan } from '../config/config.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
+import { tableFields } from '../commit/table-fields.ts';
+import { deriveChange } from '../schema/derive.ts';
+import type { WriterFields } from '../schema/derive.ts';
+import { allowed, changeText } from '../schema/policy.ts';
+import { changeId } from '../schema/waiting-change.ts';
 import type { IcebergType, NestedField } from '../schema/types.ts';
 import type { RegistryProbe } from './context.ts';
 
@@ -16,8 +21,18 @@ export interface TablePreview {
   /** Value columns; null where they are only known from records. */
   readonly columns: readonly { readonly name: string; readonly type: string }[] | null;
   readonly partitionBy: readonly string[];
-  readonly changes: readonly string[];
+  /** What the newest registered schema would change of the table that exists, before any record has it. */
+  readonly changes: readonly PreviewedChange[];
   readonly warnings: readonly string[];
+}
+
+export interface PreviewedChange {
+  readonly kind: 'addition' | 'promotion' | 'optional' | 'rename' | 'incompatible' | 'dropped';
+  readonly change: string;
+  /** What becomes of it under the rules of the table. */
+  readonly outcome: string;
+  /** A person has to act before, or when, records come. */
+  readonly needsPerson: boolean;
 }
 
 export async function previewTable(
@@ -45,19 +60,23 @@ export async function previewTable(
         : 'inferred from the first records',
     columns: (columns ?? current)?.map((field) => ({ name: field.name, type: typeText(field.type) })) ?? null,
     partitionBy,
-    changes: columns && current ? difference(columns, current) : [],
+    changes: found && existing ? changesOf(found, existing, plan) : [],
     warnings: warnings(columns ?? current ?? [], rule.timeOfDay, partitionBy, rule.partitionBy),
   };
 }
 
-async function firstSchema(
-  registry: RegistryProbe,
-  { topics, rule }: TablePlan,
-): Promise<{ subject: string; id: number | null; columns: readonly NestedField[] } | null> {
+interface FoundSchema {
+  readonly subject: string;
+  readonly id: number | null;
+  readonly columns: readonly NestedField[];
+  readonly aliases: WriterFields['aliases'];
+}
+
+async function firstSchema(registry: RegistryProbe, { topics, rule }: TablePlan): Promise<FoundSchema | null> {
   for (const topic of topics) {
     const subject = `${topic}-value`;
     const latest = await registry.latest(subject, rule);
-    if (latest) return { subject, id: latest.id, columns: latest.columns.fields };
+    if (latest) return { subject, id: latest.id, columns: latest.columns.fields, aliases: latest.aliases ?? {} };
   }
   return null;
 }
@@ -76,15 +95,60 @@ function describeExisting(
   return { current: fields.filter((field) => !own(field)), partitionBy: spec };
 }
 
-/** What the first records would change, at the top level of the table. */
-function difference(wanted: readonly NestedField[], current: readonly NestedField[]): string[] {
-  const byName = new Map(current.map((field) => [field.name, field]));
-  return wanted.flatMap((field) => {
-    const have = byName.get(field.name);
-    if (!have) return [`adds column ${field.name} ${typeText(field.type)}`];
-    const [from, to] = [typeText(have.type), typeText(field.type)];
-    return from === to ? [] : [`column ${field.name} is ${from}, and the schema says ${to}`];
-  });
+const KINDS = { add: 'addition', widen: 'promotion', optional: 'optional', rename: 'rename' } as const;
+
+/** What the service would do with the first record of this schema, decided by the same rules. */
+function changesOf(
+  found: FoundSchema,
+  { metadata }: LoadedTable,
+  { rule, namespace, name }: TablePlan,
+): PreviewedChange[] {
+  const writer: WriterFields = {
+    part: 'value',
+    struct: { type: 'struct', fields: found.columns },
+    aliases: found.aliases,
+  };
+  const derived = deriveChange(tableFields(metadata), writer, rule);
+  const { changes, incompatible, dropped, ignored } = derived;
+  const refused = incompatible.length > 0;
+  const stops = dropped.length > 0 || (refused && rule.onIncompatible === 'stop');
+  const waits = !allowed(rule.schemaChanges, changes);
+  const approve = `tabletopic approve -c FILE --table ${[...namespace, name].join('.')} --change ${changeId(changes)}`;
+  const outcome = stops
+    ? 'not made: the table stops'
+    : refused
+      ? 'not made: the schema does not fit'
+      : waits
+        ? `waits for approval: ${approve}`
+        : 'made with the first record';
+  return [
+    ...changes
+      .filter(({ path }) => !dropped.includes(path))
+      .map((change) => ({
+        kind: KINDS[change.kind],
+        change: changeText(change),
+        outcome,
+        needsPerson: stops || refused || waits,
+      })),
+    ...incompatible.map(({ path, from, to }) => ({
+      kind: 'incompatible' as const,
+      change: `${path}: the table has ${from}, the schema ${to}`,
+      outcome: rule.onIncompatible === 'stop' ? 'the table stops' : 'records of this schema become dead letters',
+      needsPerson: true,
+    })),
+    ...dropped.map((path) => ({
+      kind: 'dropped' as const,
+      change: `${path} was dropped from the table`,
+      outcome: 'the table stops (onDropped)',
+      needsPerson: true,
+    })),
+    ...ignored.map((path) => ({
+      kind: 'dropped' as const,
+      change: `${path} was dropped from the table`,
+      outcome: 'its values are not written (onDropped: ignore)',
+      needsPerson: false,
+    })),
+  ];
 }
 
 function warnings(

@@ -7,7 +7,15 @@ export function checkText({ ok, steps, tables }: CheckResult): string {
     `${ok === null ? '–     ' : ok ? 'ok    ' : 'FAILED'} ${name}: ${detail}`,
     ...(error ? [`       ${error.code}: ${error.hint}`] : []),
   ]);
-  return `${[...lines, ...tables.map(tableText), '', ok ? 'Everything that was tried works.' : 'Not everything works: see FAILED.'].join('\n')}\n`;
+  return `${[...lines, ...tables.map(tableText), '', summary(ok, tables)].join('\n')}\n`;
+}
+
+function summary(ok: boolean, tables: readonly TablePreview[]): string {
+  if (!ok) return 'Not everything works: see FAILED.';
+  const waiting = tables.filter(({ changes }) => changes.some(({ needsPerson }) => needsPerson));
+  return waiting.length === 0
+    ? 'Everything that was tried works.'
+    : `Everything that was tried works; the newest schema needs a person for ${waiting.map(({ table }) => table).join(', ')}.`;
 }
 
 function tableText(table: TablePreview): string {
@@ -18,7 +26,7 @@ function tableText(table: TablePreview): string {
     `  columns: ${table.source}`,
     ...(table.columns ?? []).map(({ name, type }) => `    ${name} ${type}`),
     ...(table.partitionBy.length > 0 ? [`  partitioned by ${table.partitionBy.join(', ')}`] : []),
-    ...table.changes.map((change) => `  change: ${change}`),
+    ...table.changes.map(({ kind, change, outcome }) => `  ${kind}: ${change}; ${outcome}`),
     ...table.warnings.map((warning) => `  warning: ${warning}`),
   ].join('\n');
 }

@@ -25,7 +25,11 @@ export interface CheckResult {
   readonly tables: readonly TablePreview[];
 }
 
-/** `tabletopic check`: tries everything that `run` needs and shows what it would make; changes nothing. */
+/**
+ * `tabletopic check`: tries everything that `run` needs and shows what it would make, of tables that exist with the
+ * newest registered schema; changes nothing. Exit code 3 where that schema would stop a table, wait for approval or
+ * make dead letters.
+ */
 export async function checkCommand(options: { config: string; json: boolean }, context: CliContext): Promise<number> {
   const config = context.loadConfig(options.config, context.env);
   const check = new Check(config, context);
@@ -99,7 +103,9 @@ class Check {
         });
       }
       const ok = this.#errors.length === 0;
-      return { result: { ok, steps: this.#steps, tables }, exit: ok ? ExitCode.done : worstExit(this.#errors) };
+      const person = tables.some(({ changes }) => changes.some(({ needsPerson }) => needsPerson));
+      const exit = ok ? (person ? ExitCode.dataProblem : ExitCode.done) : worstExit(this.#errors);
+      return { result: { ok, steps: this.#steps, tables }, exit };
     } finally {
       await catalogs.close();
     }

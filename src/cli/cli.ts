@@ -4,6 +4,7 @@ import type { AdoptOffsets } from '../maintain/adopt.ts';
 import type { RollbackTo } from '../maintain/rollback.ts';
 import { version } from '../version.ts';
 import { adoptCommand, parseAdoptOffsets } from './adopt.ts';
+import { approveCommand } from './approve.ts';
 import { type BackfillOptions, backfillCommand, parseBound, parseRate } from './backfill.ts';
 import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
@@ -108,6 +109,13 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     )
     .action((options: { config: string; json?: boolean; table: string; topic?: string; offsets?: AdoptOffsets }) =>
       ends(adoptCommand({ ...options, json: options.json ?? false }, context)),
+    );
+  configured(program, 'approve', 'make schema changes that wait for approval (`schemaChanges`); their records go on')
+    .requiredOption('--table <name>', 'the table')
+    .addOption(new Option('--change <id>', 'this change, as `status` and the log name it').conflicts('all'))
+    .option('--all', 'all changes that wait')
+    .action((options: { config: string; json?: boolean; table: string; change?: string; all?: boolean }) =>
+      ends(approveCommand({ ...options, json: options.json ?? false, all: options.all ?? false }, context)),
     );
   configured(program, 'publish', 'put main at the head of the branch that a table is written on; only forward')
     .requiredOption('--table <name>', 'the table')

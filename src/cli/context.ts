@@ -55,5 +55,10 @@ export interface RegistryProbe {
   latest(
     subject: string,
     rule: TableRule,
-  ): Promise<{ readonly id: number | null; readonly columns: StructType } | null>;
+  ): Promise<{
+    readonly id: number | null;
+    readonly columns: StructType;
+    /** Aliases of fields by dotted path. */
+    readonly aliases?: Readonly<Record<string, readonly string[]>>;
+  } | null>;
 }

@@ -18,6 +18,11 @@ function tableText(report: TableReport): string {
       `  schema ${report.schemaId ?? '–'} with ${count(report.columns)} columns`,
     );
   }
+  for (const { id, schema, changes, since } of report.waiting)
+    lines.push(
+      `  WAITS for approval since ${new Date(since).toISOString()}: ${schema}: ${changes.join(', ')}`,
+      `    tabletopic approve -c FILE --table ${report.table} --change ${id}`,
+    );
   lines.push(`  lag ${report.lagRecords === null ? 'unknown' : `${count(report.lagRecords)} records`}`);
   for (const { topic, partition, next, end, lag } of report.partitions)
     lines.push(`    ${topic}[${partition}] next ${next ?? '–'} end ${end ?? '–'} lag ${lag ?? '–'}`);

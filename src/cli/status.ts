@@ -8,6 +8,7 @@ import { ExitCode, type TabletopicError, asTabletopicError } from '../errors.ts'
 import { identText } from '../iceberg/catalog.ts';
 import { type Snapshot, currentSchema } from '../iceberg/metadata.ts';
 import { createLogger } from '../ops/logger.ts';
+import { type WaitingChange, waitingChanges } from '../schema/waiting-change.ts';
 import type { Source, TopicDescription } from '../source/source.ts';
 import { Catalogs, connectSource, describeTopics, identOf, plansFor, selectPlans, worstExit } from './connected.ts';
 import type { CliContext } from './context.ts';
@@ -38,6 +39,8 @@ export interface TableReport {
   readonly files: number | null;
   readonly bytes: number | null;
   readonly deadLetters: number | null;
+  /** Schema changes that wait for approval. */
+  readonly waiting: readonly Omit<WaitingChange, 'writer'>[];
   readonly metadataLocation: string | null;
   readonly error: ErrorJson['error'] | null;
 }
@@ -103,6 +106,7 @@ function emptyReport({ rule, namespace, name, topics }: TablePlan): TableReport 
     files: null,
     bytes: null,
     deadLetters: null,
+    waiting: [],
     metadataLocation: null,
     error: null,
   };
@@ -139,6 +143,12 @@ async function report(
     files: total('total-data-files'),
     bytes: total('total-files-size'),
     deadLetters: deadLetterCount(known.deadLetters),
+    waiting: waitingChanges(metadata.properties).map(({ id, schema: of, changes, since }) => ({
+      id,
+      schema: of,
+      changes,
+      since,
+    })),
     metadataLocation,
   };
 }

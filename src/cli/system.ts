@@ -59,7 +59,8 @@ const connect: Connectors = {
             `Subject ${subject} holds a ${schema.type} schema, and only Avro is read.`,
             { where: { subject } },
           );
-        return { id: schema.id, columns: convertAvro(schema.text, schema.references, rule).struct };
+        const { struct, aliases } = convertAvro(schema.text, schema.references, rule);
+        return { id: schema.id, columns: struct, aliases };
       },
     };
   },

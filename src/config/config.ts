@@ -125,7 +125,9 @@ export interface TableOptions {
   /** What to do with a record that cannot be represented. */
   readonly onBadRecord: 'dead-letter' | 'stop';
   readonly onMissingOffsets: 'stop' | 'skip';
-  readonly onDropped: 'stop' | 'recreate';
+  readonly onDropped: 'stop' | 'recreate' | 'ignore';
+  /** Which changes of the table's schema are made without approval. */
+  readonly schemaChanges: 'auto' | 'additive' | 'manual';
   readonly formatVersion: 2 | 3;
   readonly properties: Readonly<Record<string, string>>;
   readonly location: string | null;

@@ -150,9 +150,15 @@ export const tableOptions: readonly Option[] = [
   },
   {
     key: 'onDropped',
-    type: oneOf('stop', 'recreate'),
+    type: oneOf('stop', 'recreate', 'ignore'),
     default: 'stop',
-    help: 'What to do when someone dropped a column that records still have.',
+    help: 'What to do when someone dropped a column that records still have; `ignore`: it stays dropped, and its values are not written but counted.',
+  },
+  {
+    key: 'schemaChanges',
+    type: oneOf('auto', 'additive', 'manual'),
+    default: 'auto',
+    help: 'Schema changes made without asking: all that Iceberg can express, only new optional columns, or none. Any other waits for `tabletopic approve`, and so do the records behind it in their partition.',
   },
   {
     key: 'properties',

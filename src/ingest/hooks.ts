@@ -4,6 +4,8 @@ import type { TabletopicError } from '../errors.ts';
 export interface IngestHooks {
   /** `digitsCut`: values that lost digits beyond microseconds (`nanos: micros`). */
   records(topic: string, records: number, bytes: number, digitsCut: number): void;
+  /** Values of dropped columns that were not written (`onDropped: ignore`). */
+  ignored(values: number): void;
   /** `bytes`: of the data files; `deadLetters`: how many by error code. */
   committed(content: {
     readonly rows: number;

@@ -82,6 +82,30 @@ export class LaneControl {
     for (const { lane } of all) source.resume(lane);
   }
 
+  /** The lane stands in its worker until the question is answered: more of it would only fill the budget of the others. */
+  waits(id: number, generation: number, question: string): void {
+    const known = this.#context.lanes.get(id);
+    if (known?.generation !== generation) return;
+    known.waitsFor = question;
+    this.#context.options.source.pause(known.lane);
+  }
+
+  answered(worker: number, questions: readonly string[]): void {
+    for (const known of this.#context.lanes.all()) {
+      if (known.lane.worker !== worker || known.waitsFor === null || !questions.includes(known.waitsFor)) continue;
+      known.waitsFor = null;
+      this.#context.options.source.resume(known.lane);
+    }
+  }
+
+  /** Lanes that stand until the question is answered, as `topic-partition`. */
+  behind(question: string): string[] {
+    return this.#context.lanes
+      .all()
+      .filter(({ waitsFor }) => waitsFor === question)
+      .map(({ lane }) => `${lane.topic}-${lane.partition}`);
+  }
+
   /** A commit went through: the next failure is the first in a row. */
   succeeded(): void {
     this.#failuresInRow = 0;

@@ -24,6 +24,8 @@ export class LaneState {
   openTimestamp = -1;
   /** When the first record after `committedNext` was decoded (wall clock, ms). */
   openSince = 0;
+  /** The question whose answer the lane waits for in its worker; it is paused meanwhile. */
+  waitsFor: string | null = null;
 
   constructor(lane: Lane, topicId: string, start: number) {
     this.lane = lane;
@@ -58,6 +60,7 @@ export class LaneState {
     this.generation = generation;
     this.committedNext = start;
     this.position = start;
+    this.waitsFor = null;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { kafkaFields } from '../columns/metadata-columns.ts';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
 import type { FormatOptions, TablePlan } from '../config/config.ts';
@@ -7,17 +8,20 @@ import type { Shape } from '../decode/infer.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import { PLAIN_KEY } from '../decode/wire-format.ts';
+import { schemaQuestion } from '../pipeline/messages.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
 import type { Ports } from '../ports.ts';
-import { droppedColumns } from '../schema/dropped.ts';
-import { assignIds, evolve } from '../schema/evolve.ts';
-import type { Evolution, FieldHistory } from '../schema/evolve.ts';
-import { withNewColumns } from '../schema/new-column.ts';
-import { evolveKey } from '../schema/evolve-key.ts';
+import { tableFields } from '../commit/table-fields.ts';
+import { deriveChange } from '../schema/derive.ts';
+import type { DerivedChange, WriterFields } from '../schema/derive.ts';
+import { assignIds } from '../schema/evolve.ts';
 import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
+import { allowed, changeText } from '../schema/policy.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
 import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
+import { WaitingChanges } from './waiting-changes.ts';
+import type { Waiting } from './waiting-changes.ts';
 
 export type Question = Extract<FromWorker, { type: 'need-layout' | 'need-schema' | 'need-fields' | 'sample' }>;
 
@@ -49,6 +53,12 @@ export interface LayoutsOptions {
   created(state: TableState): void;
   /** `answered`: the question of one lane about fields. */
   send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[], answered?: string): void;
+  /** Who waits for the approval of a change; left out: a change that needs one rejects with `SCHEMA_CHANGE_WAITS`. */
+  readonly approval?: {
+    readonly log: Logger;
+    /** Lanes that stand until the question is answered, as `topic-partition`. */
+    lanesBehind(question: string): readonly string[];
+  };
 }
 
 interface Sample {
@@ -81,9 +91,19 @@ export class Layouts {
   readonly #samples: Record<Part, Sample | null> = { value: newSample(), key: newSample() };
   /** By part and topic. */
   readonly #followed = new Map<string, Followed>();
+  readonly #waiting: WaitingChanges | null;
 
   constructor(options: LayoutsOptions) {
     this.#o = options;
+    const { approval, plan } = options;
+    this.#waiting = approval
+      ? new WaitingChanges({ ...options, ...approval, table: this.#name, rules: plan.rule })
+      : null;
+  }
+
+  /** Changes that wait for approval, with the partitions behind them. */
+  get waiting(): readonly Waiting[] {
+    return this.#waiting?.all() ?? [];
   }
 
   async question(worker: number, question: Question): Promise<void> {
@@ -134,13 +154,22 @@ export class Layouts {
     const known = this.#o.committer.state;
     if (known?.offsets) return known;
     const { topics, rule } = this.#o.plan;
-    const { source, signal } = this.#o;
-    const values = await source.known('value', topics, signal);
-    const keys = rule.key ? await source.known('key', topics, signal) : [];
+    const values = await this.#known('value', topics);
+    const keys = rule.key ? await this.#known('key', topics) : [];
     let state = await this.#create(values[0]?.struct ?? { type: 'struct', fields: [] }, keys[0]?.struct);
-    for (const writer of values.slice(1)) state = await this.#evolve('value', writer.struct, writer.aliases);
-    for (const writer of keys.slice(1)) state = await this.#evolve('key', writer.struct, writer.aliases);
+    for (const writer of values.slice(1)) state = await this.#evolve(writerFields('value', writer));
+    for (const writer of keys.slice(1)) state = await this.#evolve(writerFields('key', writer));
     return state;
+  }
+
+  /** A schema that no column can hold makes dead letters of its records, not the end of the table. */
+  async #known(part: Part, topics: readonly string[]): Promise<readonly WriterSchema[]> {
+    try {
+      return await this.#o.source.known(part, topics, this.#o.signal);
+    } catch (thrown) {
+      if (asTabletopicError(thrown).policy !== 'dead-letter') throw thrown;
+      return [];
+    }
   }
 
   async #create(struct: StructType, key?: StructType): Promise<TableState> {
@@ -155,11 +184,17 @@ export class Layouts {
     const { part, key, guid, topic } = question;
     const format = this.#formatOf(part);
     if (format.schema !== 'id') return this.#fixed(worker, part, key, topic);
-    if (key === PLAIN_KEY) return this.#answer([[worker, key]], part, fixedSchema(format.format));
+    if (key === PLAIN_KEY) {
+      await this.#answer([[worker, key]], part, fixedSchema(format.format));
+      return;
+    }
     const writer = await this.#o.source
       .byId(part, guid === null ? key : { guid }, this.#o.signal)
       .catch((thrown: unknown) => asTabletopicError(thrown));
-    if (!(writer instanceof TabletopicError)) return this.#answer([[worker, key]], part, writer);
+    if (!(writer instanceof TabletopicError)) {
+      await this.#answer([[worker, key]], part, writer);
+      return;
+    }
     if (writer.policy !== 'dead-letter') throw writer;
     this.#o.send(worker, await this.#layout(), [{ part, key, refused: { code: writer.code, reason: writer.message } }]);
   }
@@ -187,8 +222,8 @@ export class Layouts {
       await ports.clock.sleep(refresh, signal);
       const writer = await this.#o.retry('look up the newest schema', () => source.fixed(part, topic, signal));
       if (textOf(writer) === followed.text) continue;
-      followed.text = textOf(writer);
-      await this.#mutex.run(() => this.#answer(followed.workers, part, writer));
+      // One that waits for approval is met again at the next look.
+      if (await this.#mutex.run(() => this.#answer(followed.workers, part, writer))) followed.text = textOf(writer);
     }
   }
 
@@ -197,16 +232,31 @@ export class Layouts {
     return part === 'key' ? key! : value;
   }
 
-  /** The writer schema becomes part of the table; the workers get the new layout and the schema bound to it. */
+  /**
+   * The writer schema becomes part of the table; the workers get the new layout and the schema bound to it. False: they
+   * wait, for its change of the table needs approval.
+   */
   async #answer(
     workers: Iterable<readonly [worker: number, key: SchemaKey]>,
     part: Part,
     writer: WriterSchema,
-  ): Promise<void> {
-    if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(writer.struct));
-    const state = await this.#evolve(part, writer.struct, writer.aliases);
-    const { bound, incompatible } = this.#evolved(state, part, writer.struct, writer.aliases);
-    const reason = incompatible
+  ): Promise<boolean> {
+    if (!this.#o.committer.state?.offsets) {
+      // A topic of many kinds of records: the table is made for all that are known, not for the first that came.
+      const all = part === 'key' || this.#formatOf(part).subjectNameStrategy === 'topic-record';
+      await (all ? this.#table() : this.#create(writer.struct));
+    }
+    const fields = writerFields(part, writer);
+    const state = await this.#evolve(fields);
+    const derived = this.#derived(state, fields);
+    if (waits(state, derived)) {
+      for (const [worker, key] of workers)
+        await this.#hold(schemaQuestion(part, key), schemaText(part, key), derived, fields, () =>
+          this.#again(() => this.#answer([[worker, key]], part, writer)),
+        );
+      return false;
+    }
+    const reason = derived.incompatible
       .map(({ path, from, to }) => `${path}: the table has ${from}, the writer schema ${to}`)
       .join('; ');
     if (reason !== '' && this.#o.plan.rule.onIncompatible === 'stop') {
@@ -216,56 +266,86 @@ export class Layouts {
     }
     const answer =
       reason === ''
-        ? { part, bound: { ...writer, struct: bound } }
+        ? { part, bound: { ...writer, struct: derived.bound }, ignored: derived.ignored.length }
         : { part, refused: { code: 'SCHEMA_INCOMPATIBLE' as const, reason } };
     const layout = layoutOf(state, this.#o.plan);
-    for (const [worker, key] of workers) this.#o.send(worker, layout, [{ ...answer, key }]);
+    for (const [worker, key] of workers) {
+      this.#o.send(worker, layout, [{ ...answer, key }]);
+      this.#waiting?.settled(schemaQuestion(part, key));
+    }
+    await this.#waiting?.tidy();
+    return true;
   }
 
   /**
    * JSON without schema: new fields become columns, and the decoder takes every column of the table, whoever added it.
    * Fields that cannot become columns stay unknown: their records are dead letters.
    */
-  async #answerJson(workers: Iterable<number>, part: Part, fields: StructType, question?: string): Promise<void> {
-    if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(fields));
-    const state = await this.#evolve(part, fields);
+  async #answerJson(workers: Iterable<number>, part: Part, struct: StructType, question?: string): Promise<void> {
+    if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(struct));
+    const fields: WriterFields = { part, struct, aliases: {} };
+    const state = await this.#evolve(fields);
+    const derived = this.#derived(state, fields);
+    if (question !== undefined && waits(state, derived)) {
+      const again = (): Promise<void> => this.#answerJson(workers, part, struct, question);
+      const what = part === 'key' ? 'keys' : 'records';
+      return this.#hold(question, what, derived, fields, () => this.#again(again));
+    }
     const layout = layoutOf(state, this.#o.plan);
     for (const worker of workers) this.#o.send(worker, layout, [jsonAnswer(state, part)], question);
+    if (question !== undefined) this.#waiting?.settled(question);
+    await this.#waiting?.tidy();
   }
 
-  /** A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. */
-  #evolve(part: Part, writer: StructType, aliases: WriterSchema['aliases'] = {}): Promise<TableState> {
+  #hold(
+    question: string,
+    schema: string,
+    { changes }: DerivedChange,
+    writer: WriterFields,
+    again: () => Promise<void>,
+  ): Promise<void> {
+    if (this.#waiting) return this.#waiting.hold(question, schema, changes, writer, again);
+    throw new TabletopicError(
+      'SCHEMA_CHANGE_WAITS',
+      `${schema} needs approval: ${changes.map(changeText).join(', ')}`,
+      {
+        where: { table: this.#name },
+      },
+    );
+  }
+
+  #again(answer: () => Promise<unknown>): Promise<void> {
+    return this.#mutex.run(async () => {
+      await answer();
+    });
+  }
+
+  /**
+   * A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. Nor
+   * does one that waits for approval.
+   */
+  #evolve(writer: WriterFields): Promise<TableState> {
     return this.#o.retry('change the schema', () =>
       this.#o.committer.evolve((current) => {
-        const { metadata } = current.table;
-        const { schema, lastColumnId, history, changes, incompatible } = this.#evolved(current, part, writer, aliases);
-        if (incompatible.length > 0 || schema === currentSchema(metadata)) return null;
-        this.#refuseDropped(droppedColumns(metadata.schemas, currentSchema(metadata), changes));
+        const { schema, lastColumnId, history, changes, incompatible, dropped } = this.#derived(current, writer);
+        if (incompatible.length > 0 || schema === currentSchema(current.table.metadata)) return null;
+        this.#refuseDropped(dropped);
+        // The first columns are no change of a table that its owner knows.
+        const first = fieldsOf(current, writer.part).length === 0;
+        if (!first && !allowed(this.#o.plan.rule.schemaChanges, changes)) return null;
         return { schema, lastColumnId, fields: JSON.stringify(history) };
       }),
     );
   }
 
-  #evolved(state: TableState, part: Part, writer: StructType, aliases: WriterSchema['aliases']): Evolution {
-    const { metadata } = state.table;
-    const history = JSON.parse(metadata.properties?.[FIELDS_PROPERTY] ?? '{}') as FieldHistory;
-    const evolved = (struct: StructType): Evolution =>
-      (part === 'key' ? evolveKey : evolve)(
-        currentSchema(metadata),
-        metadata['last-column-id'],
-        struct,
-        history,
-        aliases,
-      );
-    const result = evolved(writer);
-    if (result.incompatible.length === 0 || this.#o.plan.rule.onIncompatible !== 'new-column') return result;
-    return evolved(withNewColumns(writer, result.incompatible));
+  #derived(state: TableState, writer: WriterFields): DerivedChange {
+    return deriveChange(tableFields(state.table.metadata), writer, this.#o.plan.rule);
   }
 
   #refuseDropped(columns: readonly string[]): void {
-    if (columns.length === 0 || this.#o.plan.rule.onDropped === 'recreate') return;
+    if (columns.length === 0) return;
     throw new TabletopicError('TABLE_CHANGED', `records have ${columns.join(', ')}, which was dropped from the table`, {
-      hint: 'Set `onDropped: recreate` to add the column again (empty for older rows), or stop producing the field.',
+      hint: 'Set `onDropped: recreate` to add the column again (empty for older rows), or `ignore` to leave its values out; or stop producing the field.',
       where: { table: this.#name, columns: columns.join(', ') },
     });
   }
@@ -326,6 +406,20 @@ function fieldsOf(state: TableState, part: Part): readonly NestedField[] {
   if (part === 'value') return fields.filter((field) => !isServiceColumn(field.name));
   const type = fields.find((field) => field.name === KEY_COLUMN)?.type;
   return type !== undefined && typeof type !== 'string' && type.type === 'struct' ? type.fields : [];
+}
+
+/** After the table was asked to evolve: what is left to change waits for approval. */
+function waits(state: TableState, { schema, incompatible }: DerivedChange): boolean {
+  return incompatible.length === 0 && schema !== currentSchema(state.table.metadata);
+}
+
+function writerFields(part: Part, { struct, aliases }: WriterSchema): WriterFields {
+  return { part, struct, aliases };
+}
+
+/** A key that is no registry id says nothing to a person. */
+function schemaText(part: Part, key: SchemaKey): string {
+  return `${part === 'key' ? 'key ' : ''}${key >= 0 ? `schema ${key}` : 'schema without an id'}`;
 }
 
 function textOf({ text, references }: WriterSchema): string {

@@ -1,6 +1,6 @@
 import type { TableState } from '../commit/commit.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
-import { workerOptions } from '../pipeline/messages.ts';
+import { answeredQuestions, workerOptions } from '../pipeline/messages.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { FetchedRecords, Lane, TopicPartition } from '../source/source.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -62,8 +62,12 @@ export class TableIngest {
       retry: (what, attempt) => context.retry(what, attempt),
       created: (state) => this.#created(state),
       firstOffsets: () => context.firstOffsets(),
-      send: (worker, layout, schemas, answered) =>
-        context.post(worker, { type: 'layout', layout, schemas, ...(answered === undefined ? {} : { answered }) }),
+      send: (worker, layout, schemas, answered) => {
+        const message = { layout, schemas, ...(answered === undefined ? {} : { answered }) };
+        context.post(worker, { type: 'layout', ...message });
+        this.#control.answered(worker, answeredQuestions(message));
+      },
+      approval: { log: context.log, lanesBehind: (question) => this.#control.behind(question) },
     });
     this.#control = new LaneControl(context, (state) => this.#opened(state));
     this.#checkpoints = new Checkpoints(context, this.#layouts, this.#control);
@@ -96,6 +100,11 @@ export class TableIngest {
 
   get deadLettersCommitted(): number {
     return this.#checkpoints.deadLetters;
+  }
+
+  /** Schema changes that wait for approval, with the partitions behind them. */
+  get waiting(): Layouts['waiting'] {
+    return this.stopped ? [] : this.#layouts.waiting;
   }
 
   /** When the oldest record that is decoded and not committed was decoded (wall clock, ms); null when there is none. */
@@ -241,9 +250,12 @@ export class TableIngest {
         if (lane?.generation !== message.generation) return;
         lane.advance(message.next, message.maxTimestamp, this.#context.options.ports.clock.now());
         this.#context.options.hooks.records(lane.lane.topic, message.records, message.bytes, message.digitsCut);
+        if (message.ignored > 0) this.#context.options.hooks.ignored(message.ignored);
         if (this.#targets && this.lanes.reached(this.#targets)) this.#wake.now();
         return;
       }
+      case 'waits':
+        return this.#control.waits(message.lane, message.generation, message.question);
       case 'cut-done':
         return this.#checkpoints.answer(worker, message);
       case 'reset-done':
@@ -266,6 +278,15 @@ export class TableIngest {
       case 'sample':
         void this.#guard(() => this.#layouts.question(worker, message));
     }
+  }
+
+  /** True when every offset below the targets that the table does not hold is behind a change that waits for approval. */
+  waitsFor(targets: ReadonlyMap<string, readonly number[]>): boolean {
+    const waiting = new Set(this.waiting.flatMap(({ partitions }) => partitions));
+    const behind = this.lanes
+      .all()
+      .filter(({ lane, committedNext }) => committedNext < (targets.get(lane.topic)?.[lane.partition] ?? 0));
+    return behind.length > 0 && behind.every(({ lane }) => waiting.has(`${lane.topic}-${lane.partition}`));
   }
 
   /** Compares with the table now (`--until-caught-up`). */

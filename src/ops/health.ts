@@ -1,4 +1,4 @@
-import type { ServiceFacts, ServiceStatus, TableStatus } from './status.ts';
+import type { ServiceFacts, ServiceStatus, TableStatus, WaitingStatus } from './status.ts';
 
 /** Commit intervals without a commit, with records waiting, after which a table counts as unable to commit. */
 const patience = 3;
@@ -28,6 +28,15 @@ function tableReasons(table: TableStatus, now: number): string[] {
   if (table.state === 'stopped')
     return [`Table ${table.table} has stopped${table.error ? `: ${table.error.message}` : ''}.`];
   if (table.state === 'starting') return [`Table ${table.table} is starting.`];
+  return [...table.waiting.map((change) => waitingReason(table.table, change)), ...commitReasons(table, now)];
+}
+
+function waitingReason(table: string, { changes, schema, partitions, command }: WaitingStatus): string {
+  const behind = `${partitions.join(', ')} ${partitions.length === 1 ? 'waits' : 'wait'}`;
+  return `Table ${table}: ${behind} for approval of ${schema}: ${changes.join(', ')}. ${command}`;
+}
+
+function commitReasons(table: TableStatus, now: number): string[] {
   if (table.uncommittedSince === null) return [];
   const waiting = (now - Math.max(table.uncommittedSince, table.lastCommit ?? 0)) / 1000;
   if (waiting <= patience * table.commitIntervalSeconds) return [];

@@ -52,6 +52,10 @@ export const statusPage: string = String.raw`<!doctype html>
       cell(row, age(table.freshnessSeconds), 'number');
       cell(row, table.lastSnapshotId ?? '–');
       cell(row, count(table.deadLetters), 'number');
+      for (const change of table.waiting) {
+        const note = cell($('tables').insertRow(), change.partitions.join(', ') + ' waits for approval of ' + change.schema + ': ' + change.changes.join(', ') + '. ' + change.command, 'bad text');
+        note.colSpan = 9;
+      }
       if (table.error) {
         const note = cell($('tables').insertRow(), table.error.code + ': ' + table.error.message + ' ' + table.error.hint, 'bad text');
         note.colSpan = 9;

@@ -20,6 +20,11 @@ export function createPrometheus(status: () => ServiceStatus, ofProcess = true):
     'Values of which digits beyond microseconds were cut (nanos: micros).',
     ['table'],
   );
+  const ignored = counter(
+    'dropped_column_values_total',
+    'Values of columns that were dropped from the table and are not written (onDropped: ignore), nulls included.',
+    ['table'],
+  );
   const bytes = counter('bytes_read_total', 'Bytes of record batches read from Kafka.', ['topic']);
   const rows = counter('rows_committed_total', 'Rows committed to the table.', ['table']);
   const files = counter('files_committed_total', 'Data files committed to the table.', ['table']);
@@ -51,6 +56,7 @@ export function createPrometheus(status: () => ServiceStatus, ofProcess = true):
       return registry.metrics();
     },
     digitsCut: (table, values) => digitsCut.inc({ table }, values),
+    ignored: (table, values) => ignored.inc({ table }, values),
     recordsRead(topic, count, size) {
       records.inc({ topic }, count);
       bytes.inc({ topic }, size);
@@ -111,6 +117,10 @@ function statusGauges(registry: Registry): (status: ServiceStatus) => void {
     [
       gauge('table_stopped', '1 when the table waits for a person.', ['table']),
       (table) => (table.state === 'stopped' ? 1 : 0),
+    ],
+    [
+      gauge('schema_changes_waiting', 'Schema changes that wait for approval, with partitions behind them.', ['table']),
+      (table) => table.waiting.length,
     ],
     [
       gauge('commit_interval_seconds', 'Configured commit interval.', ['table']),

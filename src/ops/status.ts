@@ -84,6 +84,21 @@ export interface TableStatus {
   /** When the oldest record that is read and not committed was read; null when there is none. */
   readonly uncommittedSince: number | null;
   readonly bufferBytes: number;
+  /** Schema changes that wait for approval, with partitions of this instance behind them. */
+  readonly waiting: readonly WaitingStatus[];
+}
+
+export interface WaitingStatus {
+  readonly id: string;
+  /** `schema 12`, or `records` where there is no schema. */
+  readonly schema: string;
+  /** One sentence each. */
+  readonly changes: readonly string[];
+  readonly since: number;
+  /** `topic-partition`: what waits behind the change. */
+  readonly partitions: readonly string[];
+  /** What lets it through. */
+  readonly command: string;
 }
 
 export interface PartitionStatus {

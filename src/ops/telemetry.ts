@@ -10,6 +10,8 @@ export interface Telemetry {
   recordsRead(topic: string, records: number, bytes: number): void;
   /** Values of which digits beyond microseconds were cut (`nanos: micros`). */
   digitsCut(table: string, values: number): void;
+  /** Values of columns that were dropped from the table and are not written (`onDropped: ignore`). */
+  ignored(table: string, values: number): void;
   /** Rows of a committed checkpoint, with its data files and their bytes; `seconds` from the cut's last file to the receipt. */
   committed(table: string, rows: number, files: number, bytes: number, seconds: number): void;
   deadLetters(table: string, code: ErrorCode | (string & {}), count: number): void;

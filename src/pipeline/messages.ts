@@ -55,6 +55,23 @@ export function workerOptions(options: TableOptions): WorkerTableOptions {
   return Object.fromEntries(WORKER_OPTIONS.map((key) => [key, options[key]])) as unknown as WorkerTableOptions;
 }
 
+/** What a lane asks about a writer schema. */
+export function schemaQuestion(part: Part, key: SchemaKey): string {
+  return `${part} schema ${key}`;
+}
+
+/** The questions of lanes that a `layout` message answers, but for those about a sample. */
+export function answeredQuestions({
+  schemas,
+  answered,
+}: Pick<Extract<ToWorker, { type: 'layout' }>, 'schemas' | 'answered'>): string[] {
+  return [
+    'layout',
+    ...schemas.map(({ part, key }) => schemaQuestion(part, key)),
+    ...(answered === undefined ? [] : [answered]),
+  ];
+}
+
 export type ToWorker =
   | {
       readonly type: 'table';
@@ -152,6 +169,14 @@ export type FromWorker =
       readonly digitsCut: number;
       /** Values of dropped columns that were not written since the last position (`onDropped: ignore`). */
       readonly ignored: number;
+    }
+  /** The lane stands until the question is answered: no more of it need be fetched. */
+  | {
+      readonly type: 'waits';
+      readonly table: number;
+      readonly lane: number;
+      readonly generation: number;
+      readonly question: string;
     }
   | { readonly type: 'need-layout'; readonly table: number }
   | {

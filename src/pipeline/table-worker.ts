@@ -10,6 +10,7 @@ import { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import { deadLetter } from './dead-letter.ts';
 import { LaneReader } from './lane-reader.ts';
+import { answeredQuestions, schemaQuestion } from './messages.ts';
 import type { Layout, ToWorker } from './messages.ts';
 import type { DeadLetter } from './ranges.ts';
 import { RecordPart } from './record-part.ts';
@@ -111,10 +112,8 @@ export class TableWorker {
         for (const answer of message.schemas)
           for (const { part, decoders } of this.#parts) if (answer.part === part) decoders.answer(answer);
         this.#unblock([
-          'layout',
+          ...answeredQuestions(message),
           ...this.#parts.flatMap(({ part, decoders }) => (decoders.knows(PLAIN_KEY) ? [`${part} sample`] : [])),
-          ...message.schemas.map(({ part, key }) => `${part} schema ${key}`),
-          ...(message.answered === undefined ? [] : [message.answered]),
         ]);
         return;
       case 'cut':
@@ -213,8 +212,8 @@ export class TableWorker {
     const offset = positions.offsets[taken]!;
     const { unknownFields } = failure;
     if (unknownFields && lane.asked(offset, part.part)) {
-      // Each lane has its own question: what one of them lacks is no answer for another.
-      const question = `${part.part} fields of lane ${lane.id}`;
+      // A question of this record alone: what another lacks, or this lane before a reset, is no answer for it.
+      const question = `${part.part} fields of lane ${lane.id} at ${offset}`;
       this.#ask(lane, question, () => this.#post(part.fieldsQuestion(question, unknownFields), []));
       return false;
     }
@@ -265,13 +264,15 @@ export class TableWorker {
       lane.waitsFor = `${part.part} sample`;
       return false;
     }
-    this.#ask(lane, `${part.part} schema ${part.schemaKey}`, () => this.#post(part.schemaQuestion(lane.topic), []));
+    this.#ask(lane, schemaQuestion(part.part, part.schemaKey), () => this.#post(part.schemaQuestion(lane.topic), []));
     return false;
   }
 
   /** The lane waits for an answer; asked once however many lanes wait. */
   #ask(lane: LaneReader, question: string, post: () => void): void {
     lane.waitsFor = question;
+    const { id, generation } = lane;
+    this.#post({ type: 'waits', table: this.#id, lane: id, generation, question }, []);
     if (this.#asked.has(question)) return;
     this.#asked.add(question);
     post();

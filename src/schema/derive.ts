@@ -1,14 +1,17 @@
 import { droppedColumns } from './dropped.ts';
+import { evolveKey } from './evolve-key.ts';
 import { evolve } from './evolve.ts';
-import type { Evolution, FieldHistory } from './evolve.ts';
+import type { Evolution, FieldAliases, FieldHistory } from './evolve.ts';
 import { sourceName } from './names.ts';
 import { withNewColumns } from './new-column.ts';
 import type { IcebergType, Schema, StructType } from './types.ts';
 
-/** A writer schema as evolution sees it: its struct with field ids 0, and aliases by dotted path. */
+/** A writer schema as evolution sees it: its struct with field ids 0, and what its fields are known by. */
 export interface WriterFields {
+  /** Of the value's columns, or of the struct `_key`. */
+  readonly part: 'value' | 'key';
   readonly struct: StructType;
-  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  readonly aliases: FieldAliases;
 }
 
 /** What the table's metadata says of its columns. */
@@ -42,7 +45,7 @@ export function deriveChange(table: TableFields, writer: WriterFields, rules: Ch
   const { schemas, current, lastColumnId } = table;
   const history = withEarlierNames(table);
   const run = (struct: StructType, ignored?: ReadonlySet<string>): Evolution =>
-    evolve(current, lastColumnId, struct, history, writer.aliases, ignored);
+    (writer.part === 'key' ? evolveKey : evolve)(current, lastColumnId, struct, history, writer.aliases, ignored);
   let { struct } = writer;
   let result = run(struct);
   if (result.incompatible.length > 0 && rules.onIncompatible === 'new-column') {

@@ -42,7 +42,7 @@ export function waitingChange(
     schema,
     changes: changes.map(changeText),
     since,
-    writer: { struct: writer.struct, aliases: writer.aliases },
+    writer: { part: writer.part, struct: writer.struct, aliases: writer.aliases },
   };
 }
 

@@ -178,7 +178,8 @@ describe('check', () => {
         }),
       },
     });
-    expect(await main(['check', '-c', file('schemaRegistry: { url: http://r }'), '--json'], cli)).toBe(0);
+    // The schema does not fit the table: a person should look at it before records come.
+    expect(await main(['check', '-c', file('schemaRegistry: { url: http://r }'), '--json'], cli)).toBe(3);
     const result = JSON.parse(cli.out) as { steps: { name: string; ok: boolean }[]; tables: unknown[] };
     expect(result.steps.map(({ name, ok }) => [name, ok])).toEqual([
       ['configuration', true],
@@ -196,7 +197,14 @@ describe('check', () => {
           { name: 'amount', type: 'double' },
           { name: 'at', type: 'time' },
         ],
-        changes: ['column amount is long, and the schema says double', 'adds column at time'],
+        changes: [
+          { kind: 'addition', change: 'add column at time', needsPerson: true },
+          {
+            kind: 'incompatible',
+            change: 'amount: the table has long, the schema double',
+            outcome: 'records of this schema become dead letters',
+          },
+        ],
         warnings: [expect.stringContaining('Spark cannot load')],
       },
     ]);

@@ -97,7 +97,7 @@ describe('a change derived under the rules of a table', () => {
   ): DerivedChange =>
     deriveChange(
       { schemas, current: schemas.at(-1)!, lastColumnId: 9, history },
-      { struct: writer, aliases },
+      { part: 'value', struct: writer, aliases },
       { ...rules, ...changed },
     );
   const writer = struct(
@@ -206,7 +206,7 @@ describe('schemaChanges', () => {
   });
 
   test('what waits is in a property of its own, and is read back; what is not of this form is passed over', () => {
-    const writer = { struct: struct(field(0, 'n', 'long')), aliases: { n: ['m'] } };
+    const writer = { part: 'value' as const, struct: struct(field(0, 'n', 'long')), aliases: { n: ['m'] } };
     const first = waitingChange([widen], 'schema 7', 1000, writer);
     const second = waitingChange([add], 'records', 500, writer);
     const properties = {
