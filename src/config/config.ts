@@ -134,6 +134,8 @@ export interface TableOptions {
   readonly required: boolean;
   readonly timeOfDay: 'time' | 'long' | 'string';
   readonly nanos: 'micros' | 'long' | 'error';
+  /** Protobuf uint64 and fixed64: decimal(20, 0), or long and what does not fit a dead letter. */
+  readonly uint64: 'decimal' | 'long';
   readonly unions: 'optional' | 'struct';
   readonly numbers: 'auto' | 'double' | `decimal(${number}, ${number})`;
   readonly inferRecords: number;
@@ -142,8 +144,8 @@ export interface TableOptions {
 }
 
 export interface FormatOptions {
-  /** `auto`: Avro when the registry is configured and the record carries a schema id, else JSON. */
-  readonly format: 'auto' | 'avro' | 'json' | 'string' | 'bytes';
+  /** `auto`: what the registry says of the schema that the record names; JSON where it names none. */
+  readonly format: 'auto' | 'avro' | 'json' | 'protobuf' | 'string' | 'bytes';
   /**
    * Where the writer schema comes from: the id that each record carries (`id`), the newest version of the subject, or
    * files. Without ids the bytes of a record are all payload.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { parseAvro } from '../schema/avro-parse.ts';
+import { parseProtobuf } from '../schema/protobuf-parse.ts';
 import type { FormatOptions, SchemaFile } from './config.ts';
 import type { KeyPath, Problems } from './problem.ts';
 
@@ -9,7 +10,7 @@ import type { KeyPath, Problems } from './problem.ts';
  * references, under their path from the first with slashes. What is no schema is a problem with the file and the line.
  */
 export function readSchemaFiles(
-  { format, schema }: FormatOptions,
+  { format, schema, message }: FormatOptions,
   directory: string,
   path: KeyPath,
   problems: Problems,
@@ -35,8 +36,18 @@ export function readSchemaFiles(
       problems.add([...path, 'schema', 'file'], `${files[0]!}: ${(error as Error).message}`, MORE_FILES);
     }
   }
+  if (format === 'protobuf') {
+    try {
+      parseProtobuf(text, references, message);
+    } catch (error) {
+      problems.add([...path, 'schema', 'file'], `${files[0]!}: ${(error as Error).message}`, MORE_PROTO_FILES);
+    }
+  }
   return { file: files, text, references };
 }
+
+const MORE_PROTO_FILES =
+  'Correct the schema or `message`; files that it imports stand after it in a list, each where its import path says.';
 
 const MORE_FILES = 'Correct the schema; files that define other named types stand after it in a list.';
 

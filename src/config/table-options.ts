@@ -8,7 +8,7 @@ const GiB = 1024 * MiB;
 const second = 1000;
 const minute = 60 * second;
 
-const formats = ['auto', 'avro', 'json', 'string', 'bytes'] as const;
+const formats = ['auto', 'avro', 'json', 'protobuf', 'string', 'bytes'] as const;
 
 /** How one part of a record is decoded. */
 const formatOptions: readonly Option[] = [
@@ -16,7 +16,7 @@ const formatOptions: readonly Option[] = [
     key: 'format',
     type: oneOf(...formats),
     default: 'auto',
-    help: '`auto`: Avro where the record carries a schema id, else JSON; `string` and `bytes`: one column `value`.',
+    help: '`auto`: by the type of the schema whose id the record carries, else JSON without schema; `string` and `bytes`: one column `value`.',
   },
   {
     key: 'schema',
@@ -184,6 +184,12 @@ export const tableOptions: readonly Option[] = [
     type: oneOf('micros', 'long', 'error'),
     default: 'micros',
     help: 'Nanosecond timestamps: cut to microseconds (what is cut is counted), kept as a long, or refused.',
+  },
+  {
+    key: 'uint64',
+    type: oneOf('decimal', 'long'),
+    default: 'decimal',
+    help: 'Column type of Protobuf uint64 and fixed64: decimal(20, 0), or a long, which makes a dead letter of a value above 9223372036854775807.',
   },
   {
     key: 'unions',

@@ -1,5 +1,6 @@
 import { TabletopicError } from '../errors.ts';
 import type { AvroOptions } from '../schema/avro.ts';
+import type { ProtobufOptions } from '../schema/protobuf.ts';
 import type { Schema } from '../schema/types.ts';
 import { makeAvroDecoder } from './avro.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
@@ -7,9 +8,10 @@ import type { InferOptions } from './infer.ts';
 import { JsonDecoder } from './json.ts';
 import { InterpretedJson } from './json-interpreted.ts';
 import { PlainDecoder, valueFieldId } from './plain.ts';
+import { makeProtobufDecoder } from './protobuf.ts';
 
 /** The table options that decide how bytes are read (DESIGN §6). */
-export type DecoderOptions = AvroOptions & InferOptions;
+export type DecoderOptions = AvroOptions & InferOptions & ProtobufOptions;
 
 /**
  * The decoder of a bound writer schema into the columns of a layout: the value's columns, or with `part` `key` the
@@ -30,6 +32,8 @@ export function makeDecoder(
       return makeAvroDecoder(bound, layout, options, part);
     case 'json':
       return part === 'key' ? new InterpretedJson(layout, options, part) : new JsonDecoder(layout, options);
+    case 'protobuf':
+      return makeProtobufDecoder(bound, layout, options, part);
     case 'string':
     case 'bytes':
       return new PlainDecoder(format, valueFieldId(bound.struct), part);

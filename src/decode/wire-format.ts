@@ -10,8 +10,22 @@ export const INVALID_KEY = -3;
 /** This and everything below stands for a schema GUID, see `guidOf`. */
 const FIRST_GUID_KEY = -4;
 
+/**
+ * Keys with a message index (Protobuf): a registry id or the key of a GUID, away from zero by a multiple of this. Ids have
+ * 31 bits, so that both are found again.
+ */
+const INDEX_STEP = 2 ** 32;
+
 const PREFIX = 5;
 const GUID_HEADER = 17;
+/** Levels of a message index, and different ones in a topic: beyond it the bytes are not what they should be. */
+const MOST_LEVELS = 32;
+const MOST_INDEXES = 4096;
+
+/** The registry id of a key; null: it stands for something else. */
+export function registryIdOf(key: number): number | null {
+  return key < 0 ? null : key % INDEX_STEP;
+}
 
 /**
  * Reads which writer schema a record names, and sets where its payload starts and ends.
@@ -20,6 +34,10 @@ const GUID_HEADER = 17;
  * schema id or byte 1 and the 16-byte schema GUID, and the value is the payload; without the header byte 0 and the
  * 4-byte id stand before the payload (Confluent's header and prefix serializers). `plain`: the bytes are the payload.
  * `auto`: as `confluent`, but what carries no id is `PLAIN_KEY` instead of `INVALID_KEY`.
+ *
+ * `indexed`: the schemas are Protobuf, and behind each id stands which message of the schema it is, as zigzag varints: how
+ * many indexes, then one for each level; 0 is short for [0]. Each message of a schema has a key of its own. Otherwise only
+ * ids that `index` was told of are read so.
  *
  * Nothing is allocated per record.
  */
@@ -34,7 +52,17 @@ export class WireFormatReader {
   readonly #guidWords = new Int32Array(4);
   #guidKey = 0;
 
-  constructor(format: 'confluent' | 'plain' | 'auto', part: 'value' | 'key' = 'value') {
+  /** Base keys of Protobuf schemas; null: all are. */
+  readonly #indexed: Set<number> | null;
+  /** Message indexes seen, as text. */
+  readonly #paths: string[] = [];
+  /** The message index read last. */
+  readonly #levels = new Int32Array(MOST_LEVELS);
+  #levelCount = 0;
+  #pathText = '';
+
+  constructor(format: 'confluent' | 'plain' | 'auto', part: 'value' | 'key' = 'value', indexed = false) {
+    this.#indexed = indexed ? null : new Set();
     this.#format = format;
     this.#key = part === 'key';
     this.#headerName = new TextEncoder().encode(`__${part}_schema_id`);
@@ -72,7 +100,18 @@ export class WireFormatReader {
 
   /** The GUID that a key stands for, in canonical hyphenated form; null for a key that is a registry id. */
   guidOf(key: number): string | null {
-    return this.#guids[FIRST_GUID_KEY - key] ?? null;
+    return key < 0 ? (this.#guids[FIRST_GUID_KEY - (key % INDEX_STEP)] ?? null) : null;
+  }
+
+  /** The message index of a key; null: it has none. */
+  indexOf(key: number): readonly number[] | null {
+    const path = this.#paths[Math.floor(Math.abs(key) / INDEX_STEP) - 1];
+    return path === undefined ? null : path.split('.').map(Number);
+  }
+
+  /** Schemas of this key, which has no message index, are Protobuf: the records that name it have one. */
+  index(key: number): void {
+    this.#indexed?.add(key);
   }
 
   /** Bytes before the payload of the record read last. */
@@ -89,7 +128,11 @@ export class WireFormatReader {
       const id = positions.view.getInt32(start + 1);
       if (id >= 0) {
         this.#prefix = PREFIX;
-        return id;
+        if (!this.#isIndexed(id)) return id;
+        this.#at = start + PREFIX;
+        const key = this.#withIndex(positions.bytes, id, start + length);
+        this.#prefix = this.#at - start;
+        return key;
       }
     }
     return this.#format === 'auto' ? PLAIN_KEY : INVALID_KEY;
@@ -111,11 +154,61 @@ export class WireFormatReader {
       if (nameLength < 0 || at + length > bytes.length) return INVALID_KEY;
       if (length > 0) this.#at += length;
       if (!matches || length < 0) continue;
-      if (length === PREFIX && bytes[at] === 0 && view.getInt32(at + 1) >= 0) key = view.getInt32(at + 1);
-      else if (length === GUID_HEADER && bytes[at] === 1) key = this.#guid(view, at + 1);
-      else key = INVALID_KEY;
+      key = this.#header(bytes, view, at, length);
     }
     return key;
+  }
+
+  /** What a header with this name says. */
+  #header(bytes: Uint8Array, view: DataView, at: number, length: number): number {
+    const id = length >= PREFIX && bytes[at] === 0 ? view.getInt32(at + 1) : -1;
+    const hasGuid = length >= GUID_HEADER && bytes[at] === 1;
+    if (id < 0 && !hasGuid) return INVALID_KEY;
+    const key = hasGuid ? this.#guid(view, at + 1) : id;
+    const used = hasGuid ? GUID_HEADER : PREFIX;
+    // Without an index it is the first message of the schema.
+    if (length === used) return this.#isIndexed(key) ? this.#pathKey(key, '0') : key;
+    if (this.#indexed && this.#format !== 'auto') return INVALID_KEY;
+    const next = this.#at;
+    this.#at = at + used;
+    const indexed = this.#withIndex(bytes, key, at + length);
+    const isWhole = this.#at === at + length;
+    this.#at = next;
+    return isWhole ? indexed : INVALID_KEY;
+  }
+
+  #isIndexed(key: number): boolean {
+    return this.#indexed === null || (this.#indexed.size > 0 && this.#indexed.has(key));
+  }
+
+  /** The key with the message index that stands at `#at`; moves behind it. */
+  #withIndex(bytes: Uint8Array, key: number, end: number): number {
+    if (this.#at >= end) return INVALID_KEY;
+    if (bytes[this.#at] === 0) {
+      this.#at++;
+      return this.#pathKey(key, '0');
+    }
+    const levels = this.#varint(bytes);
+    if (levels < 1 || levels > MOST_LEVELS) return INVALID_KEY;
+    let isSame = levels === this.#levelCount;
+    for (let level = 0; level < levels; level++) {
+      const index = this.#varint(bytes);
+      if (index < 0 || this.#at > end) return INVALID_KEY;
+      if (this.#levels[level] !== index) isSame = false;
+      this.#levels[level] = index;
+    }
+    if (!isSame) this.#pathText = this.#levels.subarray(0, (this.#levelCount = levels)).join('.');
+    return this.#pathKey(key, this.#pathText);
+  }
+
+  #pathKey(key: number, path: string): number {
+    let index = this.#paths.indexOf(path);
+    if (index < 0) {
+      if (this.#paths.length === MOST_INDEXES) return INVALID_KEY;
+      index = this.#paths.push(path) - 1;
+    }
+    const step = (index + 1) * INDEX_STEP;
+    return key < 0 ? key - step : key + step;
   }
 
   #isName(bytes: Uint8Array, at: number): boolean {

@@ -7,7 +7,7 @@ import { emptyShape, mergeShapes, shapeToStruct } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
-import { PLAIN_KEY } from '../decode/wire-format.ts';
+import { PLAIN_KEY, registryIdOf } from '../decode/wire-format.ts';
 import { schemaQuestion } from '../pipeline/messages.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
 import type { Ports } from '../ports.ts';
@@ -15,6 +15,7 @@ import { tableFields } from '../commit/table-fields.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
 import { assignIds } from '../schema/evolve.ts';
+import type { FieldAliases } from '../schema/evolve.ts';
 import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
@@ -27,12 +28,20 @@ export type Question = Extract<FromWorker, { type: 'need-layout' | 'need-schema'
 
 /** A writer schema with its converted struct, whose field ids are still 0, and its fields' aliases by dotted path. */
 export interface WriterSchema extends BoundSchema {
-  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  readonly aliases: FieldAliases;
 }
 
 export interface LayoutSource {
-  /** By registry id. Rejects with `REGISTRY_SCHEMA_MISSING`, `SCHEMA_UNSUPPORTED`; waits while the registry is down. */
-  byId(part: Part, id: number | { readonly guid: string }, signal: AbortSignal): Promise<WriterSchema>;
+  /**
+   * By registry id; null where the schema is Protobuf and `index`, which message of it, is not known. Rejects with
+   * `REGISTRY_SCHEMA_MISSING`, `SCHEMA_UNSUPPORTED`; waits while the registry is down.
+   */
+  byId(
+    part: Part,
+    id: number | { readonly guid: string },
+    index: readonly number[] | null,
+    signal: AbortSignal,
+  ): Promise<WriterSchema | null>;
   /** What is known of these topics' records before any is read, first the schema that the table is created with. */
   known(part: Part, topics: readonly string[], signal: AbortSignal): Promise<readonly WriterSchema[]>;
   /** The schema of records that name none (`schema: latest` or a file). Rejects with REGISTRY_UNAVAILABLE while there is none. */
@@ -157,8 +166,8 @@ export class Layouts {
     const values = await this.#known('value', topics);
     const keys = rule.key ? await this.#known('key', topics) : [];
     let state = await this.#create(values[0]?.struct ?? { type: 'struct', fields: [] }, keys[0]?.struct);
-    for (const writer of values.slice(1)) state = await this.#evolve(writerFields('value', writer));
-    for (const writer of keys.slice(1)) state = await this.#evolve(writerFields('key', writer));
+    for (const writer of values) state = await this.#evolve(writerFields('value', writer));
+    for (const writer of keys) state = await this.#evolve(writerFields('key', writer));
     return state;
   }
 
@@ -181,7 +190,7 @@ export class Layouts {
   }
 
   async #schema(worker: number, question: Extract<Question, { type: 'need-schema' }>): Promise<void> {
-    const { part, key, guid, topic } = question;
+    const { part, key, guid, index, topic } = question;
     const format = this.#formatOf(part);
     if (format.schema !== 'id') return this.#fixed(worker, part, key, topic);
     if (key === PLAIN_KEY) {
@@ -189,8 +198,9 @@ export class Layouts {
       return;
     }
     const writer = await this.#o.source
-      .byId(part, guid === null ? key : { guid }, this.#o.signal)
+      .byId(part, guid === null ? registryIdOf(key)! : { guid }, index, this.#o.signal)
       .catch((thrown: unknown) => asTabletopicError(thrown));
+    if (writer === null) return this.#o.send(worker, await this.#layout(), [{ part, key, indexed: true }]);
     if (!(writer instanceof TabletopicError)) {
       await this.#answer([[worker, key]], part, writer);
       return;
@@ -324,8 +334,8 @@ export class Layouts {
    * A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. Nor
    * does one that waits for approval.
    */
-  #evolve(writer: WriterFields): Promise<TableState> {
-    return this.#o.retry('change the schema', () =>
+  async #evolve(writer: WriterFields): Promise<TableState> {
+    const state = await this.#o.retry('change the schema', () =>
       this.#o.committer.evolve((current) => {
         const { schema, lastColumnId, history, changes, incompatible, dropped } = this.#derived(current, writer);
         if (incompatible.length > 0 || schema === currentSchema(current.table.metadata)) return null;
@@ -336,6 +346,23 @@ export class Layouts {
         return { schema, lastColumnId, fields: JSON.stringify(history) };
       }),
     );
+    // Protobuf field numbers may be new where the columns are not.
+    if (this.#newNumbers(state, writer) === null) return state;
+    return this.#o.retry('keep the field numbers', () =>
+      this.#o.committer.properties((current) => {
+        const fields = this.#newNumbers(current, writer);
+        return fields === null ? null : { set: { [FIELDS_PROPERTY]: fields }, remove: [] };
+      }),
+    );
+  }
+
+  /** What `tabletopic.fields` must become to know the writer's Protobuf fields; null: it does. */
+  #newNumbers(state: TableState, writer: WriterFields): string | null {
+    if (!Object.values(writer.aliases).some((alias) => typeof alias === 'string')) return null;
+    const derived = this.#derived(state, writer);
+    if (derived.incompatible.length > 0 || waits(state, derived)) return null;
+    const fields = JSON.stringify(derived.history);
+    return fields === (state.table.metadata.properties?.[FIELDS_PROPERTY] ?? '{}') ? null : fields;
   }
 
   #derived(state: TableState, writer: WriterFields): DerivedChange {
@@ -419,7 +446,7 @@ function writerFields(part: Part, { struct, aliases }: WriterSchema): WriterFiel
 
 /** A key that is no registry id says nothing to a person. */
 function schemaText(part: Part, key: SchemaKey): string {
-  return `${part === 'key' ? 'key ' : ''}${key >= 0 ? `schema ${key}` : 'schema without an id'}`;
+  return `${part === 'key' ? 'key ' : ''}${key >= 0 ? `schema ${registryIdOf(key)}` : 'schema without an id'}`;
 }
 
 function textOf({ text, references }: WriterSchema): string {

@@ -7,6 +7,9 @@ import { createRegistry } from '../registry/client.ts';
 import type { RegisteredSchema, Registry, RegistryHealth } from '../registry/registry.ts';
 import { isTopicRecordSubject, subjectOf } from '../registry/subjects.ts';
 import { convertAvro } from '../schema/avro.ts';
+import { declaredMessages } from '../schema/protobuf-index.ts';
+import { convertProtobuf } from '../schema/protobuf.ts';
+import type { MessageChoice } from '../schema/protobuf.ts';
 import type { LayoutSource, WriterSchema } from './layouts.ts';
 
 /** The registry's schemas as columns of tables. One client for all tables, so that a schema is fetched once. */
@@ -42,21 +45,22 @@ export type SchemaLookup = Pick<Registry, 'schema' | 'latest' | 'subjects'>;
 export function tableLayouts(registry: SchemaLookup | null, options: TableOptions): LayoutSource {
   const formatOf = (part: Part): FormatOptions => (part === 'key' ? options.key! : options.value);
   return {
-    async byId(part, id, signal) {
+    async byId(part, id, index, signal) {
       if (!registry) throw noRegistry(id);
       const schema = await registry.schema(typeof id === 'number' ? id : id.guid, signal);
-      return writerSchema(schema, options, formatOf(part));
+      if (schema.type === 'PROTOBUF' && index === null && formatOf(part).format === 'auto') return null;
+      return writerSchema(schema, options, formatOf(part), index);
     },
     async known(part, topics, signal) {
       const found = await knownSchemas(registry, formatOf(part), part, topics, signal);
-      return found.map(({ schema }) => writerSchema(schema, options, formatOf(part)));
+      return found.map(({ schema, message }) => writerSchema(schema, options, formatOf(part), message));
     },
     async fixed(part, topic, signal) {
       const format = formatOf(part);
-      if (typeof format.schema === 'object') return writerSchema(fileSchema(format)!, options, format);
+      if (typeof format.schema === 'object') return writerSchema(fileSchema(format)!, options, format, format.message);
       const subject = subjectOf(format, part, topic)!;
       const schema = await registry?.latest(subject, signal);
-      if (schema) return writerSchema(schema, options, format);
+      if (schema) return writerSchema(schema, options, format, format.message);
       throw new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry has no subject ${subject} yet`, {
         hint: `Records of ${topic} wait for it: register the schema, or correct \`${part}.subject\`.`,
         where: { subject, topic },
@@ -70,6 +74,8 @@ export interface KnownSchema {
   readonly schema: RegisteredSchema;
   /** `subject orders-value` or the file. */
   readonly source: string;
+  /** Of a Protobuf schema: which of its messages; null: the only one. */
+  readonly message: string | null;
 }
 
 /** First the one that a table is created with. Empty where only the records say. */
@@ -81,7 +87,10 @@ export async function knownSchemas(
   signal?: AbortSignal,
 ): Promise<readonly KnownSchema[]> {
   const file = fileSchema(format);
-  if (file) return [{ schema: file, source: (format.schema as { file: readonly string[] }).file[0]! }];
+  if (file) {
+    const [source] = (format.schema as { file: readonly string[] }).file;
+    return [{ schema: file, source: source!, message: format.message }];
+  }
   if (!registry || !(format.format in TYPES)) return [];
   const listed = format.subjectNameStrategy === 'topic-record' && format.subject === null && format.message === null;
   const found: KnownSchema[] = [];
@@ -94,17 +103,25 @@ export async function knownSchemas(
       : [subjectOf(format, part, topic) ?? []].flat();
     for (const subject of subjects) {
       const schema = await registry.latest(subject, signal);
-      if (schema && TYPES[format.format]!.includes(schema.type)) found.push({ schema, source: `subject ${subject}` });
+      const message = listed ? subject.slice(topic.length + 1) : format.message;
+      if (schema && TYPES[format.format]!.includes(schema.type) && saysWhich(schema, message))
+        found.push({ schema, source: `subject ${subject}`, message });
     }
     if (!listed && found.length > 0) break;
   }
   return found;
 }
 
+/** A Protobuf schema of several messages says nothing before a record names one. */
+function saysWhich({ type, text }: RegisteredSchema, message: string | null): boolean {
+  return type !== 'PROTOBUF' || message !== null || declaredMessages(text).length === 1;
+}
+
 /** Formats whose schemas stand in a registry or a file, and the types that they read; a file is of the first. */
 const TYPES: Readonly<Partial<Record<FormatOptions['format'], readonly RegisteredSchema['type'][]>>> = {
-  auto: ['AVRO'],
+  auto: ['AVRO', 'PROTOBUF'],
   avro: ['AVRO'],
+  protobuf: ['PROTOBUF'],
 };
 
 function fileSchema({ format, schema }: FormatOptions): RegisteredSchema | null {
@@ -112,11 +129,12 @@ function fileSchema({ format, schema }: FormatOptions): RegisteredSchema | null 
   return { id: null, type: TYPES[format]![0]!, text: schema.text, references: schema.references };
 }
 
-/** A schema's columns, as this table reads it. */
+/** A schema's columns, as this table reads it. `choice`: which message of a Protobuf schema, by default the first. */
 export function writerSchema(
   { id, type, text, references }: RegisteredSchema,
   options: TableOptions,
   { format }: FormatOptions,
+  choice: MessageChoice = null,
 ): WriterSchema {
   if (!TYPES[format]?.includes(type)) {
     throw new TabletopicError(
@@ -126,6 +144,10 @@ export function writerSchema(
         where: { schema: id ?? '', type },
       },
     );
+  }
+  if (type === 'PROTOBUF') {
+    const { struct, message, identities } = convertProtobuf(text, references, choice, options);
+    return { format: 'protobuf', text, references, message, struct, aliases: identities };
   }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };

@@ -1,4 +1,5 @@
 import type { DecodeFailure } from '../decode/decoder.ts';
+import { registryIdOf } from '../decode/wire-format.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import { readHeaders } from '../source/headers.ts';
 import type { LaneReader } from './lane-reader.ts';
@@ -24,7 +25,7 @@ export function deadLetter(
     headers: readHeaders(positions, index),
     code: failure.code,
     reason: failure.reason,
-    schemaId: key !== null && key >= 0 ? key : null,
+    schemaId: key === null ? null : registryIdOf(key),
   };
 }
 

@@ -4,7 +4,7 @@ import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
-import type { Layout, SchemaAnswer, SchemaKey, WorkerTableOptions } from './messages.ts';
+import type { DecoderAnswer, Layout, SchemaKey, WorkerTableOptions } from './messages.ts';
 
 /** Compiled decoders kept at once; the least recently used is compiled again when it is needed. */
 const MOST = 256;
@@ -16,7 +16,7 @@ const NO_COLUMN: Decoder = { decode: (_source, _from, to) => to, failure: NO_FAI
 export class Decoders {
   readonly #options: WorkerTableOptions;
   readonly #part: Part;
-  readonly #answers = new Map<SchemaKey, SchemaAnswer>();
+  readonly #answers = new Map<SchemaKey, DecoderAnswer>();
   /** In order of use. */
   readonly #compiled = new Map<SchemaKey, Decoder>();
 
@@ -25,7 +25,7 @@ export class Decoders {
     this.#part = part;
   }
 
-  answer(answer: SchemaAnswer): void {
+  answer(answer: DecoderAnswer): void {
     this.#answers.set(answer.key, answer);
     this.#compiled.delete(answer.key);
   }

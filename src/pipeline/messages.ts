@@ -43,6 +43,7 @@ const WORKER_OPTIONS = [
   'rowGroupSize',
   'targetFileSize',
   'timeOfDay',
+  'uint64',
   'unions',
   'value',
 ] as const satisfies readonly (keyof TableOptions)[];
@@ -150,7 +151,12 @@ export type SchemaAnswer =
       readonly part: Part;
       readonly key: SchemaKey;
       readonly refused: { readonly code: ErrorCode; readonly reason: string };
-    };
+    }
+  /** The schema is Protobuf, and the key has no message index: records that name it are read with theirs. */
+  | { readonly part: Part; readonly key: SchemaKey; readonly indexed: true };
+
+/** What a decoder is made of, or why there is none. */
+export type DecoderAnswer = Exclude<SchemaAnswer, { readonly indexed: true }>;
 
 export type FromWorker =
   /** Fetched bytes that are done with. */
@@ -185,6 +191,8 @@ export type FromWorker =
       readonly part: Part;
       readonly key: SchemaKey;
       readonly guid: string | null;
+      /** Which message of the schema it is (Protobuf); null: the record was read as one without. */
+      readonly index: readonly number[] | null;
       /** Where the record is: what the newest schema is asked for by (`schema: latest`). */
       readonly topic: string;
     }

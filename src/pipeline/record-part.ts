@@ -6,7 +6,7 @@ import type { RecordPositions } from '../source/record-batch.ts';
 import { Decoders } from './decoders.ts';
 import { JsonSampler } from './json-sampler.ts';
 import type { LaneReader } from './lane-reader.ts';
-import type { FromWorker, Layout, SchemaKey, ToWorker } from './messages.ts';
+import type { FromWorker, Layout, SchemaAnswer, SchemaKey, ToWorker } from './messages.ts';
 
 type OpenTable = Extract<ToWorker, { type: 'table' }>;
 type Refusal = Pick<DecodeFailure, 'code' | 'reason'>;
@@ -42,7 +42,7 @@ export class RecordPart {
     this.#format = format;
     this.#say = say;
     this.decoders = new Decoders(open.options, part);
-    this.#wire = new WireFormatReader(wireFormatOf(format), part);
+    this.#wire = new WireFormatReader(wireFormatOf(format), part, format.format === 'protobuf');
     this.#topics = format.schema === 'latest' && format.subject === null ? [] : null;
     this.#sampler = this.#newSampler();
   }
@@ -88,7 +88,14 @@ export class RecordPart {
   /** The question of the last run's schema. */
   schemaQuestion(topic: string): FromWorker {
     const { part, schemaKey: key } = this;
-    return { type: 'need-schema', table: this.#open.table, part, key, guid: this.#wire.guidOf(key), topic };
+    const [guid, index] = [this.#wire.guidOf(key), this.#wire.indexOf(key)];
+    return { type: 'need-schema', table: this.#open.table, part, key, guid, index, topic };
+  }
+
+  /** What the main thread says of a schema. */
+  answer(answer: SchemaAnswer): void {
+    if ('indexed' in answer) this.#wire.index(answer.key);
+    else this.decoders.answer(answer);
   }
 
   /** What a record of the last run has and the table has not. */

@@ -110,7 +110,7 @@ export class TableWorker {
       case 'layout':
         this.#setLayout(message.layout);
         for (const answer of message.schemas)
-          for (const { part, decoders } of this.#parts) if (answer.part === part) decoders.answer(answer);
+          for (const part of this.#parts) if (answer.part === part.part) part.answer(answer);
         this.#unblock([
           ...answeredQuestions(message),
           ...this.#parts.flatMap(({ part, decoders }) => (decoders.knows(PLAIN_KEY) ? [`${part} sample`] : [])),

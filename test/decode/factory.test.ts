@@ -8,7 +8,13 @@ import type { DecoderOptions } from '../../src/decode/factory.ts';
 import type { NestedField, Schema } from '../../src/schema/types.ts';
 import { breaches, positionsOf, rowsOf } from './rows.ts';
 
-const options: DecoderOptions = { timeOfDay: 'time', nanos: 'micros', unions: 'optional', numbers: 'auto' };
+const options: DecoderOptions = {
+  timeOfDay: 'time',
+  nanos: 'micros',
+  unions: 'optional',
+  uint64: 'decimal',
+  numbers: 'auto',
+};
 const value = (type: 'string' | 'binary'): NestedField => ({ id: 1, name: 'value', required: false, type });
 const offset: NestedField = {
   id: 8,

@@ -31,6 +31,7 @@ const options: Extract<ToWorker, { type: 'table' }>['options'] = {
   targetFileSize: 1 << 20,
   timeOfDay: 'time',
   unions: 'optional',
+  uint64: 'decimal',
   value: format('json'),
   key: null,
 };
