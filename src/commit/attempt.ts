@@ -15,7 +15,7 @@ import {
   encodeCheckpoints,
   encodeStatement,
 } from './statement.ts';
-import type { Merge } from '../iceberg/append.ts';
+import type { Merge } from '../iceberg/merge-manifests.ts';
 import type { CommitRequest, Update } from '../iceberg/catalog.ts';
 import type { TableMetadata } from '../iceberg/metadata.ts';
 import type { ManifestFile } from '../iceberg/manifest-types.ts';
@@ -34,6 +34,8 @@ export interface Attempt {
   readonly files: readonly string[];
   readonly manifestList: readonly ManifestFile[];
   readonly manifestListLocation: string;
+  /** See `WrittenAppend`. */
+  readonly due: readonly (readonly ManifestFile[])[];
 }
 
 export interface AttemptContext {
@@ -45,7 +47,7 @@ export interface AttemptContext {
   /** Number of this attempt; 0 if left out. */
   readonly number?: number;
   /** See `AppendAttempt`. */
-  readonly mergePatience?: number;
+  readonly mergeLater?: boolean;
   readonly merges?: Merge[];
 }
 
@@ -108,7 +110,7 @@ export async function buildAttempt(
     snapshotId,
     now: ports.clock.now(),
     attempt: context.number ?? 0,
-    mergePatience: context.mergePatience ?? 1,
+    mergeLater: context.mergeLater ?? false,
     merges: context.merges ?? [],
     metadataLocation: (name) => metadataLocation(metadata, name),
     listCache,
@@ -119,6 +121,7 @@ export async function buildAttempt(
     files,
     manifestList: plan.manifestList,
     manifestListLocation: plan.snapshot['manifest-list']!,
+    due: plan.due,
     request: {
       requirements: [
         { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },

@@ -19,10 +19,14 @@ export class Backoff {
     this.#bound = this.#base;
   }
 
-  /** Rejects with the signal's reason when it aborts. */
-  async wait(signal: AbortSignal): Promise<void> {
-    const ms = this.#ports.random.next() * this.#bound;
-    this.#bound = Math.min(this.#most, this.#bound * 2);
-    await this.#ports.clock.sleep(ms, signal);
+  /**
+   * Rejects with the signal's reason when it aborts. `least`, ms: what the attempt itself took; a wait that is shorter than
+   * others need for theirs only meets them again.
+   */
+  async wait(signal: AbortSignal, least = 0): Promise<void> {
+    const bound = Math.max(this.#bound, Math.min(least, this.#most));
+    const ms = least / 2 + this.#ports.random.next() * bound;
+    this.#bound = Math.min(this.#most, bound * 2);
+    await this.#ports.clock.sleep(Math.min(ms, this.#most), signal);
   }
 }

@@ -1,11 +1,15 @@
 import { isOutlived } from './combine.ts';
 import { PendingStore } from './pending-store.ts';
+import { CHECKPOINTS } from './statement.ts';
 import type { Logger } from 'pino';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { TableState } from './commit.ts';
 import type { Known } from './known.ts';
 import type { Pending } from './pending.ts';
+import type { Listed } from './pending-store.ts';
 import type { Prepared } from './prepare.ts';
 
 export interface CombiningOptions {
@@ -18,11 +22,38 @@ export interface CombiningOptions {
 /** Checkpoints in a row that met nobody (no conflict, none carried), after which a committer takes itself to be alone. */
 export const CALM_CHECKPOINTS = 10;
 
-/** Longest wait between the offer of a checkpoint and its first attempt, ms: time for another to carry it. */
-const OFFER_WAIT = 150;
+/**
+ * Wait between the offer of a checkpoint and its first attempt, ms, for each other that was met lately: time for others
+ * to carry it, or to be carried. The more there are, the longer, so that each commit carries more and the catalog has no
+ * more to do.
+ */
+const OFFER_WAIT_EACH = 60;
+const LONGEST_OFFER_WAIT = 400;
 
-/** Among others, manifests may pile up to so many times more than the table's property says. */
-const MOST_PATIENCE = 2;
+/** Among those whose objects lie there the oldest tries; how long the others wait for it at least, ms, then up to twice that. */
+const PATIENCE = 800;
+
+/** Between two looks whether the own checkpoint was carried, ms, and up to twice that. */
+const LOOK_AGAIN = 75;
+
+/** An object that has lain there for so much longer, ms, is no longer waited for: its owner may be dead. */
+const OVERDUE = 10_000;
+
+/** Snapshots of others in a second that make a conflict likely. */
+const BUSY = 3;
+
+/** Part that is kept of the number of others, from one look to the next. */
+const FADING = 0.75;
+
+/** What lies in the store when a committer looks. */
+export interface Lying {
+  /** The own object was published and is not there any more: most probably another has carried it. */
+  readonly ownIsGone: boolean;
+  /** What others have published, as far as it can be read. */
+  readonly others: () => Promise<readonly Pending[]>;
+}
+
+const nothing: Lying = { ownIsGone: false, others: () => Promise.resolve([]) };
 
 /**
  * One committer's part in combining commits (DESIGN §2): from its first conflict on, and until ten of its checkpoints in a row
@@ -40,6 +71,10 @@ export class Combining {
   #disturbed: string | null = null;
   /** Id of the own checkpoint whose object is in the store. */
   #stored: string | null = null;
+  /** The newest state that was seen between commits, and when (monotonic, ms). */
+  #last: { readonly sequenceNumber: number; readonly at: number } | null = null;
+  /** How many others were met: the most of late, fading. */
+  #others = 0;
 
   constructor(options: CombiningOptions) {
     this.#options = options;
@@ -49,6 +84,26 @@ export class Combining {
   /** Whether others were met lately. */
   get active(): boolean {
     return this.#calm !== null && this.#calm < CALM_CHECKPOINTS;
+  }
+
+  /** A state of the table that was just seen. */
+  seen({ lastSequenceNumber }: TableState): void {
+    this.#last = { sequenceNumber: lastSequenceNumber, at: this.#options.ports.clock.monotonic() };
+  }
+
+  /**
+   * Whether other instances commit so often that a conflict is to be expected; then they are met without one. Of many that
+   * begin at once, those that have had theirs would else lose to those that have not.
+   */
+  meets({ table, headSnapshotId, lastSequenceNumber }: Known): boolean {
+    if (this.active || this.#last === null) return false;
+    const { sequenceNumber, at } = this.#last;
+    const seconds = (this.#options.ports.clock.monotonic() - at) / 1000;
+    if (lastSequenceNumber - sequenceNumber < 2 || lastSequenceNumber - sequenceNumber < BUSY * seconds) return false;
+    const head = table.metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === headSnapshotId);
+    if (head?.summary?.[CHECKPOINTS] === undefined) return false;
+    this.#calm = 0;
+    return true;
   }
 
   conflict({ id }: Prepared): void {
@@ -79,26 +134,49 @@ export class Combining {
     return true;
   }
 
-  /** Gives others a moment to carry what was just offered; random, so that not all try at once. */
-  async wait(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options.ports;
-    await clock.sleep(random.next() * OFFER_WAIT, signal);
+  /** Milliseconds that give others a moment to offer theirs, or to carry what was just offered; 0 while alone. */
+  get pace(): number {
+    return this.active ? Math.min(LONGEST_OFFER_WAIT, OFFER_WAIT_EACH * this.#others) : 0;
   }
 
   /**
-   * How long manifests may pile up before this attempt merges them. Among others it is drawn anew each time: if all merged at
-   * once, one would win and the work of the rest would be in everybody's way.
+   * What lies there when it is this committer's turn to try: its object is the oldest, or is gone, or it has waited long
+   * enough for those before it. So one tries and carries the rest, and nobody only waits for others (TRACES B4). Nothing,
+   * and at once, where none were met lately.
    */
-  mergePatience(): number {
-    return this.active ? 1 + MOST_PATIENCE * this.#options.ports.random.next() : 1;
+  async turn(own: Prepared, known: Known | null, signal: AbortSignal): Promise<Lying> {
+    const { clock, random } = this.#options.ports;
+    const until = clock.monotonic() + PATIENCE * (1 + random.next());
+    for (;;) {
+      const { behind, ...lying } = await this.#look(own, known);
+      if (!behind || clock.monotonic() >= until) return lying;
+      await clock.sleep(LOOK_AGAIN * (1 + random.next()), signal);
+    }
   }
 
-  /** What others have published; nothing where none were met lately. */
-  async pending(own: Prepared, known: Known | null): Promise<readonly Pending[]> {
-    if (!this.active || known === null) return [];
+  async #look(own: Prepared, known: Known | null): Promise<Lying & { readonly behind?: boolean }> {
+    if (!this.active || known === null) return nothing;
+    const { metadata } = known.table;
     const io = this.#options.io(known.table);
-    if (!(await this.#store.isFit(io, known.table.metadata))) return [];
-    return this.#store.list(io, known.table.metadata, own.id);
+    if (!(await this.#store.isFit(io, metadata))) return nothing;
+    const listed = await this.#store.list(io, metadata, own.id);
+    if (listed === null) return nothing;
+    this.#others = Math.max(listed.others.length, this.#others * FADING);
+    const ownIsGone = this.#stored === own.id && listed.own === null;
+    if (ownIsGone) this.#stored = null;
+    return {
+      ownIsGone,
+      behind: listed.own !== null && listed.others.some((other) => this.#isBefore(other, listed.own!)),
+      others: () => (ownIsGone ? Promise.resolve([]) : this.#store.read(io, listed.others)),
+    };
+  }
+
+  /** By the store's clock, which is the same for all; what is surely none of this branch's is not waited for. */
+  #isBefore(other: Listed, own: Listed): boolean {
+    const earlier = own.modified - other.modified;
+    if (earlier < 0 || earlier > OVERDUE || (earlier === 0 && other.location > own.location)) return false;
+    const read = this.#store.known(other.location);
+    return read === undefined || read?.branch === this.#options.branch;
   }
 
   /** Removes, in the background, the objects that can never be committed again. */
@@ -112,12 +190,16 @@ export class Combining {
       );
   }
 
-  /** The checkpoint is in the table or never will be. `alone`: it got in by itself, and carried no other. */
-  ended({ id }: Prepared, known: Known, alone: boolean): void {
-    if (this.active) this.#calm = alone && this.#disturbed !== id ? this.#calm! + 1 : 0;
-    if (this.#stored !== id) return;
+  /**
+   * The checkpoint is in the table or never will be. `carried`: others that went along, where it got in by itself; null
+   * where it did not. Objects of those that are in the table go at once: it tells their owners to look there.
+   */
+  ended({ id }: Prepared, known: Known, carried: readonly Checkpoint[] | null): void {
+    if (this.active) this.#calm = carried?.length === 0 && this.#disturbed !== id ? this.#calm! + 1 : 0;
+    const gone = (carried ?? []).map((checkpoint) => checkpoint.id);
+    if (this.#stored === id) gone.push(id);
     this.#stored = null;
-    this.#remove(known, [id]);
+    if (gone.length > 0) this.#remove(known, gone);
   }
 
   settled(): Promise<void> {

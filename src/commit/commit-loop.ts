@@ -5,7 +5,6 @@ import { onSameHead } from './head-moved.ts';
 import { judge } from './judge.ts';
 import { ageOf, ownFiles } from './prepare.ts';
 import type { Logger } from 'pino';
-import type { Merge } from '../iceberg/append.ts';
 import type { CommitOutcome, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
@@ -13,6 +12,7 @@ import type { CommitResult, OffsetRange, TableState } from './commit.ts';
 import type { Verdict } from './judge.ts';
 import type { Prepared } from './prepare.ts';
 import type { Combining } from './combining.ts';
+import type { ManifestMerges } from './manifest-merges.ts';
 import type { TableSession } from './session.ts';
 import { TabletopicError } from '../errors.ts';
 
@@ -51,6 +51,7 @@ export type AttemptOutcome = 'committed' | 'conflict' | 'unknown' | 'dropped';
 export interface CommitLoopOptions {
   readonly session: TableSession;
   readonly combining: Combining;
+  readonly merging: ManifestMerges;
   readonly io: (table: LoadedTable) => FileIO;
   readonly ports: Ports;
   readonly logger: Pick<Logger, 'debug' | 'info' | 'warn'>;
@@ -80,20 +81,23 @@ export async function commitCheckpoint(
   options: CommitLoopOptions,
   signal: AbortSignal,
 ): Promise<CommitResult> {
-  const { session, combining, ports, logger, onOutcome } = options;
+  const { session, combining, merging, ports, logger, onOutcome } = options;
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
-  // As the checkpoint's own manifest, what it merged is as good for its next attempt (invariant 3 guards both).
-  const merges: Merge[] = [];
+  const offered = await combining.offer(prepared, session.known);
+  // Who has merged manifests goes first: the longer that waits, the more manifests there are.
+  if (offered && !merging.waiting) await ports.clock.sleep(combining.pace, signal);
+  // As the checkpoint's own manifest, what was merged is as good for its next attempt (invariant 3 guards both).
+  const merges = merging.take();
   let derived = true;
   let attempts = 0;
-  if (await combining.offer(prepared, session.known)) await combining.wait(signal);
   for (;;) {
     signal.throwIfAborted();
+    const lying = await combining.turn(prepared, session.known, signal);
     const [loaded, pending] = await Promise.all([
-      // Under contention others have always been there since the cut: the head alone does not decide.
-      session.reload(combining.active ? 'all' : 'refs'),
-      combining.pending(prepared, session.known),
+      // Under contention others have always been there since the cut: the head alone decides only whether it was carried.
+      session.reload(combining.active && !lying.ownIsGone ? 'all' : 'refs'),
+      lying.others(),
     ]);
     let known = loaded;
     let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
@@ -106,18 +110,22 @@ export async function commitCheckpoint(
     }
     derived = true;
     if (verdict.kind === 'committed') {
-      combining.ended(prepared, known, false);
+      // It is committed once (invariant 3): where another has done it, none of our attempts ever was or will be.
+      const { snapshotIds, unknown } = prepared.attempts;
+      if (!unknown && !snapshotIds.includes(verdict.snapshotId)) merging.giveBack(merges, options.io(known.table));
+      combining.ended(prepared, known, null);
       return committed(prepared, verdict.snapshotId, known);
     }
     if (verdict.kind === 'dropped') {
       onOutcome('dropped', verdict.reason);
-      combining.ended(prepared, known, false);
+      combining.ended(prepared, known, null);
       await discard(prepared, verdict.intact, options, known);
       return { kind: 'dropped', reason: verdict.reason, state: known };
     }
     if (verdict.kind === 'partial')
       throw new TabletopicError('INTERNAL', 'the catalog gave only a part of the snapshots when asked for all');
 
+    if (combining.meets(known) && (await combining.offer(prepared, known))) continue;
     combining.sweep(pending, known);
     const { others, offsets } = combine(prepared.id, verdict.offsets, pending, known, branch, ports.clock.now());
     const context = {
@@ -126,7 +134,7 @@ export async function commitCheckpoint(
       branch,
       listCache: session.listCache,
       number: prepared.attempts.snapshotIds.length,
-      mergePatience: combining.mergePatience(),
+      mergeLater: combining.active,
       merges,
     };
     const attempt = await onSameHead(session, known, () =>
@@ -135,13 +143,15 @@ export async function commitCheckpoint(
     if (attempt === null) continue;
     signal.throwIfAborted();
     prepared.attempts.snapshotIds.push(attempt.snapshotId);
+    const sentAt = ports.clock.monotonic();
     let unknown = false;
     try {
       const outcome = await session.send(attempt, signal, () => (unknown = true));
       if (outcome.outcome === 'committed') {
         onOutcome('committed', '');
         const state = await session.current();
-        combining.ended(prepared, state, others.length === 0);
+        combining.ended(prepared, state, others);
+        merging.start(attempt.due, state.table.metadata, options.io(state.table));
         return committed(prepared, attempt.snapshotId, state);
       }
       const reason = outcome.outcome === 'conflict' ? outcome.reason : outcome.error.message;
@@ -157,8 +167,9 @@ export async function commitCheckpoint(
       if (unknown) prepared.attempts.unknown = true;
       else prepared.attempts.files.push(...attempt.files);
     }
+    const took = ports.clock.monotonic() - sentAt;
     await combining.offer(prepared, known);
-    await backoff.wait(signal);
+    await backoff.wait(signal, Math.max(took, combining.pace));
   }
 }
 

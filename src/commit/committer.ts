@@ -1,7 +1,9 @@
 import { TabletopicError } from '../errors.ts';
 import { Combining } from './combining.ts';
 import { commitCheckpoint } from './commit-loop.ts';
+import { ManifestMerges } from './manifest-merges.ts';
 import { ProjectionLoop } from './projection-loop.ts';
+import { WithTopic } from './dead-letter-topic.ts';
 import { DeadLetterProjection, deadLetterIdent } from './projection.ts';
 import { prepareCheckpoint } from './prepare.ts';
 import { Serial } from './serial.ts';
@@ -13,6 +15,7 @@ import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { CommitResult, Committer, Cut, OffsetsMap, Prepared, TableState, TopicIdentity } from './commit.ts';
 import type { AttemptOutcome } from './commit-loop.ts';
+import type { DeadLetterSink } from './dead-letter-topic.ts';
 import type { ProjectionResult } from './projection.ts';
 import type { ChangeContext, PropertyChange, SchemaChange } from './table-changes.ts';
 
@@ -31,6 +34,8 @@ export interface CommitterOptions {
   /** Version of the service, recorded with each dead letter. */
   readonly version: string;
   readonly hooks?: CommitterHooks;
+  /** Where dead letters go beside the dead-letter table; left out: nowhere. */
+  readonly deadLetterSink?: DeadLetterSink | null;
   /** How often the dead-letter table is compared with the list, ms; 0: only after commits. Five minutes if left out. */
   readonly projectionInterval?: number;
 }
@@ -54,6 +59,7 @@ class TableCommitter implements Committer {
   readonly #options: CommitterOptions;
   readonly #session: TableSession;
   readonly #combining: Combining;
+  readonly #merging: ManifestMerges;
   readonly #serial = new Serial();
   readonly #closing = new AbortController();
   /** Null on other branches than main: the dead-letter table is a projection of main. */
@@ -64,17 +70,13 @@ class TableCommitter implements Committer {
     this.#options = options;
     this.#session = new TableSession({ catalog, ident, branch }, options.topics);
     this.#combining = new Combining({ branch, io: options.io, ports, logger });
+    this.#merging = new ManifestMerges(ports, logger);
+    const projected = { catalog, main: ident, target: deadLetterIdent(ident), io: options.io, ports };
     this.#projection =
       branch !== 'main'
         ? null
         : new ProjectionLoop({
-            projection: new DeadLetterProjection({
-              catalog,
-              main: ident,
-              target: deadLetterIdent(ident),
-              io: options.io,
-              ports,
-            }),
+            projection: new WithTopic(new DeadLetterProjection(projected), projected, options.deadLetterSink ?? null),
             interval: options.projectionInterval ?? PROJECTION_INTERVAL,
             ports,
             logger,
@@ -134,6 +136,7 @@ class TableCommitter implements Committer {
         {
           session: this.#session,
           combining: this.#combining,
+          merging: this.#merging,
           io,
           ports,
           logger,
@@ -154,11 +157,15 @@ class TableCommitter implements Committer {
     this.#closing.abort(new TabletopicError('COMMIT_UNKNOWN', `the committer of ${this.#session.name} was closed`));
     await this.#projection?.close();
     await this.#combining.settled();
+    await this.#merging.close();
   }
 
-  /** A list of dead letters that is not what was projected last (new ones by others, or a rollback) is projected now. */
+  /** Of each state: a list of dead letters that is not what was projected last (new ones by others, or a rollback) is projected now. */
   #seen<T extends TableState | null>(state: T): T {
-    if (state !== null) this.#projection?.seen(state.deadLetters);
+    if (state !== null) {
+      this.#combining.seen(state);
+      this.#projection?.seen(state.deadLetters);
+    }
     return state;
   }
 

@@ -17,6 +17,13 @@ const MAX_SIZE = 16 * 1024 * 1024;
 /** After a store turned out to be unfit it is asked again only after this time, ms. */
 const ASK_AGAIN = 10 * 60_000;
 
+/** An object that lies in the store. */
+export interface Listed {
+  readonly location: string;
+  /** By the store's clock, ms; many stores give whole seconds. */
+  readonly modified: number;
+}
+
 /**
  * The pending objects of one table: published, listed and removed under `metadata/tabletopic/pending/`.
  *
@@ -59,26 +66,45 @@ export class PendingStore {
     await io.write(location, encodePending(pending));
   }
 
-  /** All that others have published, as far as it can be read. */
-  async list(io: FileIO, metadata: TableMetadata, ownId: string): Promise<readonly Pending[]> {
-    const own = PendingStore.location(metadata, ownId);
-    const found: string[] = [];
+  /** What others have published, and the own object where it lies there; null where that cannot be listed. */
+  async list(
+    io: FileIO,
+    metadata: TableMetadata,
+    ownId: string,
+  ): Promise<{ readonly own: Listed | null; readonly others: readonly Listed[] } | null> {
+    const ownLocation = PendingStore.location(metadata, ownId);
+    let own: Listed | null = null;
+    const others: Listed[] = [];
     const leftOver: string[] = [];
     try {
       for await (const { location, size, modified } of io.list(folderOf(metadata))) {
-        if (location === own) continue;
-        if (location.endsWith(SUFFIX) && size <= MAX_SIZE) found.push(location);
+        if (location === ownLocation) {
+          own = { location, modified };
+          continue;
+        }
+        if (location.endsWith(SUFFIX) && size <= MAX_SIZE) others.push({ location, modified });
         if (this.#ports.clock.now() - modified > 2 * MAX_CHECKPOINT_AGE) leftOver.push(location);
       }
     } catch (error) {
       this.#logger.info({ err: error }, 'pending checkpoints of others cannot be listed');
-      return [];
+      return null;
     }
-    const read = await Promise.all(found.map((location) => this.#get(io, location)));
-    for (const location of this.#read.keys()) if (!found.includes(location)) this.#read.delete(location);
     // Probes and unreadable objects of those that died.
     if (leftOver.length > 0) this.remove(io, leftOver);
+    return { own, others };
+  }
+
+  /** What was found, as far as it can be read. */
+  async read(io: FileIO, listed: readonly Listed[]): Promise<readonly Pending[]> {
+    const read = await Promise.all(listed.map(({ location }) => this.#get(io, location)));
+    const there = new Set(listed.map(({ location }) => location));
+    for (const location of this.#read.keys()) if (!there.has(location)) this.#read.delete(location);
     return read.filter((pending) => pending !== null);
+  }
+
+  /** What was read there before; null: nothing that is a pending object; undefined: never read. */
+  known(location: string): Pending | null | undefined {
+    return this.#read.get(location);
   }
 
   /** Removes objects in the background. */

@@ -1,20 +1,15 @@
 import type { FileIO } from '../io/file-io.ts';
-import type { Schema } from '../schema/types.ts';
 import type { Ids } from '../ports.ts';
-import { fieldById } from './manifest-schema.ts';
-import { currentSchema } from './metadata.ts';
-import type { PartitionSpec, TableMetadata } from './metadata.ts';
-import { EntryStatus, ManifestContent } from './manifest-types.ts';
-import type { ManifestEntry, ManifestFile } from './manifest-types.ts';
+import { EntryStatus } from './manifest-types.ts';
+import type { ManifestFile } from './manifest-types.ts';
 import { encodeManifestList, readManifestList } from './manifest-list.ts';
-import { readManifest, writeManifest } from './manifest.ts';
+import { readManifest } from './manifest.ts';
 import { branchHead } from './ancestry.ts';
+import { mergeManifests } from './merge-manifests.ts';
 import { planMerge } from './merge.ts';
 import { planAppend } from './snapshot.ts';
+import type { Merge } from './merge-manifests.ts';
 import type { AppendInput, AppendPlan } from './snapshot.ts';
-
-/** Manifests that are read at once for a merge. */
-const READS_AT_ONCE = 16;
 
 export type AppendAttempt = Omit<AppendInput, 'parentManifests' | 'manifestListLocation'> & {
   /** A new location in the table's metadata folder. */
@@ -23,21 +18,17 @@ export type AppendAttempt = Omit<AppendInput, 'parentManifests' | 'manifestListL
   readonly attempt: number;
   /** Entries of manifest lists that were read before, by location: a list never changes. */
   readonly listCache?: Map<string, readonly ManifestFile[]>;
-  /** Multiplies `commit.manifest.min-count-to-merge`: of many writers not all should merge at once. 1 if left out. */
-  readonly mergePatience?: number;
-  /** Merges of earlier attempts of the same checkpoint, to be used again where all that they hold is still there. */
+  /** Leaves what is to be merged to the caller (`due`): reading many manifests here would let others move the head. */
+  readonly mergeLater?: boolean;
+  /** Merges that were made before, to be used where all that they hold is still there; what is merged here is added. */
   readonly merges?: Merge[];
 };
-
-/** Manifests that were merged, and what came of it: never changed once written. */
-export interface Merge {
-  readonly group: readonly ManifestFile[];
-  readonly manifest: ManifestFile;
-}
 
 export interface WrittenAppend extends AppendPlan {
   /** The manifest list, and manifests merged in this attempt: garbage when the attempt is refused. */
   readonly files: readonly string[];
+  /** Groups of the parent's manifests that this append makes due to be merged; empty unless `mergeLater`. */
+  readonly due: readonly (readonly ManifestFile[])[];
 }
 
 /**
@@ -45,23 +36,25 @@ export interface WrittenAppend extends AppendPlan {
  * new list. Only these are written anew when a commit is tried again (invariant 5).
  */
 export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): Promise<WrittenAppend> {
-  const { metadata, branch, manifests, metadataLocation, snapshotId, merges = [] } = input;
+  const { metadata, branch, manifests, metadataLocation, snapshotId, merges = [], mergeLater = false } = input;
   const head = branchHead(metadata, branch);
   const parentList = metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === head)?.['manifest-list'];
   const listed = parentList === undefined ? [] : await parentEntries(io, parentList, input.listCache);
   const parents = merges.reduce(withMerge, listed);
   const files: string[] = [];
-  const parentManifests: ManifestFile[] = [];
-  for (const group of planMerge(parents, manifests.length, metadata.properties ?? {}, input.mergePatience)) {
-    if (group.length === 1) {
-      parentManifests.push(group[0]!);
-      continue;
-    }
+  const groups = planMerge(
+    parents,
+    manifests.length,
+    metadata.properties ?? {},
+    mergeLater ? 'crossed' : 'reached',
+  ).filter((group) => group.length > 1);
+  let parentManifests = parents;
+  for (const group of mergeLater ? [] : groups) {
     const location = metadataLocation(`${ids.uuid()}-m0.avro`);
     files.push(location);
-    const manifest = await mergeManifests(io, location, group, input);
-    merges.push({ group, manifest });
-    parentManifests.push(manifest);
+    const merge = { group, manifest: await mergeManifests(io, location, group, metadata) };
+    merges.push(merge);
+    parentManifests = withMerge(parentManifests, merge);
   }
   const manifestListLocation = metadataLocation(`snap-${snapshotId}-${input.attempt}-${ids.uuid()}.avro`);
   const plan = planAppend({ ...input, parentManifests, manifestListLocation });
@@ -73,14 +66,16 @@ export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): P
     firstRowId: plan.snapshot['first-row-id'] ?? null,
   });
   await io.write(manifestListLocation, bytes);
-  return { ...plan, files: [...files, manifestListLocation] };
+  return { ...plan, files: [...files, manifestListLocation], due: mergeLater ? groups : [] };
 }
 
 /** The manifests with a merge in the place of those that it holds, if all of them are there. */
 function withMerge(manifests: readonly ManifestFile[], { group, manifest }: Merge): readonly ManifestFile[] {
   const merged = new Set(group.map(({ location }) => location));
   const others = manifests.filter(({ location }) => !merged.has(location));
-  return manifests.length - others.length === merged.size ? [...others, manifest] : manifests;
+  if (manifests.length - others.length !== merged.size) return manifests;
+  const place = manifests.findIndex(({ location }) => merged.has(location));
+  return [...others.slice(0, place), manifest, ...others.slice(place)];
 }
 
 async function parentEntries(
@@ -114,61 +109,4 @@ async function counted(io: FileIO, manifest: ManifestFile): Promise<ManifestFile
     existingRows: rows[EntryStatus.existing]!,
     deletedRows: rows[EntryStatus.deleted]!,
   };
-}
-
-/** Entries of deleted files are left behind, the others become EXISTING with explicit snapshot id and sequence numbers. */
-async function mergeManifests(
-  io: FileIO,
-  location: string,
-  group: readonly ManifestFile[],
-  { metadata }: AppendAttempt,
-): Promise<ManifestFile> {
-  const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === group[0]!.specId)!;
-  const entries: ManifestEntry[] = [];
-  const read = await readManifests(io, group);
-  for (const [index, manifest] of group.entries()) {
-    let nextRowId = manifest.firstRowId ?? null;
-    for (const entry of read[index]!) {
-      if (entry.status === EntryStatus.deleted) continue;
-      let { file } = entry;
-      if (nextRowId !== null && (file.firstRowId ?? null) === null) {
-        file = { ...file, firstRowId: nextRowId };
-        nextRowId += file.recordCount;
-      }
-      entries.push({ ...entry, status: EntryStatus.existing, file });
-    }
-  }
-  const formatVersion = metadata['format-version'];
-  const merged = await writeManifest(io, location, entries, {
-    schema: schemaFor(spec, metadata),
-    spec,
-    formatVersion,
-    content: ManifestContent.data,
-  });
-  // Files that keep their own row ids do not take new ones.
-  return formatVersion >= 3 && group.every((manifest) => (manifest.firstRowId ?? null) !== null)
-    ? { ...merged, firstRowId: group[0]!.firstRowId! }
-    : merged;
-}
-
-/** Entries of each manifest, a few at a time: while they are read one after another, others would move the head. */
-async function readManifests(io: FileIO, manifests: readonly ManifestFile[]): Promise<readonly ManifestEntry[][]> {
-  const read: ManifestEntry[][] = [];
-  let next = 0;
-  const reader = async (): Promise<void> => {
-    while (next < manifests.length) {
-      const index = next++;
-      read[index] = await readManifest(io, manifests[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, manifests.length) }, reader));
-  return read;
-}
-
-/** The current schema, or the newest that still has the columns an old spec partitions by: their types are needed for the tuple. */
-function schemaFor(spec: PartitionSpec, metadata: TableMetadata): Schema {
-  const complete = (schema: Schema): boolean =>
-    spec.fields.every((field) => fieldById(schema.fields, field['source-id']) !== undefined);
-  const current = currentSchema(metadata);
-  return complete(current) ? current : (metadata.schemas.findLast(complete) ?? current);
 }

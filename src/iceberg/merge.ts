@@ -10,28 +10,34 @@ const MIN_COUNT = 100;
  * `commit.manifest.target-size-bytes`; the newest bin waits until it has `commit.manifest.min-count-to-merge`
  * manifests, counting `added` new ones. Manifests of delete files are never touched.
  *
- * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5). `patience` multiplies the
- * count.
+ * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5). `when` they are
+ * due: at every append once the count is `reached`, or only at the append that has `crossed` it or a multiple of it. Of
+ * many writers one crosses it.
  */
 export function planMerge(
   parents: readonly ManifestFile[],
   added: number,
   properties: Readonly<Record<string, string>>,
-  patience = 1,
+  when: 'reached' | 'crossed' = 'reached',
 ): ManifestFile[][] {
   const alone = parents.map((manifest) => [manifest]);
   if (properties['commit.manifest-merge.enabled'] === 'false') return alone;
   const targetSize = positive(properties['commit.manifest.target-size-bytes'], TARGET_SIZE);
-  const minCount = patience * positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
+  const minCount = positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
+  const isDue = (count: number): boolean =>
+    when === 'reached'
+      ? count + added >= minCount
+      : Math.floor((count + added) / minCount) > Math.floor(count / minCount);
   const groups: ManifestFile[][] = [];
   for (const specId of new Set(parents.map((manifest) => manifest.specId))) {
     const ofSpec = parents.filter(
       (manifest) => manifest.specId === specId && manifest.content === ManifestContent.data,
     );
     const bins = pack(ofSpec, targetSize);
+    const newestIsDue = isDue(bins[0]?.length ?? 0);
     bins.forEach((bin, index) => {
-      const newest = index === 0;
-      if (bin.length > 1 && (!newest || bin.length + added >= minCount)) groups.push(bin);
+      const due = newestIsDue || (when === 'reached' && index > 0);
+      if (bin.length > 1 && due) groups.push(bin);
       else groups.push(...bin.map((manifest) => [manifest]));
     });
   }

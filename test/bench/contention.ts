@@ -1,36 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { setTimeout as sleep } from 'node:timers/promises';
-import pino from 'pino';
-import { ColumnBatch } from '../../src/columns/batch.ts';
-import { createCommitter } from '../../src/commit/committer.ts';
-import { CHECKPOINTS, decodeCheckpoints } from '../../src/commit/statement.ts';
-import { TabletopicError } from '../../src/errors.ts';
-import { RestCatalog } from '../../src/iceberg/rest.ts';
-import { createFileIO } from '../../src/io/file-io-factory.ts';
-import { createParquetWriter } from '../../src/parquet/writer.ts';
-import { systemPorts } from '../../src/ports.ts';
 import { readers } from '../real/readers.ts';
 import { startStack } from '../real/stack.ts';
+import { contend } from './contention-run.ts';
 import { machine } from './machine.ts';
-import type { Committer, Cut, OffsetsMap } from '../../src/commit/commit.ts';
-import type { FileIO } from '../../src/io/file-io.ts';
-import type { Stack } from '../real/stack.ts';
-import type { Schema } from '../../src/schema/types.ts';
+import type { ContentionFigures } from './contention-run.ts';
 
-const usage = `node test/bench/contention.ts [--committers N] [--interval MS] [--seconds N] [--warmup S] [--json]
+const usage = `node test/bench/contention.ts [--committers N] [--processes N] [--interval MS] [--seconds N] [--warmup S]
+  [--slowest N] [--json]
 
-Committers of one table, each with a partition, a catalog client and a store client of its own, cut a checkpoint of a few
-rows at each interval and commit it through a real REST catalog. The first seconds, while servers and code are cold, do
-not count. PyIceberg counts all rows afterwards. Exit code 1 when a
-bar is missed: at most 2 attempts per checkpoint in the median and 4 at the most, p99 from cut to committed below 2 s, and
-every committer as far as its time allows.`;
+Committers of one table, each with a partition, a catalog client, a store client and a process of its own (fewer processes
+when asked for), cut a checkpoint of a few rows at each interval and commit it through a real REST catalog. The first
+seconds, while servers and code are cold, do not count. PyIceberg counts all rows afterwards. Then one of them commits
+alone for a while. Exit code 1 when a bar is missed: at most 2 attempts per checkpoint in the median and 4 at the most,
+p99 from cut to committed below 2 s, every committer as far as its time allows, no row missing or twice, no pending object
+left, and none written by the one that is alone. --slowest prints the requests of the slowest checkpoints.`;
 
 const { values: options } = parseArgs({
   options: {
     committers: { type: 'string', default: '16' },
+    processes: { type: 'string' },
     interval: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '120' },
     warmup: { type: 'string', default: '10' },
+    slowest: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -42,238 +36,104 @@ if (options.help) {
 }
 
 const COMMITTERS = Number(options.committers);
+const PROCESSES = Math.min(COMMITTERS, Number(options.processes ?? COMMITTERS));
 const INTERVAL = Number(options.interval);
 const DURATION = Number(options.seconds) * 1000;
 const WARM_UP = Number(options.warmup) * 1000;
-const ROWS = 10;
-
-const ident = { namespace: ['bench'], name: 'contention' };
-const identity = { id: 'topic-1', cluster: 'cluster-1' };
-const zeros = Array<number>(COMMITTERS).fill(0);
-const first: OffsetsMap = { t: { ...identity, first: zeros, next: zeros, epoch: zeros.map(() => -1), gaps: [] } };
-const schema: Schema = {
-  type: 'struct',
-  'schema-id': 0,
-  fields: [
-    { id: 1, name: '_kafka_topic', required: true, type: 'string' },
-    { id: 2, name: '_kafka_partition', required: true, type: 'int' },
-    { id: 3, name: '_kafka_offset', required: true, type: 'long' },
-  ],
-};
-
-/** What one checkpoint took. */
-interface Took {
-  /** When it was cut, as `performance.now()`. */
-  readonly at: number;
-  /** Milliseconds from cut to committed. */
-  readonly ms: number;
-  readonly attempts: number;
-}
-
-/** One instance of the service, as far as it commits. */
-class Instance {
-  readonly partition: number;
-  readonly took: Took[] = [];
-  #attempts = 0;
-  readonly #committer: Committer;
-  readonly #io: FileIO;
-  readonly #catalog: RestCatalog;
-
-  constructor(stack: Stack, partition: number) {
-    const { catalog, s3 } = stack;
-    this.partition = partition;
-    this.#io = createFileIO(
-      {
-        s3: {
-          endpoint: s3.endpoint,
-          region: s3.region,
-          pathStyle: true,
-          accessKeyId: s3.accessKey,
-          secretAccessKey: s3.secretKey,
-        },
-      },
-      systemPorts.ids,
-    );
-    this.#catalog = new RestCatalog(
-      'rest',
-      { type: 'rest', uri: catalog.uri, warehouse: catalog.warehouse, requestTimeout: 30_000 },
-      systemPorts,
-    );
-    this.#committer = createCommitter({
-      catalog: this.#catalog,
-      ident,
-      branch: 'main',
-      io: () => this.#io,
-      topics: () => ({ t: identity }),
-      ports: systemPorts,
-      logger: pino({ level: process.env['LOG_LEVEL'] ?? 'silent' }),
-      version: '0.0.0-bench',
-      projectionInterval: 0,
-      hooks: { attempt: (outcome) => void (outcome === 'dropped' || this.#attempts++) },
-    });
-  }
-
-  async open(): Promise<void> {
-    await this.#catalog.connect();
-    if ((await this.#committer.load()) === null)
-      await this.#committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, first);
-  }
-
-  /** Checkpoints at each interval, from a phase of its own on, until the time is over. */
-  async run(until: number): Promise<void> {
-    let due = performance.now() + Math.random() * INTERVAL;
-    while (due < until) {
-      await sleep(Math.max(0, due - performance.now()));
-      const cut = await this.#cut();
-      const started = performance.now();
-      this.#attempts = 0;
-      const prepared = await this.#committer.prepare(cut);
-      for (;;) {
-        try {
-          const { kind } = await this.#committer.commit(prepared);
-          if (kind === 'dropped') throw new Error('a checkpoint was dropped, and nobody else writes the partition');
-          break;
-        } catch (error) {
-          if (!(error instanceof TabletopicError) || error.policy !== 'retry') throw error;
-        }
-      }
-      this.took.push({ at: started, ms: performance.now() - started, attempts: this.#attempts });
-      due = Math.max(due + INTERVAL, performance.now());
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#committer.close();
-    await this.#catalog.close();
-    await this.#io.close();
-  }
-
-  async #cut(): Promise<Cut> {
-    const { metadata } = this.#committer.state!.table;
-    const start = this.took.length * ROWS;
-    const location = `${metadata.location}/data/${systemPorts.ids.uuid()}.parquet`;
-    const { bytes, metrics } = encode(metadata.schemas[0]!, this.partition, start);
-    await this.#io.write(location, bytes);
-    return {
-      ranges: [
-        {
-          topic: 't',
-          partition: this.partition,
-          start,
-          end: start + ROWS,
-          epoch: 0,
-          accounted: { rows: ROWS, deadLetters: 0, aborted: 0, control: 0, absent: 0 },
-        },
-      ],
-      files: [{ location, metrics, partition: new Map() }],
-      deadLetters: [],
-      schemaId: metadata['current-schema-id'],
-      specId: metadata['default-spec-id'],
-      watermark: null,
-    };
-  }
-}
-
-function encode(
-  of: Schema,
-  partition: number,
-  start: number,
-): { bytes: Uint8Array; metrics: Cut['files'][number]['metrics'] } {
-  const batch = new ColumnBatch(of);
-  const [topics, partitions, offsets] = batch.columns;
-  for (let offset = start; offset < start + ROWS; offset++) {
-    const i = batch.rows++;
-    for (const vector of batch.columns) vector.reserve(1);
-    topics!.reserveBytes(1);
-    topics!.bytes[i] = 't'.charCodeAt(0);
-    topics!.offsets[i + 1] = i + 1;
-    partitions!.i32[i] = partition;
-    offsets!.i32[2 * i] = offset;
-    offsets!.i32[2 * i + 1] = 0;
-    for (const vector of batch.columns) vector.length++;
-  }
-  const parts: Uint8Array[] = [];
-  const writer = createParquetWriter(
-    of,
-    {
-      compression: 'zstd',
-      compressionLevel: 1,
-      rowGroupSize: 1 << 20,
-      pageSize: 1 << 16,
-      dictionarySize: 0,
-      fullMetrics: [3],
-      metadata: {},
-    },
-    { write: (bytes) => void parts.push(bytes.slice()) },
-  );
-  writer.write(batch);
-  const metrics = writer.finish();
-  return { bytes: Buffer.concat(parts), metrics };
-}
+/** How long one commits alone, ms. */
+const ALONE = 15_000;
 
 const at = (sorted: readonly number[], part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+const tenth = (value: number): number => Math.round(value * 10) / 10;
+
+/** Seconds of processor time of a process so far. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function figuresOf({ took, each, all, carried, pendingObjects }: ContentionFigures, duration: number) {
+  const ms = took.map((one) => one.ms).sort((a, b) => a - b);
+  const attempts = took.map((one) => one.attempts).sort((a, b) => a - b);
+  return {
+    checkpoints: took.length,
+    snapshots: carried.length,
+    checkpointsPerSnapshot: { mean: tenth(all / carried.length), max: Math.max(...carried) },
+    attempts: { median: at(attempts, 0.5), p99: at(attempts, 0.99), max: attempts.at(-1)! },
+    cutToCommittedMs: { p50: at(ms, 0.5), p90: at(ms, 0.9), p99: at(ms, 0.99), max: ms.at(-1)! },
+    checkpointsOfOneCommitter: { min: Math.min(...each), max: Math.max(...each), due: Math.floor(duration / INTERVAL) },
+    pendingObjects,
+  };
+}
 
 const stack = await startStack({ catalog: true });
 try {
-  const instances = Array.from({ length: COMMITTERS }, (_, partition) => new Instance(stack, partition));
-  await instances[0]!.open();
-  for (const instance of instances.slice(1)) await instance.open();
-  const cpu = process.cpuUsage();
-  const counts = performance.now() + WARM_UP;
-  const until = counts + DURATION;
-  await Promise.all(instances.map((instance) => instance.run(until)));
-  const { user, system } = process.cpuUsage(cpu);
-  await Promise.all(instances.map((instance) => instance.close()));
-
-  const catalog = new RestCatalog('rest', { type: 'rest', ...stack.catalog, requestTimeout: 30_000 }, systemPorts);
-  await catalog.connect();
-  const { metadata } = (await catalog.loadTable(ident, 'all'))!;
-  await catalog.close();
-  const carried = (metadata.snapshots ?? [])
-    .map((snapshot) => decodeCheckpoints(snapshot.summary?.[CHECKPOINTS]).length)
-    .filter((count) => count > 0);
-  const reading = await readers.pyiceberg({
-    catalog: { type: 'rest', uri: stack.catalog.uri, s3: stack.s3 },
-    table: 'bench.contention',
+  const pids = { catalog: stack.server('catalog').pid!, store: stack.server('s3').pid! };
+  const servers = { catalog: 0, store: 0 };
+  let load = 0;
+  const run = await contend(stack, {
+    namespace: 'bench',
+    committers: COMMITTERS,
+    processes: PROCESSES,
+    interval: INTERVAL,
+    duration: DURATION,
+    warmUp: WARM_UP,
+    mark: (when) => {
+      const sign = when === 'begin' ? -1 : 1;
+      servers.catalog += sign * cpuOf(pids.catalog);
+      servers.store += sign * cpuOf(pids.store);
+      load = loadavg()[0]!;
+    },
   });
-  const all = instances.flatMap((instance) => instance.took);
-  const took = all.filter((one) => one.at >= counts);
-  const ms = took.map((one) => one.ms).sort((a, b) => a - b);
-  const attempts = took.map((one) => one.attempts).sort((a, b) => a - b);
-  const each = instances.map((instance) => instance.took.filter((one) => one.at >= counts).length);
+  const alone = await contend(stack, {
+    namespace: 'alone',
+    committers: 1,
+    processes: 1,
+    interval: INTERVAL,
+    duration: ALONE,
+    warmUp: 2000,
+  });
+  const figures = figuresOf(run, DURATION);
+  const lone = figuresOf(alone, ALONE);
+  const cpu = { committers: run.cpu, ...servers };
   const result = {
     committers: COMMITTERS,
+    processes: PROCESSES,
     intervalMs: INTERVAL,
     seconds: DURATION / 1000,
-    checkpoints: took.length,
-    snapshots: carried.length,
-    checkpointsPerSnapshot: { mean: all.length / carried.length, max: Math.max(...carried) },
-    attempts: { median: at(attempts, 0.5), p99: at(attempts, 0.99), max: attempts.at(-1)! },
-    cutToCommittedMs: {
-      p50: Math.round(at(ms, 0.5)),
-      p99: Math.round(at(ms, 0.99)),
-      max: Math.round(ms.at(-1)!),
-    },
-    checkpointsOfOneCommitter: { min: Math.min(...each), max: Math.max(...each), due: Math.floor(DURATION / INTERVAL) },
-    cpuSeconds: Math.round((user + system) / 1e5) / 10,
+    loadAverage: tenth(load),
+    ...figures,
+    cpuMsPerCheckpoint: Object.fromEntries(
+      Object.entries(cpu).map(([name, seconds]) => [name, tenth((seconds * 1000) / run.all)]),
+    ),
+    alone: { ...lone.cutToCommittedMs, pendingObjects: alone.pendingObjects.written },
   };
-  const exact =
-    reading.rows === all.length * ROWS &&
-    reading.kafka!.length === COMMITTERS &&
-    reading.kafka!.every(
-      ({ partition, count, distinct }) => count === distinct && count === instances[partition]!.took.length * ROWS,
-    );
+  const { min, due } = figures.checkpointsOfOneCommitter;
   const missed = [
-    ...(exact ? [] : ['rows are missing or twice']),
-    ...(result.attempts.median > 2 ? ['attempts in the median'] : []),
-    ...(result.attempts.max > 4 ? ['most attempts'] : []),
-    ...(result.cutToCommittedMs.p99 >= 2000 ? ['p99 from cut to committed'] : []),
-    ...(result.checkpointsOfOneCommitter.min < 0.9 * result.checkpointsOfOneCommitter.due - 1 ? ['starvation'] : []),
+    ...(run.exact && alone.exact ? [] : ['rows are missing or twice']),
+    ...(figures.attempts.median > 2 ? ['attempts in the median'] : []),
+    ...(figures.attempts.max > 4 ? ['most attempts'] : []),
+    ...(figures.cutToCommittedMs.p99 >= 2000 ? ['p99 from cut to committed'] : []),
+    ...(min < 0.9 * due - 1 ? ['starvation'] : []),
+    ...(run.pendingObjects.left === 0 ? [] : ['pending objects are left']),
+    ...(alone.pendingObjects.written === 0 ? [] : ['a lone instance writes pending objects']),
   ];
-  console.log(options.json ? JSON.stringify({ machine: machine(), ...result, missed }) : `${machine()}\n`, result, {
-    missed,
-  });
+  if (options.json) console.log(JSON.stringify({ machine: machine(), ...result, steps: run.steps, missed }));
+  else {
+    console.log(`${machine()}\n`, result, { missed });
+    console.log('request               per checkpoint   mean ms   most ms');
+    for (const [name, { count, ms, most }] of Object.entries(run.steps).sort((a, b) => b[1].ms - a[1].ms)) {
+      const columns = [(count / run.all).toFixed(2).padStart(14), (ms / count).toFixed(1).padStart(9)];
+      console.log(`${name.padEnd(21)} ${columns.join(' ')} ${most.toFixed(0).padStart(9)}`);
+    }
+    const slowest = run.took.toSorted((a, b) => b.ms - a.ms).slice(0, Number(options.slowest));
+    for (const one of slowest) {
+      const steps = one.steps.map((step) => `${step.from}+${step.ms} ${step.name}`).join(', ');
+      const after = Math.round((one.at - run.from) / 1000);
+      console.log(`${one.ms} ms, ${one.attempts} attempts, ${after} s after the start: ${steps}`);
+    }
+  }
   if (missed.length > 0) process.exitCode = 1;
 } finally {
   await readers.close();
