@@ -199,7 +199,10 @@ class TabletopicService implements Service {
         this.#config.schemaRegistry,
         this.#ports,
         this.#log,
-        (error) => this.#dependencies.set('registry', error),
+        (error) => {
+          this.#dependencies.set('registry', error);
+          if (error) this.#retried(error);
+        },
         this.#twins?.registry,
       );
     this.#catalogs = this.#twins?.catalogs ?? new CatalogSet(this.#config, this.#ports);

@@ -11,8 +11,6 @@ const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json';
 /** Answers that say nothing about the request: tried again. */
 const AGAIN: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
-/** What the other side says in the handshake where it wants a client certificate, or another one (RFC 8446, section 6.2). */
-const CLIENT_REFUSED = /alert (certificate required|bad certificate|certificate unknown|unknown ca|access denied)/i;
 /** What OpenSSL and Node say of a server's certificate that does not verify. */
 const SERVER_UNTRUSTED = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT_)/;
 
@@ -109,7 +107,7 @@ export class RegistryHttp {
       return this.#judge(response.status, text, url);
     } catch (cause) {
       signal?.throwIfAborted();
-      return failed(url, cause);
+      return failed(url, cause, this.#config.tls?.cert !== undefined);
     }
   }
 
@@ -165,14 +163,8 @@ function isRegistryError(text: string): boolean {
   }
 }
 
-function failed(url: string, cause: unknown): TabletopicError {
+function failed(url: string, cause: unknown, withCertificate: boolean): TabletopicError {
   const reason = reasonOf(cause);
-  if (CLIENT_REFUSED.test(reason))
-    return new TabletopicError('REGISTRY_AUTH', `The schema registry refuses the client certificate: ${reason}`, {
-      hint: 'Check `schemaRegistry.tls.cert` and `schemaRegistry.tls.key`.',
-      where: { url },
-      cause,
-    });
   const code = cause instanceof Error ? (cause.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
   if (code !== undefined && SERVER_UNTRUSTED.test(code))
     return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry’s certificate does not verify: ${reason}`, {
@@ -180,12 +172,16 @@ function failed(url: string, cause: unknown): TabletopicError {
       where: { url },
       cause,
     });
-  return unavailable(url, reason, cause);
+  // A server that wants a client certificate ends the connection; why, the HTTP client does not say.
+  const closed = url.startsWith('https:') && !withCertificate && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET');
+  const hint = closed ? 'Does it want a client certificate? Give `schemaRegistry.tls.cert` and `key`.' : undefined;
+  return unavailable(url, reason, cause, hint);
 }
 
-function unavailable(url: string, reason: string, cause?: unknown): TabletopicError {
+function unavailable(url: string, reason: string, cause?: unknown, hint?: string): TabletopicError {
   return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry does not answer: ${reason}`, {
     where: { url },
+    ...(hint === undefined ? {} : { hint }),
     ...(cause === undefined ? {} : { cause }),
   });
 }

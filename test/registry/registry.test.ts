@@ -74,12 +74,17 @@ describe('schemas', () => {
       '/api/subjects/c/versions/1': { schema: 'c', references: [{ name: 'a.B', subject: 'b/s', version: 2 }] },
     };
     answer = (request, response) => json(response, refs[request.url!]);
-    expect(await registry().schema(1)).toEqual({
+    refs['/api/schemas/ids/2'] = { schema: 'second', references: [{ name: 'a.C', subject: 'c', version: 1 }] };
+    const client = registry();
+    expect(await client.schema(1)).toEqual({
       id: 1,
       type: 'AVRO',
       text: 'top',
       references: { 'a.B': 'b', 'a.C': 'c' },
     });
+    expect((await client.schema(2)).references).toEqual({ 'a.C': 'c', 'a.B': 'b' });
+    // What one schema references is known when another does.
+    expect(asked.filter((request) => request.includes('/subjects/'))).toHaveLength(2);
   });
 
   test('by GUID', async () => {
@@ -174,4 +179,35 @@ test('a schema is registered', async () => {
   };
   expect(await registry().register('orders-value', '"int"')).toBe(5);
   expect(JSON.parse(body)).toEqual({ schema: '"int"', schemaType: 'AVRO' });
+});
+
+test('subjects by how they begin, also of a registry that does not know the parameter', async () => {
+  answer = (_, response) => json(response, ['shop-b', 'other', 'shop-a']);
+  expect(await registry().subjects('shop-')).toEqual(['shop-a', 'shop-b']);
+  expect(asked).toEqual(['GET /api/subjects?subjectPrefix=shop-']);
+});
+
+describe('several addresses', () => {
+  test('are tried in turn before the first pause; the one that answered is asked first the next time', async () => {
+    answer = (_, response) => json(response, { schema: '"int"' });
+    const client = registry({ url: ['http://127.0.0.1:1/', config.url[0]!] });
+    await client.schema(1);
+    await client.schema(2);
+    expect(asked).toEqual(['GET /api/schemas/ids/1', 'GET /api/schemas/ids/2']);
+    expect([health, sleeps]).toEqual([[], []]);
+  });
+
+  test('that are all down are an outage, told once in a round', async () => {
+    let calls = 0;
+    answer = (_, response) => (++calls <= 4 ? response.writeHead(503).end() : json(response, { schema: '"int"' }));
+    expect((await registry({ url: [config.url[0]!, config.url[0]!] }).schema(1)).text).toBe('"int"');
+    expect(health).toEqual(['REGISTRY_UNAVAILABLE', 'REGISTRY_UNAVAILABLE', null]);
+    expect(sleeps).toHaveLength(2);
+  });
+});
+
+test('a context in the path of the URL', async () => {
+  answer = (_, response) => json(response, { schema: '"int"' });
+  await registry({ url: [`${config.url[0]!}contexts/.eu/`] }).schema(1);
+  expect(asked).toEqual(['GET /api/contexts/.eu/schemas/ids/1']);
 });
