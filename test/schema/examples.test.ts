@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { convertAvro } from '../../src/schema/avro.ts';
 import { assignIds, evolve } from '../../src/schema/evolve.ts';
+import type { Evolution } from '../../src/schema/evolve.ts';
+import { convertProtobuf } from '../../src/schema/protobuf.ts';
 import type { Schema } from '../../src/schema/types.ts';
 
 const options = { timeOfDay: 'time', nanos: 'micros', unions: 'optional' } as const;
@@ -41,4 +43,93 @@ test('the example chain of an order: widened and added, then renamed, with one c
   expect(
     evolve(third.schema, third.lastColumnId, version('v1').struct, third.history).bound.fields.map(({ id }) => id),
   ).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+describe('the example chain of a payment (Protobuf)', () => {
+  const payments = (name: string): ReturnType<typeof convertProtobuf> =>
+    convertProtobuf(
+      readFileSync(new URL(`../../schemas/examples/evolution/payments/${name}.proto`, import.meta.url), 'utf8'),
+      {},
+      null,
+      { nanos: 'micros', uint64: 'decimal' },
+    );
+  const next = (before: Pick<Evolution, 'schema' | 'lastColumnId' | 'history'>, name: string): Evolution => {
+    const { struct, identities } = payments(name);
+    return evolve(before.schema, before.lastColumnId, struct, before.history, identities);
+  };
+  const ids = ({ fields }: { readonly fields: Schema['fields'] }): string[] =>
+    fields.map(({ id, name }) => `${id} ${name}`);
+
+  const { struct, lastId } = assignIds(payments('v1').struct, 1);
+  const first = next({ schema: { ...struct, 'schema-id': 0 }, lastColumnId: lastId, history: {} }, 'v1');
+  const second = next(first, 'v2');
+
+  test('widened, added, and renamed by field number, also inside a list', () => {
+    expect(second.incompatible).toEqual([]);
+    expect(second.changes.map(({ kind, path, to }) => `${kind} ${path} ${to}`).sort()).toEqual([
+      'add currency string',
+      'add refunds.element.disputed boolean',
+      'rename customer customer_login',
+      'rename refunds.element.cents refunded_cents',
+      'widen amount_cents long',
+      'widen fee double',
+      'widen refunds.element.cents long',
+    ]);
+    expect(ids(second.bound)).toEqual(ids(second.schema).slice(0, 8));
+    expect(second.schema.fields.map(({ id }) => id).slice(0, 7)).toEqual(struct.fields.map(({ id }) => id));
+  });
+
+  test('an older version that comes late goes to the same columns and renames nothing back', () => {
+    const late = next(second, 'v1');
+    expect(late.changes).toEqual([]);
+    expect(late.schema).toBe(second.schema);
+    expect(late.history).toBe(second.history);
+    expect(late.bound.fields.map(({ id }) => id)).toEqual(struct.fields.map(({ id }) => id));
+  });
+
+  test('a name that another number takes is another column; a number with another type is no column', () => {
+    const third = next(second, 'v3');
+    expect(third.incompatible).toEqual([
+      { path: 'customer_login', writerPath: 'customer_login', from: 'string', to: 'long' },
+    ]);
+    expect(third.changes.map(({ kind, path, to }) => `${kind} ${path} ${to}`)).toContain('rename fee fee_amount');
+    const fee = third.schema.fields.filter(({ name }) => name.startsWith('fee'));
+    expect(fee.map(({ name, type }) => `${name} ${type as string}`)).toEqual(['fee_amount double', 'fee_2 boolean']);
+  });
+
+  test('a removed field that comes back under its number has its column again; under another number it has not', () => {
+    const text = (fields: string): string => `syntax = "proto3"; message M { string id = 1; ${fields} }`;
+    const step = (before: Pick<Evolution, 'schema' | 'lastColumnId' | 'history'>, fields: string): Evolution => {
+      const converted = convertProtobuf(text(fields), {}, null, { nanos: 'micros', uint64: 'decimal' });
+      return evolve(before.schema, before.lastColumnId, converted.struct, before.history, converted.identities);
+    };
+    const empty: Schema = { type: 'struct', fields: [], 'schema-id': 0 };
+    const one = step({ schema: empty, lastColumnId: 0, history: {} }, 'string note = 2;');
+    const removed = step(one, '');
+    expect(removed.schema.fields.map(({ name }) => name)).toEqual(['id', 'note']);
+    expect(step(removed, 'string remark = 2;').changes).toEqual([
+      { kind: 'rename', path: 'note', from: 'note', to: 'remark' },
+    ]);
+    expect(step(removed, 'string note = 3;').schema.fields.map(({ name }) => name)).toEqual(['id', 'note', 'note_2']);
+    expect(step(removed, 'int32 note = 2;').incompatible).toHaveLength(1);
+  });
+
+  test('another message with the same numbers is matched by name', () => {
+    const other = convertProtobuf(
+      'syntax = "proto3"; package old; message Payment { int32 amount_cents = 1; string payment_id = 2; }',
+      {},
+      null,
+      { nanos: 'micros', uint64: 'decimal' },
+    );
+    const { bound, changes, history } = evolve(
+      first.schema,
+      first.lastColumnId,
+      other.struct,
+      first.history,
+      other.identities,
+    );
+    expect(changes).toEqual([]);
+    expect(bound.fields.map(({ id }) => id)).toEqual([2, 1]);
+    expect(history['1']).toEqual({ names: ['payment_id'], protobuf: ['shop.Payment#1', 'old.Payment#2'] });
+  });
 });
