@@ -70,5 +70,4 @@ def read(query):
         }
 
 
-if __name__ == "__main__":
-    serve(read)
+serve(read)
