@@ -1,3 +1,5 @@
+import type { PrimitiveType } from '../schema/types.ts';
+
 /** The resolved configuration: what the options table (options.ts) produces. Durations in ms, sizes in bytes. */
 export interface Config {
   readonly kafka: KafkaConfig;
@@ -138,6 +140,12 @@ export interface TableOptions {
   readonly uint64: 'decimal' | 'long';
   readonly unions: 'optional' | 'struct';
   readonly numbers: 'auto' | 'double' | `decimal(${number}, ${number})`;
+  /** JSON without schema: declared types of columns, by dotted path of names in the source. */
+  readonly columns: Readonly<Record<string, PrimitiveType>>;
+  /** JSON: what is kept as JSON text, or as map<string, T>, by dotted path of names in the source. */
+  readonly jsonColumns: Readonly<Record<string, 'json' | 'map'>>;
+  /** JSON without schema: most columns, leaves at all levels counted; the rest goes to `_extra`. */
+  readonly maxColumns: number;
   readonly inferRecords: number;
   readonly inferTime: number;
   readonly naming: NamingOptions;
@@ -145,7 +153,7 @@ export interface TableOptions {
 
 export interface FormatOptions {
   /** `auto`: what the registry says of the schema that the record names; JSON where it names none. */
-  readonly format: 'auto' | 'avro' | 'json' | 'protobuf' | 'string' | 'bytes';
+  readonly format: 'auto' | 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes';
   /**
    * Where the writer schema comes from: the id that each record carries (`id`), the newest version of the subject, or
    * files. Without ids the bytes of a record are all payload.

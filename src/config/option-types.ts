@@ -103,6 +103,36 @@ export const numbersType: CustomType = {
   },
 };
 
+/** Primitive types of Iceberg that a column can be declared as. */
+const COLUMN_TYPES = [
+  'boolean',
+  'int',
+  'long',
+  'float',
+  'double',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'string',
+  'uuid',
+  'binary',
+];
+
+/** A declared column type of JSON without schema. */
+export const columnType: CustomType = {
+  kind: 'custom',
+  form: `${COLUMN_TYPES.join(', ')} or decimal(p, s)`,
+  schema: { anyOf: [{ enum: COLUMN_TYPES }, (numbersType.schema['anyOf'] as readonly unknown[])[1]] },
+  read(raw) {
+    if (COLUMN_TYPES.includes(raw as string)) return raw;
+    const decimal = raw === 'auto' ? raw : numbersType.read(raw);
+    return typeof decimal === 'string' && decimal.startsWith('decimal')
+      ? decimal
+      : new Reason(`${show(raw)} is no column type`, `Write ${COLUMN_TYPES.join(', ')} or decimal(p, s) with p ≤ 38.`);
+  },
+};
+
 /** A JavaScript regular expression, searched in the topic's name as written: anchor it with ^ and $. */
 export const patternType: CustomType = {
   kind: 'custom',

@@ -65,7 +65,7 @@ function read(file: string, path: KeyPath, problems: Problems): string | undefin
 
 /** Of formats whose schemas are JSON; the message of the parser names line and column. */
 function syntaxProblem(format: FormatOptions['format'], text: string): string | null {
-  if (format !== 'avro' && (format as string) !== 'json-schema') return null;
+  if (format !== 'avro' && format !== 'json-schema') return null;
   try {
     JSON.parse(text);
     return null;

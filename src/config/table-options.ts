@@ -1,5 +1,15 @@
 import type { Option } from './option.ts';
-import { duration, numbersType, oneOf, patternType, schemaType, size, startFromType, text } from './option-types.ts';
+import {
+  columnType,
+  duration,
+  numbersType,
+  oneOf,
+  patternType,
+  schemaType,
+  size,
+  startFromType,
+  text,
+} from './option-types.ts';
 import { parsePartitionTerm, partitionTermForm } from './partition-term.ts';
 
 const KiB = 1024;
@@ -8,7 +18,7 @@ const GiB = 1024 * MiB;
 const second = 1000;
 const minute = 60 * second;
 
-const formats = ['auto', 'avro', 'json', 'protobuf', 'string', 'bytes'] as const;
+const formats = ['auto', 'avro', 'json', 'json-schema', 'protobuf', 'string', 'bytes'] as const;
 
 /** How one part of a record is decoded. */
 const formatOptions: readonly Option[] = [
@@ -202,6 +212,24 @@ export const tableOptions: readonly Option[] = [
     type: numbersType,
     default: 'auto',
     help: 'Column type of numbers in JSON without schema; `auto`: long, or double once a fraction is seen.',
+  },
+  {
+    key: 'columns',
+    type: { kind: 'named', item: columnType, min: 0, example: 'paid_at' },
+    default: {},
+    help: 'Types of columns of JSON without schema, by dotted path, as { paid_at: timestamptz, customer.id: uuid }: the only way to dates, times, UUIDs, bytes (base64) and decimals of their own.',
+  },
+  {
+    key: 'jsonColumns',
+    type: { kind: 'named', item: oneOf('json', 'map'), min: 0, example: 'attributes' },
+    default: {},
+    help: 'Objects in JSON that are kept as JSON text, or as a map of string to one type, by dotted path, as { attributes: json, labels: map }; also with a JSON Schema.',
+  },
+  {
+    key: 'maxColumns',
+    type: { kind: 'integer', min: 1, max: 10_000 },
+    default: 1_000,
+    help: 'Most columns inferred from JSON without schema, at all levels together. Fields beyond it are kept in one JSON column `_extra` of the struct that they stand in.',
   },
   {
     key: 'inferRecords',

@@ -7,6 +7,8 @@ import type { BoundSchema, Decoder } from './decoder.ts';
 import type { InferOptions } from './infer.ts';
 import { JsonDecoder } from './json.ts';
 import { InterpretedJson } from './json-interpreted.ts';
+import { untypedBinding } from './json-place.ts';
+import { typedBinding } from './json-typed.ts';
 import { PlainDecoder, valueFieldId } from './plain.ts';
 import { makeProtobufDecoder } from './protobuf.ts';
 
@@ -18,7 +20,7 @@ export type DecoderOptions = AvroOptions & InferOptions & ProtobufOptions;
  * struct `_key`. A decoder keeps state of the batch that it writes to: one for each thread, table and layout.
  *
  * @throws SCHEMA_UNSUPPORTED for a format without a decoder; SCHEMA_UNSUPPORTED, SCHEMA_INCOMPATIBLE as the conversion of
- *   an Avro schema does.
+ *   an Avro or JSON Schema does.
  */
 export function makeDecoder(
   bound: BoundSchema,
@@ -31,7 +33,10 @@ export function makeDecoder(
     case 'avro':
       return makeAvroDecoder(bound, layout, options, part);
     case 'json':
-      return part === 'key' ? new InterpretedJson(layout, options, part) : new JsonDecoder(layout, options);
+    case 'json-schema': {
+      const binding = format === 'json' ? untypedBinding(layout, options, part) : typedBinding(bound, options, part);
+      return part === 'key' ? new InterpretedJson(binding) : new JsonDecoder(binding);
+    }
     case 'protobuf':
       return makeProtobufDecoder(bound, layout, options, part);
     case 'string':

@@ -1,10 +1,13 @@
 import type { Vector } from '../columns/batch.ts';
 import { validUtf8 } from './avro-cursor.ts';
-import { hexDigit } from './avro-convert.ts';
-import { Expect, JsonObjectNode } from './json-layout.ts';
-import { doubleOf } from './json-number.ts';
-import type { JsonNode } from './json-layout.ts';
-import { putBool, putI32, putI64, putList, setValid, slot } from './vectors.ts';
+import { Expect, JsonNode, JsonObjectNode, hashOf } from './json-layout.ts';
+import { copyText, putEscaped } from './json-escapes.ts';
+import { extraMember, putExtra } from './json-extra.ts';
+import { JsonLeafReader } from './json-leaf.ts';
+import { doubleOf, fitsFloat } from './json-number.ts';
+import type { JsonBinding, JsonTarget } from './json-place.ts';
+import { skipValue } from './json-skip.ts';
+import { putBool, putBytes, putI32, putI64, putList, slot } from './vectors.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -37,6 +40,10 @@ const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
  */
 export class JsonBytes {
   readonly #root: JsonObjectNode;
+  readonly #record: JsonNode | null;
+  readonly #strings: JsonLeafReader;
+  readonly #typed: boolean;
+  readonly #full: boolean;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #end = 0;
@@ -48,8 +55,17 @@ export class JsonBytes {
   /** First up to 9 digits, and up to 9 more, of a whole number. */
   #high = 0;
 
-  constructor(columns: readonly Vector[]) {
-    this.#root = new JsonObjectNode(columns);
+  constructor(target: JsonTarget, { options, typed, unknown }: JsonBinding) {
+    this.#root = new JsonObjectNode(target.members);
+    this.#record = target.whole && new JsonNode(target.whole);
+    this.#strings = new JsonLeafReader(options.nanos);
+    this.#typed = typed;
+    this.#full = unknown === 'extra';
+  }
+
+  /** Values of the last row of which digits were cut. */
+  get cut(): number {
+    return this.#strings.cut;
   }
 
   /** Appends one row from bytes [start, end); false where the record is not plainly right. */
@@ -57,9 +73,16 @@ export class JsonBytes {
     this.#bytes = bytes;
     this.#view = view;
     this.#end = end;
+    this.#strings.cut = 0;
     let p = this.#blank(start);
-    if (p >= end || bytes[p] !== OPEN_OBJECT) return false;
-    p = this.#object(this.#root, p + 1);
+    if (p >= end) return false;
+    if (this.#record) {
+      p = this.#value(this.#record, p);
+      for (const column of this.#root.missing) column.appendNull();
+    } else {
+      if (bytes[p] !== OPEN_OBJECT) return false;
+      p = this.#object(this.#root, p + 1);
+    }
     return p >= 0 && this.#blank(p) === end;
   }
 
@@ -81,10 +104,12 @@ export class JsonBytes {
     const epoch = ++node.epoch;
     let met = 0;
     let before = 0;
+    if (node.extras.length > 0) node.extras.length = 0;
     if (bytes[p]! <= 0x20) p = this.#blank(p);
     if (bytes[p] === CLOSE_OBJECT) p++;
     else {
       for (;;) {
+        const key = p;
         let field = next[before]!;
         let after = field >= 0 ? this.#matches(node, field, p) : -1;
         if (after < 0) {
@@ -100,7 +125,7 @@ export class JsonBytes {
         }
         p++;
         if (bytes[p]! <= 0x20) p = this.#blank(p);
-        if (field < 0) p = this.#nothing(p);
+        if (field < 0) p = this.#unknown(node, key, after, p);
         else {
           if (seen[field] === epoch) return -1;
           seen[field] = epoch;
@@ -124,6 +149,11 @@ export class JsonBytes {
         if (fields[i]!.required) return -1;
         fields[i]!.vector.appendNull();
       }
+    }
+    if (node.extra) putExtra(node, node.extra, bytes);
+    for (let i = 0; i < node.missing.length; i++) {
+      if (node.missing[i]!.field.required) return -1;
+      node.missing[i]!.appendNull();
     }
     return p;
   }
@@ -151,6 +181,11 @@ export class JsonBytes {
       if (byte < 0x20 || byte === BACKSLASH || byte >= 0x80) return -1;
     }
     return -1;
+  }
+
+  #unknown(node: JsonObjectNode, key: number, after: number, p: number): number {
+    if (node.extra) return this.#full && !node.ignores ? extraMember(node, this.#bytes, key, after, p, this.#end) : -1;
+    return this.#typed ? -1 : this.#nothing(p);
   }
 
   /** An unknown key may stand before null, {} or []: these make no column. */
@@ -191,9 +226,58 @@ export class JsonBytes {
       }
       case Expect.list:
         return this.#list(node, p);
+      case Expect.map:
+        return this.#map(node, p);
+      case Expect.float:
+        return this.#float(node.vector, p);
+      case Expect.text: {
+        const end = skipValue(this.#bytes, p, this.#end);
+        if (end >= 0) putBytes(node.vector, this.#bytes, p, end - p);
+        return end;
+      }
+      case Expect.coded:
+        return this.#coded(node, p);
       case Expect.other:
         return -1;
     }
+  }
+
+  /** A string without escapes, all ASCII, in a column that is not text. */
+  #coded(node: JsonNode, p: number): number {
+    const after = this.#keyEnd(p);
+    return after >= 0 && this.#strings.put(node.vector, node.coding, this.#bytes, p + 1, after - 1) ? after : -1;
+  }
+
+  #map(node: JsonNode, p: number): number {
+    const bytes = this.#bytes;
+    if (bytes[p] !== OPEN_OBJECT) return -1;
+    const keys = node.vector.children[0]!;
+    node.keys.clear();
+    p = this.#blank(p + 1);
+    if (bytes[p] === CLOSE_OBJECT) p++;
+    else {
+      for (;;) {
+        const at = keys.length;
+        p = this.#string(keys, p);
+        if (p < 0) return -1;
+        const hash = hashOf(keys.bytes, keys.offsets[at]!, keys.offsets[at + 1]!);
+        // Met twice, or it only looks so.
+        if (node.keys.has(hash)) return -1;
+        node.keys.add(hash);
+        p = this.#blank(p);
+        if (bytes[p] !== COLON) return -1;
+        p = this.#value(node.element!, this.#blank(p + 1));
+        if (p < 0) return -1;
+        p = this.#blank(p);
+        if (p >= this.#end) return -1;
+        const byte = bytes[p++];
+        if (byte === CLOSE_OBJECT) break;
+        if (byte !== COMMA) return -1;
+        p = this.#blank(p);
+      }
+    }
+    putList(node.vector);
+    return p;
   }
 
   #list(node: JsonNode, p: number): number {
@@ -239,7 +323,7 @@ export class JsonBytes {
       if (at >= this.#end) return -1;
       const byte = bytes[at]!;
       if (byte === QUOTE) break;
-      if (byte === BACKSLASH) return this.#escaped(vector, start);
+      if (byte === BACKSLASH) return putEscaped(vector, bytes, start, this.#end);
       if (byte < 0x20) return -1;
       any |= byte;
     }
@@ -252,61 +336,6 @@ export class JsonBytes {
     vector.offsets[i + 1] = to + length;
     vector.length++;
     return at + 1;
-  }
-
-  /** A string with escapes is never longer in UTF-8 than in JSON. */
-  #escaped(vector: Vector, start: number): number {
-    const bytes = this.#bytes;
-    let end = start;
-    while (end < this.#end && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
-    if (end >= this.#end) return -1;
-    vector.reserve(1);
-    const i = vector.length;
-    const from = vector.offsets[i]!;
-    vector.reserveBytes(end - start);
-    const target = vector.bytes;
-    let to = from;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at]!;
-      if (byte < 0x20) return -1;
-      if (byte !== BACKSLASH) {
-        target[to++] = byte;
-        continue;
-      }
-      const plain = unescaped(bytes[++at]!);
-      if (plain >= 0) {
-        target[to++] = plain;
-        continue;
-      }
-      if (bytes[at] !== 0x75) return -1;
-      let unit = this.#hex4(at + 1, end);
-      at += 4;
-      if (unit < 0) return -1;
-      if (unit >= 0xd800 && unit < 0xe000) {
-        if (unit >= 0xdc00 || bytes[at + 1] !== BACKSLASH || bytes[at + 2] !== 0x75) return -1;
-        const low = this.#hex4(at + 3, end);
-        if (low < 0xdc00 || low >= 0xe000) return -1;
-        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-        at += 6;
-      }
-      to = putCharacter(target, to, unit);
-    }
-    if (!validUtf8(target, from, to)) return -1;
-    setValid(vector, i);
-    vector.offsets[i + 1] = to;
-    vector.length++;
-    return end + 1;
-  }
-
-  #hex4(p: number, end: number): number {
-    if (p + 4 > end) return -1;
-    let unit = 0;
-    for (let i = 0; i < 4; i++) {
-      const digit = hexDigit(this.#bytes[p + i]!);
-      if (digit < 0) return -1;
-      unit = (unit << 4) | digit;
-    }
-    return unit;
   }
 
   /** Sign and digits, with one dot where there is one, of a number; -1 for anything else, an exponent included. */
@@ -388,21 +417,40 @@ export class JsonBytes {
     return after;
   }
 
-  /** A double with an exponent or more than 15 digits, by its text. Whole numbers are left to others: they must be exact. */
+  /** A double with an exponent or more than 15 digits, by its text. */
   #longDouble(vector: Vector, p: number): number {
+    const end = this.#fractionEnd(p);
+    if (end < 0) return -1;
+    const i = slot(vector);
+    vector.f64[i] = this.#parsed;
+    vector.length++;
+    return end;
+  }
+
+  #float(vector: Vector, p: number): number {
+    const end = this.#fractionEnd(p);
+    if (end < 0 || !fitsFloat(this.#parsed)) return -1;
+    const i = slot(vector);
+    vector.f32[i] = this.#parsed;
+    vector.length++;
+    return end;
+  }
+
+  #parsed = 0;
+
+  /** Index after a number with a fraction or an exponent, parsed by its text; whole numbers are left to others: they must be exact. */
+  #fractionEnd(p: number): number {
     let end = p;
     while (end < this.#end && isNumberByte(this.#bytes[end]!)) end++;
     if (end - p > MOST_NUMBER_BYTES) return -1;
     const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + p, end - p).toString('latin1');
     const value = FRACTION.test(text) ? doubleOf(text) : null;
-    if (value === null) return -1;
-    const i = slot(vector);
-    vector.f64[i] = value;
-    vector.length++;
-    return end;
+    this.#parsed = value ?? 0;
+    return value === null ? -1 : end;
   }
 
   #decimal(node: JsonNode, p: number): number {
+    if (this.#bytes[p] === QUOTE) return this.#coded(node, p);
     const after = this.#number(p);
     if (after < 0 || this.#fraction > node.scale || this.#count + node.scale - this.#fraction > 15) return -1;
     let digits = this.#digits;
@@ -420,48 +468,4 @@ function isNumberByte(byte: number): boolean {
   return (
     (byte >= ZERO && byte <= 0x39) || byte === DOT || byte === MINUS || byte === 0x2b || byte === 0x65 || byte === 0x45
   );
-}
-
-function copyText(bytes: Uint8Array, start: number, length: number, to: Uint8Array, at: number): void {
-  if (length < 48) for (let i = 0; i < length; i++) to[at + i] = bytes[start + i]!;
-  else to.set(bytes.subarray(start, start + length), at);
-}
-
-/** The character after a backslash, or -1. */
-function unescaped(byte: number): number {
-  switch (byte) {
-    case QUOTE:
-    case BACKSLASH:
-    case 0x2f:
-      return byte;
-    case 0x62:
-      return 0x08;
-    case 0x66:
-      return 0x0c;
-    case 0x6e:
-      return 0x0a;
-    case 0x72:
-      return 0x0d;
-    case 0x74:
-      return 0x09;
-    default:
-      return -1;
-  }
-}
-
-function putCharacter(target: Uint8Array, at: number, code: number): number {
-  if (code < 0x80) target[at++] = code;
-  else if (code < 0x800) {
-    target[at++] = 0xc0 | (code >> 6);
-    target[at++] = 0x80 | (code & 0x3f);
-  } else {
-    if (code < 0x10000) target[at++] = 0xe0 | (code >> 12);
-    else {
-      target[at++] = 0xf0 | (code >> 18);
-      target[at++] = 0x80 | ((code >> 12) & 0x3f);
-    }
-    target[at++] = 0x80 | ((code >> 6) & 0x3f);
-    target[at++] = 0x80 | (code & 0x3f);
-  }
-  return at;
 }

@@ -1,6 +1,8 @@
 import type { Vector } from '../columns/batch.ts';
-import { sourceName } from '../schema/names.ts';
 import { decimalOf } from '../schema/types.ts';
+import { codingOf } from './json-leaf.ts';
+import type { CodingOf } from './json-leaf.ts';
+import type { JsonMembers, JsonPlace } from './json-place.ts';
 
 /** What the byte decoder expects at one place. */
 export const Expect = {
@@ -12,7 +14,13 @@ export const Expect = {
   decimal: 5,
   struct: 6,
   list: 7,
-  other: 8,
+  map: 8,
+  float: 9,
+  /** The JSON text of any value. */
+  text: 10,
+  /** A string in a column that is not text: see `coding`. */
+  coded: 11,
+  other: 12,
 } as const;
 export type Expected = (typeof Expect)[keyof typeof Expect];
 
@@ -26,19 +34,24 @@ export class JsonNode {
   readonly limit: number;
   /** Struct: its fields. */
   readonly object: JsonObjectNode | null;
-  /** List: its element. */
+  /** List: its element; map: its value. */
   readonly element: JsonNode | null;
+  /** What a string is read as. */
+  readonly coding: CodingOf;
+  /** Map: hashes of the keys of the entry being read. */
+  readonly keys: Set<number> = new Set();
 
-  constructor(vector: Vector) {
-    const { type } = vector.field;
-    const decimal = decimalOf(type);
+  constructor(place: JsonPlace) {
+    const { vector } = place;
+    const decimal = decimalOf(vector.field.type);
     this.vector = vector;
     this.required = vector.field.required;
-    this.expect = expectOf(vector);
+    this.coding = codingOf(vector, place.read);
+    this.expect = expectOf(place);
     this.scale = decimal?.scale ?? 0;
     this.limit = decimal ? 10 ** decimal.precision : 0;
-    this.object = vector.kind === 'struct' ? new JsonObjectNode(vector.children) : null;
-    this.element = vector.kind === 'list' ? new JsonNode(vector.children[0]!) : null;
+    this.object = place.members && new JsonObjectNode(place.members);
+    this.element = place.inner && new JsonNode(place.inner);
   }
 }
 
@@ -56,11 +69,25 @@ export class JsonObjectNode {
   /** Number of the object in which field i was met last. */
   readonly seen: Float64Array;
   epoch = 0;
+  /** The column of members without a field, or null. */
+  readonly extra: Vector | null;
+  /** Of the members of this object without a field: start and end of key and value. */
+  readonly extras: number[] = [];
+  /** Hashes of their keys. */
+  readonly extraKeys: Set<number> = new Set();
+  /** Columns that no object fills. */
+  readonly missing: readonly Vector[];
+  /** Some keys are known and have no field. */
+  readonly ignores: boolean;
   readonly #byHash = new Map<number, number[]>();
 
-  constructor(vectors: readonly Vector[]) {
-    this.fields = vectors.map((vector) => new JsonNode(vector));
-    const keys = vectors.map((vector) => Buffer.from(`"${sourceName(vector.field)}"`, 'utf8'));
+  constructor({ places, extra, missing, ignored }: JsonMembers) {
+    this.fields = places.map((place) => new JsonNode(place));
+    this.extra = extra;
+    this.missing = missing;
+    this.ignores = ignored.length > 0;
+    // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
+    const keys = places.map((place) => Buffer.from(`"${place.key}"`, 'utf8'));
     this.words = keys.map((key) => {
       const padded = new Uint8Array((key.length + 3) & ~3);
       padded.set(key);
@@ -95,31 +122,38 @@ export class JsonObjectNode {
   }
 }
 
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   return hash;
 }
 
-function expectOf(vector: Vector): Expected {
+function expectOf({ vector, read, inner }: JsonPlace): Expected {
+  if (read === 'text') return Expect.text;
+  if (read === 'nanos') return Expect.coded;
+  if (read !== 'plain' && read !== 'unscaled') return Expect.other;
   switch (vector.kind) {
     case 'bool':
       return Expect.boolean;
+    case 'f32':
+      return Expect.float;
     case 'f64':
       return Expect.double;
     case 'struct':
       return Expect.struct;
     case 'list':
       return Expect.list;
+    case 'map':
+      return inner && vector.children[0]!.field.type === 'string' ? Expect.map : Expect.other;
     case 'bytes':
-      return vector.field.type === 'string' ? Expect.string : Expect.other;
+      return vector.field.type === 'string' ? Expect.string : Expect.coded;
     case 'i32':
     case 'i64': {
       if (decimalOf(vector.field.type)) return Expect.decimal;
       if (vector.field.type === 'long') return Expect.long;
-      return vector.field.type === 'int' ? Expect.int : Expect.other;
+      return vector.field.type === 'int' ? Expect.int : Expect.coded;
     }
-    default:
-      return Expect.other;
+    case 'fixed':
+      return Expect.coded;
   }
 }

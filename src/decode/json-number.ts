@@ -51,3 +51,9 @@ export function doubleOf(text: string): number | null {
   if (INTEGER.test(text) && !Number.isSafeInteger(value) && BigInt(text) !== BigInt(value)) return null;
   return value;
 }
+
+/** Whole numbers exactly; a fraction as the nearest float, within its range. */
+export function fitsFloat(value: number): boolean {
+  const float = Math.fround(value);
+  return Number.isInteger(value) ? float === value : Number.isFinite(float) && float !== 0;
+}

@@ -61,10 +61,23 @@ function mergeFields(a: readonly ShapeField[], b: readonly ShapeField[]): ShapeF
   return merged;
 }
 
-/** Counts the fields of a shape at all levels, to bound a sample. */
-export function shapeSize(shape: Shape): number {
-  return shape.fields.reduce(
-    (sum, field) => sum + 1 + shapeSize(field.shape),
-    shape.element ? shapeSize(shape.element) : 0,
-  );
+export type Kind = 'object' | 'array' | 'string' | 'number' | 'boolean';
+
+/** The kind that was seen most often, of equals the first of this list; null where nothing was seen. */
+export function kindOf(shape: Shape): Kind | null {
+  const counts: readonly (readonly [Kind, number])[] = [
+    ['object', shape.object],
+    ['array', shape.array],
+    ['string', shape.string],
+    ['number', shape.long + shape.double],
+    ['boolean', shape.boolean],
+  ];
+  let best: Kind | null = null;
+  let most = 0;
+  for (const [kind, count] of counts) {
+    if (count <= most) continue;
+    best = kind;
+    most = count;
+  }
+  return best;
 }

@@ -124,7 +124,7 @@ export class Layouts {
       case 'sample':
         return this.#sampled(worker, question.part, question.shape, question.records);
       case 'need-fields':
-        return this.#mutex.run(() => this.#answerJson([worker], question.part, question.fields, question.question));
+        return this.#mutex.run(() => this.#fields(worker, question));
     }
   }
 
@@ -287,23 +287,37 @@ export class Layouts {
     return true;
   }
 
+  /** What one record of JSON has and the table has not. */
+  #fields(worker: number, { part, key, fields, question }: Extract<Question, { type: 'need-fields' }>): Promise<void> {
+    const { format } = this.#formatOf(part);
+    const untyped = format === 'json' || (format === 'auto' && key === PLAIN_KEY);
+    return this.#answerJson([worker], part, fields, { question, untyped });
+  }
+
   /**
    * JSON without schema: new fields become columns, and the decoder takes every column of the table, whoever added it.
-   * Fields that cannot become columns stay unknown: their records are dead letters.
+   * Fields that cannot become columns stay unknown: their records are dead letters. What is bound of a JSON Schema stays as
+   * it is: only columns `_extra` are new.
    */
-  async #answerJson(workers: Iterable<number>, part: Part, struct: StructType, question?: string): Promise<void> {
+  async #answerJson(
+    workers: Iterable<number>,
+    part: Part,
+    struct: StructType,
+    asked?: { readonly question: string; readonly untyped: boolean },
+  ): Promise<void> {
     if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(struct));
-    const fields: WriterFields = { part, struct, aliases: {} };
+    const fields: WriterFields = { part, struct, aliases: {}, most: this.#o.plan.rule.maxColumns };
     const state = await this.#evolve(fields);
     const derived = this.#derived(state, fields);
-    if (question !== undefined && waits(state, derived)) {
-      const again = (): Promise<void> => this.#answerJson(workers, part, struct, question);
+    if (asked && waits(state, derived)) {
+      const again = (): Promise<void> => this.#answerJson(workers, part, struct, asked);
       const what = part === 'key' ? 'keys' : 'records';
-      return this.#hold(question, what, derived, fields, () => this.#again(again));
+      return this.#hold(asked.question, what, derived, fields, () => this.#again(again));
     }
     const layout = layoutOf(state, this.#o.plan);
-    for (const worker of workers) this.#o.send(worker, layout, [jsonAnswer(state, part)], question);
-    if (question !== undefined) this.#waiting?.settled(question);
+    const answers = asked?.untyped === false ? [] : [jsonAnswer(state, part)];
+    for (const worker of workers) this.#o.send(worker, layout, answers, asked?.question);
+    if (asked) this.#waiting?.settled(asked.question);
     await this.#waiting?.tidy();
   }
 

@@ -7,6 +7,7 @@ import { createRegistry } from '../registry/client.ts';
 import type { RegisteredSchema, Registry, RegistryHealth } from '../registry/registry.ts';
 import { isTopicRecordSubject, subjectOf } from '../registry/subjects.ts';
 import { convertAvro } from '../schema/avro.ts';
+import { convertJsonSchema } from '../schema/json-schema.ts';
 import { declaredMessages } from '../schema/protobuf-index.ts';
 import { convertProtobuf } from '../schema/protobuf.ts';
 import type { MessageChoice } from '../schema/protobuf.ts';
@@ -119,7 +120,8 @@ function saysWhich({ type, text }: RegisteredSchema, message: string | null): bo
 
 /** Formats whose schemas stand in a registry or a file, and the types that they read; a file is of the first. */
 const TYPES: Readonly<Partial<Record<FormatOptions['format'], readonly RegisteredSchema['type'][]>>> = {
-  auto: ['AVRO', 'PROTOBUF'],
+  auto: ['AVRO', 'JSON', 'PROTOBUF'],
+  'json-schema': ['JSON'],
   avro: ['AVRO'],
   protobuf: ['PROTOBUF'],
 };
@@ -148,6 +150,10 @@ export function writerSchema(
   if (type === 'PROTOBUF') {
     const { struct, message, identities } = convertProtobuf(text, references, choice, options);
     return { format: 'protobuf', text, references, message, struct, aliases: identities };
+  }
+  if (type === 'JSON') {
+    const { struct } = convertJsonSchema(text, references, options);
+    return { format: 'json-schema', text, references, struct, aliases: {} };
   }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };

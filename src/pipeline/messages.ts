@@ -32,10 +32,13 @@ export interface Layout {
 }
 
 const WORKER_OPTIONS = [
+  'columns',
   'compression',
   'compressionLevel',
   'inferRecords',
+  'jsonColumns',
   'key',
+  'maxColumns',
   'metadataColumns',
   'nanos',
   'numbers',

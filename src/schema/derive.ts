@@ -2,7 +2,8 @@ import { droppedColumns } from './dropped.ts';
 import { evolveKey } from './evolve-key.ts';
 import { evolve } from './evolve.ts';
 import type { Evolution, FieldAliases, FieldHistory } from './evolve.ts';
-import { sourceName } from './names.ts';
+import { grown } from './grow.ts';
+import { KEY_COLUMN, sourceName } from './names.ts';
 import { withNewColumns } from './new-column.ts';
 import type { IcebergType, Schema, StructType } from './types.ts';
 
@@ -12,6 +13,11 @@ export interface WriterFields {
   readonly part: 'value' | 'key';
   readonly struct: StructType;
   readonly aliases: FieldAliases;
+  /**
+   * JSON: the struct is what records have beside the table's columns. As much of it is added as there is room for below so
+   * many leaves, and `_extra` for the rest.
+   */
+  readonly most?: number;
 }
 
 /** What the table's metadata says of its columns. */
@@ -46,7 +52,8 @@ export function deriveChange(table: TableFields, writer: WriterFields, rules: Ch
   const history = withEarlierNames(table);
   const run = (struct: StructType, ignored?: ReadonlySet<string>): Evolution =>
     (writer.part === 'key' ? evolveKey : evolve)(current, lastColumnId, struct, history, writer.aliases, ignored);
-  let { struct } = writer;
+  let struct =
+    writer.most === undefined ? writer.struct : grown(ownColumns(current, writer.part), writer.struct, writer.most);
   let result = run(struct);
   if (result.incompatible.length > 0 && rules.onIncompatible === 'new-column') {
     struct = withNewColumns(struct, result.incompatible);
@@ -95,4 +102,11 @@ function namesById(schema: StructType): Map<number, string> {
   };
   visit(schema);
   return found;
+}
+
+/** The columns of the value (the service's are told apart later), or the fields of the decoded key. */
+function ownColumns(current: Schema, part: WriterFields['part']): StructType {
+  if (part === 'value') return { type: 'struct', fields: current.fields };
+  const type = current.fields.find((field) => field.name === KEY_COLUMN)?.type;
+  return typeof type === 'object' && type.type === 'struct' ? type : { type: 'struct', fields: [] };
 }

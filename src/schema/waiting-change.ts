@@ -42,7 +42,12 @@ export function waitingChange(
     schema,
     changes: changes.map(changeText),
     since,
-    writer: { part: writer.part, struct: writer.struct, aliases: writer.aliases },
+    writer: {
+      part: writer.part,
+      struct: writer.struct,
+      aliases: writer.aliases,
+      ...(writer.most === undefined ? {} : { most: writer.most }),
+    },
   };
 }
 

@@ -14,6 +14,9 @@ const options: DecoderOptions = {
   unions: 'optional',
   uint64: 'decimal',
   numbers: 'auto',
+  columns: {},
+  jsonColumns: {},
+  maxColumns: 1_000,
 };
 const value = (type: 'string' | 'binary'): NestedField => ({ id: 1, name: 'value', required: false, type });
 const offset: NestedField = {

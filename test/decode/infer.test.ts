@@ -5,7 +5,7 @@ import type { InferOptions, Shape } from '../../src/decode/infer.ts';
 import { sourceName } from '../../src/schema/names.ts';
 import type { StructType } from '../../src/schema/types.ts';
 
-const auto: InferOptions = { numbers: 'auto' };
+const auto: InferOptions = { numbers: 'auto', columns: {}, jsonColumns: {}, maxColumns: 1_000, nanos: 'micros' };
 const shape = (texts: readonly string[]): Shape =>
   texts.map((text) => new TextEncoder().encode(text)).reduce(observe, emptyShape());
 const struct = (texts: readonly string[], options = auto): StructType => shapeToStruct(shape(texts), options);
@@ -68,11 +68,11 @@ describe('inference', () => {
   });
 
   test('numbers: double and decimal for all numbers', () => {
-    expect(types(['{"a":1,"b":[2]}'], { numbers: 'double' })).toEqual([
+    expect(types(['{"a":1,"b":[2]}'], { ...auto, numbers: 'double' })).toEqual([
       ['a', 'double'],
       ['b', { type: 'list', 'element-id': 0, 'element-required': false, element: 'double' }],
     ]);
-    expect(types(['{"a":1.25}'], { numbers: 'decimal(12, 2)' })).toEqual([['a', 'decimal(12, 2)']]);
+    expect(types(['{"a":1.25}'], { ...auto, numbers: 'decimal(12, 2)' })).toEqual([['a', 'decimal(12, 2)']]);
   });
 
   test('names that a table cannot tell apart, and those of the service, get a suffix and record their source', () => {
@@ -89,11 +89,58 @@ describe('inference', () => {
     ]);
   });
 
-  test('more than 1,000 fields are refused: keys are data there', () => {
-    const wide = (count: number): string =>
-      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i])));
-    expect(struct([wide(1_000)]).fields).toHaveLength(1_000);
-    expect(() => struct([wide(1_001)])).toThrow(expect.objectContaining({ code: 'SCHEMA_UNSUPPORTED' }));
+  test('beyond maxColumns the fields seen most often have columns, whatever the order; the rest goes to `_extra` of its struct', () => {
+    const few = { ...auto, maxColumns: 3 };
+    const texts = [
+      '{"id":1,"by":{"k1":1,"known":true}}',
+      '{"id":2,"by":{"k2":1,"known":true}}',
+      '{"id":3,"by":{"k3":1,"known":true},"rare":{"x":1}}',
+    ];
+    const wanted = [
+      ['id', 'long'],
+      ['by', ['k1', 'known', '_extra']],
+      ['_extra', 'string'],
+    ];
+    const shown = (order: readonly string[]): unknown =>
+      struct(order, few).fields.map(({ name, type }) => [
+        name,
+        typeof type === 'object' && type.type === 'struct' ? type.fields.map((field) => field.name) : type,
+      ]);
+    expect(shown(texts)).toEqual(wanted);
+    expect(shown(texts.toReversed())).toEqual(wanted);
+    const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`k${i}`, i])));
+    expect(struct([wide]).fields).toHaveLength(1_001);
+    expect(struct([wide]).fields.at(-1)).toMatchObject({ name: '_extra', type: 'string' });
+  });
+
+  test('declared columns have their type, seen or not, and are never beyond the cap', () => {
+    const columns = { paid_at: 'timestamptz', 'customer.id': 'uuid', n: 'decimal(10, 2)' } as const;
+    const options: InferOptions = { ...auto, columns, maxColumns: 4 };
+    const found = struct(['{"a":1,"n":5,"customer":{"id":"x","age":1}}', '{"a":2,"z":1}'], options);
+    expect(found.fields.map(({ name, type }) => [name, type])).toEqual([
+      ['a', 'long'],
+      ['n', 'decimal(10, 2)'],
+      [
+        'customer',
+        {
+          type: 'struct',
+          fields: [
+            { id: 0, name: 'id', required: false, type: 'uuid' },
+            expect.objectContaining({ name: '_extra' }) as unknown,
+          ],
+        },
+      ],
+      ['paid_at', 'timestamptz'],
+      ['_extra', 'string'],
+    ]);
+  });
+
+  test('objects kept as JSON text or as a map', () => {
+    const options: InferOptions = { ...auto, jsonColumns: { attrs: 'json', labels: 'map' } };
+    expect(types(['{"attrs":{"a":1},"labels":{"x":1}}', '{"attrs":{"b":{}},"labels":{"y":2.5}}'], options)).toEqual([
+      ['attrs', 'string'],
+      ['labels', { type: 'map', 'key-id': 0, key: 'string', 'value-id': 0, 'value-required': false, value: 'double' }],
+    ]);
   });
 
   test('values that are not objects are the column `value`; what is not JSON counts for nothing', () => {

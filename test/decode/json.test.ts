@@ -3,13 +3,15 @@ import { describe, expect, test } from 'vitest';
 import { ColumnBatch } from '../../src/columns/batch.ts';
 import type { Decoder } from '../../src/decode/decoder.ts';
 import { emptyShape, observe, shapeToStruct } from '../../src/decode/infer.ts';
+import type { InferOptions } from '../../src/decode/infer.ts';
 import { InterpretedJson } from '../../src/decode/json-interpreted.ts';
+import { untypedBinding } from '../../src/decode/json-place.ts';
 import { JsonDecoder } from '../../src/decode/json.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
 import type { IcebergType, Schema, StructType } from '../../src/schema/types.ts';
 import { breaches, positionsOf, rowsOf } from './rows.ts';
 
-const auto = { numbers: 'auto' } as const;
+const auto: InferOptions = { numbers: 'auto', columns: {}, jsonColumns: {}, maxColumns: 1_000, nanos: 'micros' };
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function layoutOf(struct: StructType): Schema {
@@ -94,8 +96,8 @@ describe('JSON against JSON.parse', () => {
         const texts = values.map((value) => JSON.stringify(value, null, space));
         const layout = inferred(texts);
         const wanted = values.map((value) => expected(value, layout));
-        const decoder = new JsonDecoder(layout, auto);
-        expect(decodeAll(new InterpretedJson(layout, auto), layout, texts.map(utf8))).toEqual({
+        const decoder = new JsonDecoder(untypedBinding(layout, auto));
+        expect(decodeAll(new InterpretedJson(untypedBinding(layout, auto)), layout, texts.map(utf8))).toEqual({
           rows: wanted,
           failed: {},
         });
@@ -131,8 +133,8 @@ describe('JSON against JSON.parse', () => {
             bytes[at % bytes.length] = byte;
             return cut ? bytes.subarray(0, at % bytes.length) : bytes;
           });
-          const all = decodeAll(new JsonDecoder(layout, auto), layout, values);
-          expect(all).toEqual(decodeAll(new InterpretedJson(layout, auto), layout, values));
+          const all = decodeAll(new JsonDecoder(untypedBinding(layout, auto)), layout, values);
+          expect(all).toEqual(decodeAll(new InterpretedJson(untypedBinding(layout, auto)), layout, values));
           expect(all.rows.length + Object.keys(all.failed).length).toBe(values.length);
         },
       ),
@@ -155,8 +157,8 @@ describe('JSON against JSON.parse', () => {
           const text = `${negative ? '-' : ''}${whole}${fraction ? `.${String(fraction[0]).padStart(fraction[1], '0')}` : ''}${exponent === null ? '' : `e${exponent}`}`;
           const layout = one('n', type);
           const bytes = [utf8(`{"n":${text}}`)];
-          const result = decodeAll(new JsonDecoder(layout, auto), layout, bytes);
-          expect(result).toEqual(decodeAll(new InterpretedJson(layout, auto), layout, bytes));
+          const result = decodeAll(new JsonDecoder(untypedBinding(layout, auto)), layout, bytes);
+          expect(result).toEqual(decodeAll(new InterpretedJson(untypedBinding(layout, auto)), layout, bytes));
           const value = (result.rows[0] as { n: unknown } | undefined)?.n;
           if (type === 'double' && value !== undefined) expect(value).toBe(Number(text));
           if ((type === 'long' || type === 'int') && value !== undefined && !fraction && exponent === null)
@@ -194,8 +196,8 @@ describe('JSON, case by case', () => {
   const row = { n: null, s: null, d: null, o: null, l: null };
   const decode = (text: string | Uint8Array): unknown => {
     const bytes = [typeof text === 'string' ? utf8(text) : text];
-    const result = decodeAll(new JsonDecoder(all, auto), all, bytes);
-    expect(result).toEqual(decodeAll(new InterpretedJson(all, auto), all, bytes));
+    const result = decodeAll(new JsonDecoder(untypedBinding(all, auto)), all, bytes);
+    expect(result).toEqual(decodeAll(new InterpretedJson(untypedBinding(all, auto)), all, bytes));
     return result.rows[0] ?? result.failed[0];
   };
 
@@ -292,7 +294,9 @@ describe('JSON, case by case', () => {
 
   test('a value that is not an object is the column `value`; a tombstone is a row of nulls', () => {
     const layout = inferred(['1', '2']);
-    expect(decodeAll(new JsonDecoder(layout, auto), layout, [utf8('7'), null, utf8('{"value":8}')])).toEqual({
+    expect(
+      decodeAll(new JsonDecoder(untypedBinding(layout, auto)), layout, [utf8('7'), null, utf8('{"value":8}')]),
+    ).toEqual({
       rows: [{ value: 7n }, { value: null }, { value: 8n }],
       failed: {},
     });
@@ -300,7 +304,7 @@ describe('JSON, case by case', () => {
 
   test('a required column refuses tombstones and missing values', () => {
     const layout: Schema = { ...all, fields: all.fields.map((field) => ({ ...field, required: field.name === 'n' })) };
-    const { rows, failed } = decodeAll(new JsonDecoder(layout, auto), layout, [
+    const { rows, failed } = decodeAll(new JsonDecoder(untypedBinding(layout, auto)), layout, [
       null,
       utf8('{"s":"x"}'),
       utf8('{"n":1}'),
