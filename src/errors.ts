@@ -111,6 +111,11 @@ export const errorTable = {
     exit: 3,
     hint: 'Retention deleted records that were not read yet: set `onMissingOffsets: skip` to go on and record the gap.',
   },
+  KAFKA_RECORD_TOO_LARGE: {
+    policy: 'retry',
+    exit: 1,
+    hint: 'Only the dead-letter topic waits, the table goes on: raise `max.message.bytes` of the dead-letter topic, or do without one: the dead-letter table holds the record.',
+  },
   KAFKA_TOPIC_CHANGED: {
     policy: 'stop-table',
     exit: 3,

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { planTables } from './config/plan.ts';
+import type { DeadLetterSink } from './commit/dead-letter-topic.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from './errors.ts';
+import { deadLetterSink } from './ingest/dead-letter-sink.ts';
 import { GrowingPlan } from './ingest/growing-plan.ts';
 import { RegistryLayouts } from './ingest/registry-layouts.ts';
 import { withRetry } from './ingest/retry.ts';
@@ -25,6 +27,7 @@ import type { Registry, RegistryHealth } from './registry/registry.ts';
 import { claimInstanceId } from './source/instance-id.ts';
 import type { InstanceClaim } from './source/instance-id.ts';
 import { createKafkaSource } from './source/kafka-source.ts';
+import { Producer } from './source/producer.ts';
 import type { Source, SourceHandlers, TopicDescription } from './source/source.ts';
 
 export interface ServiceOptions {
@@ -93,6 +96,7 @@ class TabletopicService implements Service {
   /** By catalog: resolves when it is connected. */
   readonly #ready = new Map<string, Promise<void>>();
   #catalogs: Catalogs | null = null;
+  #producer: Producer | null = null;
   #registry: RegistryLayouts | null = null;
   #http: HttpServer | null = null;
   #topics: readonly TopicDescription[] = [];
@@ -257,6 +261,7 @@ class TabletopicService implements Service {
         hooks: { attempt: (outcome) => this.#prometheus.commitAttempt(name, outcome) },
         topics: () => this.#topics,
         clusterId: this.#clusterId,
+        deadLetterSink: (topic) => this.#sink(topic),
       }),
       ready: this.#ready.get(plan.rule.catalog) ?? Promise.resolve(),
       source: this.#source,
@@ -286,6 +291,13 @@ class TabletopicService implements Service {
       },
     });
     return table;
+  }
+
+  /** One producer for all tables; none in a simulation. */
+  #sink(topic: string): DeadLetterSink | null {
+    if (this.#twins) return null;
+    this.#producer ??= new Producer(this.#config.kafka, this.#ports, this.#log);
+    return deadLetterSink(this.#producer, topic);
   }
 
   #handlers(): SourceHandlers {
@@ -404,6 +416,7 @@ class TabletopicService implements Service {
       this.#abort.abort(new TabletopicError('INTERNAL', 'the service ends'));
       await closed;
       // A static member keeps its partitions over a restart (KIP-345): it does not leave.
+      await this.#producer?.close();
       await this.#source.close({ leave: this.#instanceId === null || this.#untilCaughtUp });
       this.#claim?.release();
       await this.#pool?.close();

@@ -165,7 +165,16 @@ function backfillConfig(
     kafka: { ...config.kafka, instanceId: null },
     http: null,
     tables: [
-      { ...rule, topic, topicPattern: null, table: into, branch: 'main', location: null, startFrom: { offsets } },
+      {
+        ...rule,
+        topic,
+        topicPattern: null,
+        table: into,
+        branch: 'main',
+        location: null,
+        deadLetterTopic: null,
+        startFrom: { offsets },
+      },
     ],
   };
 }

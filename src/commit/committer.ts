@@ -3,6 +3,7 @@ import { Combining } from './combining.ts';
 import { commitCheckpoint } from './commit-loop.ts';
 import { ManifestMerges } from './manifest-merges.ts';
 import { ProjectionLoop } from './projection-loop.ts';
+import { WithTopic } from './dead-letter-topic.ts';
 import { DeadLetterProjection, deadLetterIdent } from './projection.ts';
 import { prepareCheckpoint } from './prepare.ts';
 import { Serial } from './serial.ts';
@@ -14,6 +15,7 @@ import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
 import type { CommitResult, Committer, Cut, OffsetsMap, Prepared, TableState, TopicIdentity } from './commit.ts';
 import type { AttemptOutcome } from './commit-loop.ts';
+import type { DeadLetterSink } from './dead-letter-topic.ts';
 import type { ProjectionResult } from './projection.ts';
 import type { ChangeContext, PropertyChange, SchemaChange } from './table-changes.ts';
 
@@ -32,6 +34,8 @@ export interface CommitterOptions {
   /** Version of the service, recorded with each dead letter. */
   readonly version: string;
   readonly hooks?: CommitterHooks;
+  /** Where dead letters go beside the dead-letter table; left out: nowhere. */
+  readonly deadLetterSink?: DeadLetterSink | null;
   /** How often the dead-letter table is compared with the list, ms; 0: only after commits. Five minutes if left out. */
   readonly projectionInterval?: number;
 }
@@ -67,17 +71,12 @@ class TableCommitter implements Committer {
     this.#session = new TableSession({ catalog, ident, branch }, options.topics);
     this.#combining = new Combining({ branch, io: options.io, ports, logger });
     this.#merging = new ManifestMerges(ports, logger);
+    const projected = { catalog, main: ident, target: deadLetterIdent(ident), io: options.io, ports };
     this.#projection =
       branch !== 'main'
         ? null
         : new ProjectionLoop({
-            projection: new DeadLetterProjection({
-              catalog,
-              main: ident,
-              target: deadLetterIdent(ident),
-              io: options.io,
-              ports,
-            }),
+            projection: new WithTopic(new DeadLetterProjection(projected), projected, options.deadLetterSink ?? null),
             interval: options.projectionInterval ?? PROJECTION_INTERVAL,
             ports,
             logger,

@@ -9,7 +9,7 @@ import type { DeadLetterProjection, ProjectionResult } from './projection.ts';
 const LAST_TRY = 5000;
 
 export interface ProjectionLoopOptions {
-  readonly projection: DeadLetterProjection;
+  readonly projection: Pick<DeadLetterProjection, 'run'>;
   /** ms; 0: no timer. */
   readonly interval: number;
   readonly ports: Ports;

@@ -205,7 +205,7 @@ function mayHold(file: DataFile, field: number | undefined, ids: ReadonlySet<str
   });
 }
 
-async function* sourceRows(
+export async function* sourceRows(
   add: readonly DeadLetterEntry[],
   io: FileIO,
   wanted: (row: DeadLetterRow) => boolean,

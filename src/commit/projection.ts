@@ -189,7 +189,11 @@ function isNothing({ add, remove, replayed, returned }: ProjectionChanges): bool
 }
 
 /** List files are read only where the two lists do not name the same one. */
-async function listDifference(wanted: DeadLetterList, covered: DeadLetterList, io: FileIO): Promise<ProjectionChanges> {
+export async function listDifference(
+  wanted: DeadLetterList,
+  covered: DeadLetterList,
+  io: FileIO,
+): Promise<ProjectionChanges> {
   if (wanted.older?.file === covered.older?.file) {
     // A replay of the inline part may have taken records of older checkpoints.
     const older = await olderOf(wanted, covered, io);

@@ -128,6 +128,8 @@ export interface TableOptions {
   readonly onBadRecord: 'dead-letter' | 'stop';
   readonly onMissingOffsets: 'stop' | 'skip';
   readonly onDropped: 'stop' | 'recreate' | 'ignore';
+  /** Topic that dead letters are produced to as well. */
+  readonly deadLetterTopic: string | null;
   /** Which changes of the table's schema are made without approval. */
   readonly schemaChanges: 'auto' | 'additive' | 'manual';
   readonly formatVersion: 2 | 3;

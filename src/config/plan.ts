@@ -21,12 +21,15 @@ interface Claim {
 
 /**
  * Applies the rules to the topics that exist: rules that name a topic first, then patterns, each in the order of the
- * file. A pattern takes neither internal topics (`__…`) nor topics that a rule names. A topic may feed several tables,
+ * file. A pattern takes neither internal topics (`__…`) nor topics that a rule names, as a topic or as its dead-letter
+ * topic. A topic may feed several tables,
  * and several topics one table when each of their rules names it.
  */
 export function planTables(rules: readonly TableRule[], topics: readonly { readonly name: string }[]): Planned {
   const existing = new Set(topics.map((topic) => topic.name));
   const named = new Set(rules.flatMap((rule) => (rule.topic === null ? [] : [rule.topic])));
+  // What a pattern would take of them, and find bad, would go round for ever.
+  const deadLetterTopics = new Set(rules.flatMap((rule) => rule.deadLetterTopic ?? []));
   const collisions: TabletopicError[] = [];
   const tables = new Map<string, Claim[]>();
   const claims = [
@@ -35,7 +38,8 @@ export function planTables(rules: readonly TableRule[], topics: readonly { reado
       .map((rule) => claim(rule, rule.topic!, null)),
     ...rules.flatMap((rule) =>
       [...existing]
-        .filter((topic) => rule.topicPattern !== null && !topic.startsWith('__') && !named.has(topic))
+        .filter((topic) => rule.topicPattern !== null && !topic.startsWith('__'))
+        .filter((topic) => !named.has(topic) && !deadLetterTopics.has(topic))
         .sort()
         .flatMap((topic) => {
           const match = rule.topicPattern!.exec(topic);

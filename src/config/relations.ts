@@ -130,6 +130,12 @@ function checkTable(
     const format = rule[part];
     if (format) checkFormat(config, format, at(part), problems);
   }
+  if (rule.topic !== null && config.tables.some((other) => other.deadLetterTopic === rule.topic))
+    problems.add(
+      [...path, 'topic'],
+      'is a dead-letter topic too: what is bad in it would go round for ever',
+      'Read it with another group of tables, or name another deadLetterTopic.',
+    );
   if (rule.rowGroupSize > rule.targetFileSize)
     problems.add(
       at('rowGroupSize'),

@@ -165,6 +165,13 @@ export const tableOptions: readonly Option[] = [
     help: 'What to do when someone dropped a column that records still have; `ignore`: it stays dropped, and its values are not written but counted.',
   },
   {
+    key: 'deadLetterTopic',
+    type: text,
+    nullable: true,
+    example: 'shop.dead-letters',
+    help: 'Topic that dead letters are produced to as well, at least once, with headers `tabletopic.code`, `tabletopic.reason`, `tabletopic.topic` and others. It must exist. Left out: only `<table>_dead_letters` has them.',
+  },
+  {
     key: 'schemaChanges',
     type: oneOf('auto', 'additive', 'manual'),
     default: 'auto',

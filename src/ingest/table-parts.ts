@@ -3,6 +3,7 @@ import type { PartitionValue } from '../columns/partition-value.ts';
 import type { TableState } from '../commit/commit.ts';
 import { createCommitter } from '../commit/committer.ts';
 import type { CommitterHooks } from '../commit/committer.ts';
+import type { DeadLetterSink } from '../commit/dead-letter-topic.ts';
 import { dataLocation } from '../commit/locations.ts';
 import type { Config, TablePlan } from '../config/config.ts';
 import { createCatalog } from '../iceberg/catalog-factory.ts';
@@ -80,6 +81,8 @@ export interface TablePartsOptions {
   readonly hooks: CommitterHooks;
   readonly topics: () => readonly TopicDescription[];
   readonly clusterId: string;
+  /** For `deadLetterTopic`; null: there is none. */
+  readonly deadLetterSink: (topic: string) => DeadLetterSink | null;
 }
 
 /** What a table's ingest is made of: committer, schemas and uploads. */
@@ -101,6 +104,7 @@ export function tableParts(
     logger,
     version,
     hooks,
+    deadLetterSink: rule.deadLetterTopic === null ? null : options.deadLetterSink(rule.deadLetterTopic),
   });
   return {
     committer,
