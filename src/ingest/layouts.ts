@@ -257,7 +257,7 @@ export class Layouts {
       await (all ? this.#table() : this.#create(writer.struct));
     }
     const fields = writerFields(part, writer);
-    const state = await this.#evolve(fields);
+    const state = await this.#evolved(fields);
     const derived = this.#derived(state, fields);
     if (waits(state, derived)) {
       for (const [worker, key] of workers)
@@ -307,7 +307,7 @@ export class Layouts {
   ): Promise<void> {
     if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(struct));
     const fields: WriterFields = { part, struct, aliases: {}, most: this.#o.plan.rule.maxColumns };
-    const state = await this.#evolve(fields);
+    const state = await this.#evolved(fields);
     const derived = this.#derived(state, fields);
     if (asked && waits(state, derived)) {
       const again = (): Promise<void> => this.#answerJson(workers, part, struct, asked);
@@ -342,6 +342,13 @@ export class Layouts {
     return this.#mutex.run(async () => {
       await answer();
     });
+  }
+
+  /** As `#evolve`; what seems to need approval may have it since the table was last loaded. */
+  async #evolved(writer: WriterFields): Promise<TableState> {
+    const state = await this.#evolve(writer);
+    if (!waits(state, this.#derived(state, writer))) return state;
+    return this.#o.retry('load the table', () => this.#o.committer.refresh());
   }
 
   /**

@@ -70,4 +70,5 @@ def read(query):
         }
 
 
-serve(read)
+if __name__ == "__main__":
+    serve(read)

@@ -1,10 +1,12 @@
 """Reads Iceberg tables with Spark; protocol in reading.py. SPARK_JARS: directory of the Iceberg runtime and JDBC drivers."""
 import datetime
+import json
 import os
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from canonical import canonical, spark_value
 from reading import column, kafka_paths, serve
 
 # On the class path of the virtual machine, not `spark.jars`: DriverManager sees JDBC drivers only there.
@@ -21,6 +23,7 @@ spark = (
     .getOrCreate()
 )
 spark.sparkContext.setLogLevel("ERROR")
+sessions = {}
 NUMERIC = ("tinyint", "smallint", "int", "bigint", "float", "double")
 
 
@@ -64,7 +67,34 @@ def zoned(value, kind):
     return value
 
 
+def run(query):
+    """Statements one after another, all queries of a catalog in one session; the rows of the last one."""
+    key = json.dumps(query["catalog"], sort_keys=True)
+    if key not in sessions:
+        sessions[key] = attach(query["catalog"])[0]
+    rows = [sessions[key].sql(statement).collect() for statement in query["sql"]][-1]
+    return {"engine": f"spark {spark.version}", "result": [row.asDict() for row in rows]}
+
+
+def rows(query):
+    """All rows, as canonical.py writes values, in the order of topic, partition, offset; `where`: only those."""
+    session, name = attach(query["catalog"])
+    path = ".".join(f"`{part}`" for part in [name, *query["table"].split(".")])
+    frame = session.table(path)
+    if query.get("where"):
+        frame = frame.where(query["where"])
+    position = ["_kafka.topic", "_kafka.partition", "_kafka.offset"]
+    frame = frame.orderBy(*position).select(*[F.col(f"`{c}`") for c in query["columns"]])
+    kinds = [field.dataType for field in frame.schema.fields]
+    found = [[canonical(spark_value(value, kind)) for value, kind in zip(row, kinds)] for row in frame.collect()]
+    return {"engine": f"spark {spark.version}", "result": [dict(zip(query["columns"], row)) for row in found]}
+
+
 def read(query):
+    if query.get("do") == "rows":
+        return rows(query)
+    if "sql" in query:
+        return run(query)
     session, name = attach(query["catalog"])
     path = ".".join(f"`{part}`" for part in [name, *query["table"].split(".")])
     frame = session.table(path)

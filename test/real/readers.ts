@@ -59,17 +59,17 @@ class Reader {
   readonly #engine: Engine;
   #child: ChildProcessWithoutNullStreams | undefined;
   #stderr = '';
-  #waiting: { resolve: (answer: TableReading) => void; reject: (error: Error) => void }[] = [];
+  #waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void }[] = [];
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
-  async read(query: TableQuery): Promise<TableReading> {
+  async ask<T>(query: object): Promise<T> {
     await install(needs[this.#engine]);
     const child = (this.#child ??= this.#start());
     return await new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
+      this.#waiting.push({ resolve: resolve as (answer: unknown) => void, reject });
       child.stdin.write(`${JSON.stringify(query)}\n`);
     });
   }
@@ -79,7 +79,7 @@ class Reader {
     const child = spawn(python, [join(scripts, `read_${this.#engine}.py`)], { env: environment(this.#engine) });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-8000)));
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const answer = JSON.parse(line) as TableReading | { error: string };
+      const answer = JSON.parse(line) as object | { error: string };
       const { resolve, reject } = this.#waiting.shift()!;
       if ('error' in answer) reject(new Error(`${this.#engine}: ${answer.error}`));
       else resolve(answer);
@@ -115,10 +115,26 @@ function environment(engine: Engine): NodeJS.ProcessEnv {
 
 const open = new Map<Engine, Reader>();
 
-function read(engine: Engine, query: TableQuery): Promise<TableReading> {
+function ask<T>(engine: Engine, query: object): Promise<T> {
   let reader = open.get(engine);
   if (reader === undefined) open.set(engine, (reader = new Reader(engine)));
-  return reader.read(query);
+  return reader.ask<T>(query);
+}
+
+function read(engine: Engine, query: TableQuery): Promise<TableReading> {
+  return ask(engine, query);
+}
+
+/** Runs SQL statements with Spark, one after another; `lake` is the REST catalog's name in them. The rows of the last one. */
+async function sparkSql(catalog: CatalogAccess, ...sql: readonly string[]): Promise<Record<string, unknown>[]> {
+  return (await ask<{ result: Record<string, unknown>[] }>('spark', { catalog, sql })).result;
+}
+
+/** All rows of some columns as Spark reads them, as test/readers/canonical.py writes values; `where`: an SQL condition. */
+async function sparkRows(
+  query: TableQuery & { readonly columns: readonly string[]; readonly where?: string },
+): Promise<Record<string, unknown>[]> {
+  return (await ask<{ result: Record<string, unknown>[] }>('spark', { do: 'rows', ...query })).result;
 }
 
 /** Engines that we did not write, reading one table whole. */
@@ -128,6 +144,8 @@ export const readers = {
   pyiceberg: (query: TableQuery): Promise<TableReading> => read('pyiceberg', query),
   duckdb: (query: TableQuery): Promise<TableReading> => read('duckdb', query),
   spark: (query: TableQuery): Promise<TableReading> => read('spark', query),
+  sparkSql,
+  sparkRows,
   /** Ends the engines' processes: once per test file, in afterAll. */
   close: async (): Promise<void> => {
     await Promise.all([...open.values()].map((r) => r.close()));
