@@ -142,11 +142,11 @@ export class Combining {
   /**
    * What lies there when it is this committer's turn to try: its object is the oldest, or is gone, or it has waited long
    * enough for those before it. So one tries and carries the rest, and nobody only waits for others (TRACES B4). Nothing,
-   * and at once, where none were met lately.
+   * and at once, where none were met lately. `first`: it has a reason to go before the others.
    */
-  async turn(own: Prepared, known: Known | null, signal: AbortSignal): Promise<Lying> {
+  async turn(own: Prepared, known: Known | null, first: boolean, signal: AbortSignal): Promise<Lying> {
     const { clock, random } = this.#options.ports;
-    const until = clock.monotonic() + PATIENCE * (1 + random.next());
+    const until = clock.monotonic() + (first ? 0 : PATIENCE * (1 + random.next()));
     for (;;) {
       const { behind, ...lying } = await this.#look(own, known);
       if (!behind || clock.monotonic() >= until) return lying;

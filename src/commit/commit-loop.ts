@@ -85,15 +85,15 @@ export async function commitCheckpoint(
   const backoff = new Backoff(ports, FIRST_WAIT, LONGEST_WAIT);
   const { branch } = session.address;
   const offered = await combining.offer(prepared, session.known);
-  // Who has merged manifests goes first: the longer that waits, the more manifests there are.
-  if (offered && !merging.waiting) await ports.clock.sleep(combining.pace, signal);
   // As the checkpoint's own manifest, what was merged is as good for its next attempt (invariant 3 guards both).
   const merges = merging.take();
+  if (offered && merges.length === 0) await ports.clock.sleep(combining.pace, signal);
   let derived = true;
   let attempts = 0;
   for (;;) {
     signal.throwIfAborted();
-    const lying = await combining.turn(prepared, session.known, signal);
+    // Who has merged manifests goes first: the longer that waits, the more manifests there are.
+    const lying = await combining.turn(prepared, session.known, merges.length > 0, signal);
     const [loaded, pending] = await Promise.all([
       // Under contention others have always been there since the cut: the head alone decides only whether it was carried.
       session.reload(combining.active && !lying.ownIsGone ? 'all' : 'refs'),

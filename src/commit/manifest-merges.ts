@@ -38,11 +38,6 @@ export class ManifestMerges {
     this.#logger = logger;
   }
 
-  /** Whether a merge waits to be committed. */
-  get waiting(): boolean {
-    return this.#ready.length > 0;
-  }
-
   /** For one checkpoint; those that are as old as a file must be to count as an orphan are forgotten. */
   take(): Merge[] {
     const now = this.#ports.clock.monotonic();
