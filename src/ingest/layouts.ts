@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import { kafkaFields } from '../columns/metadata-columns.ts';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
 import type { FormatOptions, TablePlan } from '../config/config.ts';
 import type { BoundSchema, Part } from '../decode/decoder.ts';
@@ -14,13 +13,13 @@ import type { Ports } from '../ports.ts';
 import { tableFields } from '../commit/table-fields.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
-import { assignIds } from '../schema/evolve.ts';
 import type { FieldAliases } from '../schema/evolve.ts';
 import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
 import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
+import { positionColumns } from './position-columns.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 import type { Waiting } from './waiting-changes.ts';
 
@@ -133,19 +132,10 @@ export class Layouts {
     return this.#mutex.run(() => this.#table());
   }
 
-  /** A table that others made has no place yet for the positions of rows. */
+  /** A table that others made, or changed, may have no place for the positions of rows. */
   async addServiceColumns(): Promise<void> {
-    const wanted = kafkaFields(this.#o.plan.rule.metadataColumns);
     await this.#o.retry('add the columns of positions', () =>
-      this.#o.committer.evolve(({ table: { metadata } }) => {
-        const schema = currentSchema(metadata);
-        const missing = wanted.filter(({ name }) => !schema.fields.some((field) => field.name === name));
-        if (missing.length === 0) return null;
-        const optional = missing.map((field) => ({ ...field, required: false }));
-        const { struct, lastId } = assignIds({ type: 'struct', fields: optional }, metadata['last-column-id'] + 1);
-        const fields = metadata.properties?.[FIELDS_PROPERTY] ?? '{}';
-        return { schema: { ...schema, fields: [...schema.fields, ...struct.fields] }, lastColumnId: lastId, fields };
-      }),
+      this.#o.committer.evolve(({ table: { metadata } }) => positionColumns(metadata, this.#o.plan.rule, this.#name)),
     );
   }
 

@@ -356,6 +356,8 @@ export class TableIngest {
     this.#context.log.warn({ reason }, 'the open checkpoint is dropped; its offsets are read again');
     if (error) this.#context.setProblem(error);
     this.#checkpoints.drop();
+    // Others may have taken them out, and that may be why.
+    if (this.tableState) await this.#layouts.addServiceColumns();
     await this.#control.restart(error);
   }
 
