@@ -288,12 +288,16 @@ class Ledger {
       operation = 'append',
       'added-records': added = '0',
       'deleted-records': deleted = '0',
+      'added-position-deletes': positions = '0',
+      'added-equality-deletes': equalities = '0',
     } = snapshot.summary ?? {};
+    const deletes = Number(positions) + Number(equalities);
     this.#others.push({
       snapshotId: String(snapshot['snapshot-id']),
       operation,
       addedRows: Number(added),
       removedRows: Number(deleted),
+      ...(deletes === 0 ? {} : { deletes }),
     });
   }
 

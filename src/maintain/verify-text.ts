@@ -28,8 +28,10 @@ export function verifyText(result: VerifyResult): string {
   }
   if (!result.complete)
     lines.push('    older snapshots have expired: what they accounted for cannot be checked any more');
-  for (const { snapshotId, operation, addedRows, removedRows } of others)
-    lines.push(`    another writer: ${operation} ${snapshotId} added ${addedRows} and removed ${removedRows} rows`);
+  for (const { snapshotId, operation, addedRows, removedRows, deletes } of others)
+    lines.push(
+      `    another writer: ${operation} ${snapshotId} added ${addedRows} and removed ${removedRows} rows${deletes ? `, ${deletes} by delete files` : ''}`,
+    );
   lines.push(...findings('DUPLICATE', result.duplicates), ...findings('MISSING', result.missing));
   for (const problem of result.problems) lines.push(`    PROBLEM ${problem}`);
   return `${lines.join('\n')}\n`;

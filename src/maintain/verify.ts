@@ -49,6 +49,8 @@ export interface OtherWriter {
   readonly operation: string;
   readonly addedRows: number;
   readonly removedRows: number;
+  /** Rows that its delete files and deletion vectors take out: their data files still have them. Left out: none. */
+  readonly deletes?: number;
 }
 
 export interface PartitionVerified extends Accounted {

@@ -154,6 +154,15 @@ describe('planted', () => {
 });
 
 describe('other writers', () => {
+  test('rows that their delete files take out are listed, and leave the total as it is', () => {
+    const summary = { operation: 'delete', 'added-position-deletes': '3', 'added-equality-deletes': '1' };
+    const history = verify([...good.slice(0, 2), { foreign: summary }, ...good.slice(2)]);
+    expect(history).toMatchObject({
+      problems: [],
+      others: [{ snapshotId: '3', operation: 'delete', addedRows: 0, removedRows: 0, deletes: 4 }],
+    });
+  });
+
   test('their snapshots are walked over and listed', () => {
     const history = verify([
       ...good.slice(0, 2),
