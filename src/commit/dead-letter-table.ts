@@ -8,6 +8,7 @@ import { readDeadLetterRows } from './dead-letter-reader.ts';
 import { deadLetterSchema } from './dead-letter-schema.ts';
 import { objectOf } from './json-object.ts';
 import { lookupStatement, snapshotsById } from './lookup.ts';
+import { newTableProperties } from './new-table-properties.ts';
 import type { CreateTableRequest, LoadedTable } from '../iceberg/catalog.ts';
 import type { ManifestEntry, ManifestFile } from '../iceberg/manifest-types.ts';
 import type { FileIO } from '../io/file-io.ts';
@@ -69,8 +70,7 @@ export function createRequest(source: string): CreateTableRequest {
     spec: { 'spec-id': 0, fields: [] },
     properties: {
       'format-version': '2',
-      'commit.retry.num-retries': '20',
-      'write.metadata.delete-after-commit.enabled': 'true',
+      ...newTableProperties,
       'write.parquet.compression-codec': 'zstd',
       'write.metadata.metrics.column.checkpoint_id': 'full',
       [SOURCE_PROPERTY]: source,

@@ -3,6 +3,7 @@ import { buildAttempt } from './attempt.ts';
 import { Backoff } from './backoff.ts';
 import { ATTEMPTS, outOfAttempts } from './commit-loop.ts';
 import { onSameHead } from './head-moved.ts';
+import { newTableProperties } from './new-table-properties.ts';
 import { FIELDS_PROPERTY, checkpointProperty, encodeStatement } from './statement.ts';
 import { addFirst } from './vector.ts';
 import type { CreateTableRequest, LoadedTable } from '../iceberg/catalog.ts';
@@ -20,13 +21,6 @@ export interface ChangeContext {
   readonly ports: Ports;
   readonly signal: AbortSignal;
 }
-
-/** Properties of the tables that we create, where the request does not say otherwise (DESIGN §2). */
-const tableProperties = {
-  // Others' maintenance must get through beside a service that commits all the time.
-  'commit.retry.num-retries': '20',
-  'write.metadata.delete-after-commit.enabled': 'true',
-} as const;
 
 export interface SchemaChange {
   readonly schema: Schema;
@@ -47,7 +41,7 @@ export async function createTable(request: CreateTableRequest, { session }: Chan
   const { catalog, ident } = session.address;
   try {
     await catalog.createNamespace(ident.namespace);
-    await catalog.createTable(ident, { ...request, properties: { ...tableProperties, ...request.properties } });
+    await catalog.createTable(ident, { ...request, properties: { ...newTableProperties, ...request.properties } });
   } catch (error) {
     if (asTabletopicError(error).code !== 'TABLE_EXISTS') throw error;
   }
