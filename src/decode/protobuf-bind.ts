@@ -32,7 +32,8 @@ export interface ProtoBinding {
   readonly types: MessageTypes;
 }
 
-const MOST_CELLS = 16 << 20;
+/** Values of the items of one list or map in one record. */
+const MOST_CELLS = 4 << 20;
 /** Up to here the items of a record take no more than some tens of bytes for each of its bytes. */
 const FEW_COLUMNS = 16;
 

@@ -154,16 +154,14 @@ return { attach, counts, run };`;
     if (bound.plan.op === 'list') return this.#list(bound, depth);
     if (bound.plan.op === 'map') return this.#map(bound, depth);
     const tag = tagOf(field.number, wireTypeOf(field.type, field.delimited));
-    if (field.delimited) return { tags: [tag], body: 'return -1;' };
     const once = ONCE.has(bound.plan.op) ? state.once(bound) : '';
     const required = field.rule === 'required' ? state.required(bound) : '';
     const oneof = field.oneof === null ? '' : state.member(field.oneof, field.number);
     const explicit =
       field.rule === 'implicit' || bound.plan.op === 'message' ? '' : presentText(bound.slot, 'r').join('');
-    return {
-      tags: [tag],
-      body: `${once}${oneof}${required}${this.#single(bound, scope, 'r', depth, 'end')}${explicit}`,
-    };
+    const body = `${once}${oneof}${required}${this.#single(bound, scope, 'r', depth, 'end')}${explicit}`;
+    // Groups are rare: their columns are known, their bytes are left to the interpreted decoder.
+    return { tags: [tag], body: field.delimited ? 'return -1;' : body };
   }
 
   /** Reads one value at p into a row. */
@@ -227,10 +225,6 @@ return { attach, counts, run };`;
     const field = bound.field!;
     const wire = wireTypeOf(field.type, field.delimited);
     const tag = tagOf(field.number, wire);
-    if (field.delimited) {
-      this.scopes[scope]!.slots.push(...slotsBelow(items));
-      return { tags: [tag], body: 'return -1;' };
-    }
     this.scopes[scope]!.slots.push(items.slot!);
     const row = `c${scope}`;
     const n = bound.slot!.index;
@@ -241,6 +235,10 @@ return { attach, counts, run };`;
     const one = (end: string): string =>
       `${room}${limit}${zero}${this.#single(items, scope, row, depth, end)}${present}${row}++;`;
     const end = `o${n}[r+1]=${row};`;
+    if (field.delimited) {
+      one('end');
+      return { tags: [tag], body: 'return -1;' };
+    }
     if (wire === 2) return { tags: [tag], body: `${one('end')}${end}` };
     return {
       tags: [tag, tagOf(field.number, 2)],
@@ -381,8 +379,4 @@ function labels(tags: readonly number[]): string {
 /** As the code reads it: a signed 32-bit number. */
 function tagOf(number: number, wire: number): number {
   return (number * 8 + wire) | 0;
-}
-
-function slotsBelow(bound: ProtoBound): Slot[] {
-  return [...(bound.slot ? [bound.slot] : []), ...bound.children.flatMap(slotsBelow)];
 }

@@ -1,7 +1,7 @@
 import { IdSource, freshType } from './assign-ids.ts';
 import { NameScope, columnDoc, isServiceColumn, sourceName } from './names.ts';
 import { commonType } from './promote.ts';
-import { isOtherProtobufField, isProtobufField, withProtobuf } from './protobuf-history.ts';
+import { isNewer, isOtherProtobufField, isProtobufField, withProtobuf } from './protobuf-history.ts';
 import type { IcebergType, NestedField, PrimitiveType, Schema, StructType } from './types.ts';
 
 export { assignIds } from './assign-ids.ts';
@@ -21,13 +21,16 @@ export type FieldHistory = Readonly<Record<string, KnownField>>;
 export interface KnownField {
   /** Every name that its source had, oldest first. */
   readonly names: readonly string[];
-  /** Every Protobuf field that it is: `<message>#<number>`. One for each message that feeds the table. */
+  /**
+   * Every Protobuf field that it is, one for each message that feeds the table: `<message>#<number>`, with `@` and the
+   * registry id of the newest schema that said so.
+   */
   readonly protobuf?: readonly string[];
 }
 
 /**
  * What fields are known by beside their names, by dotted path in the writer's struct: Avro aliases, or as text the Protobuf
- * field `<message>#<number>`.
+ * field `<message>#<number>`, with `@` and the registry id of the schema where it has one.
  */
 export type FieldAliases = Readonly<Record<string, readonly string[] | string>>;
 
@@ -143,7 +146,7 @@ class Evolver {
         return { ...field, id: fresh.id, type: idsOf(field.type, fresh.type) };
       }
       const inner = this.#type(match.type, field.type, `${path}${match.name}`, at);
-      const renamed = this.#renamed(match, field, path);
+      const renamed = this.#renamed(match, field, path, this.#aliases[at]);
       const required = match.required && field.required;
       if (match.required && !required) this.changes.push({ kind: 'optional', path: `${path}${match.name}` });
       if (inner && inner.type === match.type && required === match.required && !renamed) after.set(match, match);
@@ -212,13 +215,24 @@ class Evolver {
     return column;
   }
 
-  /** A newer name takes over by alias; a name that the column had before only finds it. */
-  #renamed(match: NestedField, field: NestedField, path: string): { name: string } | null {
+  /**
+   * A newer name takes over by alias or field number; a name that the column had before only finds it, unless the schema is
+   * known to be newer.
+   */
+  #renamed(
+    match: NestedField,
+    field: NestedField,
+    path: string,
+    alias: FieldAliases[string] | undefined,
+  ): { name: string } | null {
     const [before, now] = [sourceName(match), sourceName(field)];
-    if (before === now || this.history[match.id]?.names.includes(now)) return null;
+    if (before === now) return null;
+    const known = this.history[match.id];
+    if (!(isNewer(known, alias ?? []) ?? !known?.names.includes(now))) return null;
     const name = this.#names.claim(path, now);
-    const names = this.history[match.id]?.names ?? [before];
-    this.history = { ...this.history, [match.id]: { ...this.history[match.id], names: [...names, now] } };
+    const names = known?.names ?? [before];
+    const all = names.includes(now) ? names : [...names, now];
+    this.history = { ...this.history, [match.id]: { ...known, names: all } };
     this.changes.push({ kind: 'rename', path: `${path}${match.name}`, from: match.name, to: name });
     return { name };
   }

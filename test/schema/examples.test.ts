@@ -97,6 +97,28 @@ describe('the example chain of a payment (Protobuf)', () => {
     expect(fee.map(({ name, type }) => `${name} ${type as string}`)).toEqual(['fee_amount double', 'fee_2 boolean']);
   });
 
+  test('the registry id says which name is the newer one, in whatever order the versions come', () => {
+    const at = (
+      before: Pick<Evolution, 'schema' | 'lastColumnId' | 'history'>,
+      name: string,
+      id: number,
+    ): Evolution => {
+      const { struct: writer, identities } = payments(name);
+      const aliases = Object.fromEntries(Object.entries(identities).map(([path, field]) => [path, `${field}@${id}`]));
+      return evolve(before.schema, before.lastColumnId, writer, before.history, aliases);
+    };
+    const empty: Schema = { type: 'struct', fields: [], 'schema-id': 0 };
+    const newest = at({ schema: empty, lastColumnId: 0, history: {} }, 'v2', 12);
+    const late = at(newest, 'v1', 11);
+    expect(late.changes).toEqual([]);
+    expect(late.schema).toBe(newest.schema);
+    expect(late.history['4']).toEqual({ names: ['customer_login', 'customer'], protobuf: ['shop.Payment#4@12'] });
+    expect(at(late, 'v1', 11).history).toBe(late.history);
+    // The old name again, by a newer schema.
+    const back = at(late, 'v1', 13);
+    expect(back.changes.filter(({ kind }) => kind === 'rename').map(({ to }) => to)).toEqual(['customer', 'cents']);
+  });
+
   test('a removed field that comes back under its number has its column again; under another number it has not', () => {
     const text = (fields: string): string => `syntax = "proto3"; message M { string id = 1; ${fields} }`;
     const step = (before: Pick<Evolution, 'schema' | 'lastColumnId' | 'history'>, fields: string): Evolution => {
