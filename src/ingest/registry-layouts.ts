@@ -149,7 +149,11 @@ export function writerSchema(
   }
   if (type === 'PROTOBUF') {
     const { struct, message, identities } = convertProtobuf(text, references, choice, options);
-    return { format: 'protobuf', text, references, message, struct, aliases: identities };
+    const aliases =
+      id === null
+        ? identities
+        : Object.fromEntries(Object.entries(identities).map(([path, identity]) => [path, `${identity}@${id}`]));
+    return { format: 'protobuf', text, references, message, struct, aliases };
   }
   if (type === 'JSON') {
     const { struct } = convertJsonSchema(text, references, options);
