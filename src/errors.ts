@@ -60,6 +60,11 @@ export const errorTable = {
     exit: 1,
     hint: 'Only the dead-letter table waits, the topic goes on: bring the named file back, or the records from Kafka while it holds them.',
   },
+  DEAD_LETTER_RATE: {
+    policy: 'stop-table',
+    exit: 3,
+    hint: 'Only this topic is paused for this table, and nothing is lost: mend the producer, the schema or the rule, then restart the service (it reads on where it stands); `maxDeadLetterRate` says how many dead letters are taken; `tabletopic replay` tries those that were taken again.',
+  },
   DECODE_AVRO: {
     policy: 'dead-letter',
     exit: 3,

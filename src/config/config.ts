@@ -128,6 +128,8 @@ export interface TableOptions {
   readonly onBadRecord: 'dead-letter' | 'stop';
   readonly onMissingOffsets: 'stop' | 'skip';
   readonly onDropped: 'stop' | 'recreate' | 'ignore';
+  /** Share of dead letters, between 0 and 1, above which a topic is paused for the table; null: no limit. */
+  readonly maxDeadLetterRate: number | null;
   /** Topic that dead letters are produced to as well. */
   readonly deadLetterTopic: string | null;
   /** Which changes of the table's schema are made without approval. */

@@ -53,6 +53,20 @@ export const startFromType: CustomType = {
   },
 };
 
+/** `maxDeadLetterRate`: a share in percent. */
+export const percentType: CustomType = {
+  kind: 'custom',
+  form: 'a share, as 5%',
+  schema: { type: 'string', pattern: '^\\d{1,3}(\\.\\d+)?%$' },
+  read(raw) {
+    const match = typeof raw === 'string' ? /^(\d{1,3}(?:\.\d+)?)%$/.exec(raw) : null;
+    const percent = Number(match?.[1]);
+    return match && percent > 0 && percent < 100
+      ? percent / 100
+      : new Reason(`${show(raw)} is no share`, 'Write a share above 0% and below 100%, as 5%.');
+  },
+};
+
 const schemaForms = 'id, latest, { file: order.avsc } or { file: [order.avsc, customer.avsc] }';
 
 /** `schema` of a format: where the writer schema comes from. */

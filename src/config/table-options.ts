@@ -5,6 +5,7 @@ import {
   numbersType,
   oneOf,
   patternType,
+  percentType,
   schemaType,
   size,
   startFromType,
@@ -163,6 +164,13 @@ export const tableOptions: readonly Option[] = [
     type: oneOf('stop', 'recreate', 'ignore'),
     default: 'stop',
     help: 'What to do when someone dropped a column that records still have; `ignore`: it stays dropped, and its values are not written but counted.',
+  },
+  {
+    key: 'maxDeadLetterRate',
+    type: percentType,
+    nullable: true,
+    example: '5%',
+    help: 'Pauses a topic for the table when more of its records are dead letters: an allowance of this share of 1,000 records (`5%`: 50 dead letters, in each worker), which dead letters use up and rows fill again. What is left waits in Kafka; it is read on after a restart, after a rebalance or when the table is put back. Left out: no limit.',
   },
   {
     key: 'deadLetterTopic',

@@ -15,6 +15,17 @@ import { Wake } from './wake.ts';
 
 type TableMessage = Exclude<FromWorker, { type: 'released' }>;
 
+/** A topic that is paused for a table (`maxDeadLetterRate`), and the record that was one too many. */
+export interface PausedTopic {
+  readonly topic: string;
+  /** Wall clock, ms. */
+  readonly since: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 /** How often an owner without new records compares its positions with the table's, at least (ms). */
 const IDLE_CHECK = 10_000;
 /** Bytes of dead letters in one worker that are committed without waiting for the interval. */
@@ -42,6 +53,7 @@ export class TableIngest {
   readonly #mutex = new Mutex();
   readonly #wake = new Wake();
   readonly #held = new Map<number, number>();
+  readonly #paused = new Map<string, PausedTopic>();
   #loop: Promise<void> | null = null;
   /** Commit what there is as soon as the lanes stand at these offsets (`--until-caught-up`). */
   #targets: ReadonlyMap<string, readonly number[]> | null = null;
@@ -103,6 +115,11 @@ export class TableIngest {
   }
 
   /** Schema changes that wait for approval, with the partitions behind them. */
+  /** Topics of which too many records are dead letters: nothing more of them is read. */
+  get paused(): readonly PausedTopic[] {
+    return this.stopped ? [] : [...this.#paused.values()];
+  }
+
   get waiting(): Layouts['waiting'] {
     return this.stopped ? [] : this.#layouts.waiting;
   }
@@ -158,6 +175,7 @@ export class TableIngest {
   assign(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#exclusive(async () => {
       if (!this.stopped) await this.#control.start(partitions);
+      this.#pauseLanes();
     });
   }
 
@@ -256,6 +274,8 @@ export class TableIngest {
       }
       case 'waits':
         return this.#control.waits(message.lane, message.generation, message.question);
+      case 'too-many-dead-letters':
+        return this.#pause(message);
       case 'cut-done':
         return this.#checkpoints.answer(worker, message);
       case 'reset-done':
@@ -280,9 +300,13 @@ export class TableIngest {
     }
   }
 
-  /** True when every offset below the targets that the table does not hold is behind a change that waits for approval. */
+  /** True when every offset below the targets that the table does not hold waits for a person: for an approval, or paused. */
   waitsFor(targets: ReadonlyMap<string, readonly number[]>): boolean {
-    const waiting = new Set(this.waiting.flatMap(({ partitions }) => partitions));
+    const paused = this.lanes.all().filter(({ lane }) => this.#paused.has(lane.topic));
+    const waiting = new Set([
+      ...this.waiting.flatMap(({ partitions }) => partitions),
+      ...paused.map(({ lane }) => `${lane.topic}-${lane.partition}`),
+    ]);
     const behind = this.lanes
       .all()
       .filter(({ lane, committedNext }) => committedNext < (targets.get(lane.topic)?.[lane.partition] ?? 0));
@@ -313,6 +337,28 @@ export class TableIngest {
     await this.#loop;
     await this.#release();
     await this.#context.options.committer.close();
+  }
+
+  /** No worker takes more of the topic; the lanes stay, so that their lag is seen. */
+  #pause({ lane: id, generation, offset, code, reason }: Extract<FromWorker, { type: 'too-many-dead-letters' }>): void {
+    const known = this.lanes.get(id);
+    if (known?.generation !== generation) return;
+    const { topic, partition } = known.lane;
+    const since = this.#context.options.ports.clock.now();
+    if (!this.#paused.has(topic)) {
+      this.#paused.set(topic, { topic, since, code, reason, partition, offset });
+      const error = new TabletopicError('DEAD_LETTER_RATE', `topic ${topic} is paused: ${code}: ${reason}`);
+      this.#context.log.error(
+        { code: error.code, hint: error.hint, topic, partition, offset },
+        `${error.message}, at offset ${offset} of partition ${partition}`,
+      );
+      this.#context.postAll({ type: 'pause-topic', topic });
+    }
+    this.#pauseLanes();
+  }
+
+  #pauseLanes(): void {
+    for (const { lane } of this.lanes.all()) if (this.#paused.has(lane.topic)) this.#context.options.source.pause(lane);
   }
 
   async #run(): Promise<void> {
@@ -358,6 +404,8 @@ export class TableIngest {
     this.#checkpoints.drop();
     // Others may have taken them out, and that may be why.
     if (this.tableState) await this.#layouts.addServiceColumns();
+    // The workers forget it with the reset: it is found out again.
+    this.#paused.clear();
     await this.#control.restart(error);
   }
 

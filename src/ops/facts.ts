@@ -60,6 +60,7 @@ function tableStatus(table: TableIngest, now: number): TableStatus {
     commitIntervalSeconds: table.plan.rule.commitInterval / 1000,
     uncommittedSince: table.uncommittedSince,
     bufferBytes: table.heldBytes,
+    paused: table.paused,
     waiting: table.waiting,
   };
 }

@@ -1,4 +1,4 @@
-import type { ServiceFacts, ServiceStatus, TableStatus, WaitingStatus } from './status.ts';
+import type { PausedStatus, ServiceFacts, ServiceStatus, TableStatus, WaitingStatus } from './status.ts';
 
 /** Commit intervals without a commit, with records waiting, after which a table counts as unable to commit. */
 const patience = 3;
@@ -28,7 +28,15 @@ function tableReasons(table: TableStatus, now: number): string[] {
   if (table.state === 'stopped')
     return [`Table ${table.table} has stopped${table.error ? `: ${table.error.message}` : ''}.`];
   if (table.state === 'starting') return [`Table ${table.table} is starting.`];
-  return [...table.waiting.map((change) => waitingReason(table.table, change)), ...commitReasons(table, now)];
+  return [
+    ...table.paused.map((paused) => pausedReason(table.table, paused)),
+    ...table.waiting.map((change) => waitingReason(table.table, change)),
+    ...commitReasons(table, now),
+  ];
+}
+
+function pausedReason(table: string, { topic, partition, offset, code, reason }: PausedStatus): string {
+  return `Table ${table}: topic ${topic} is paused, too many of its records are dead letters; the next is ${topic}-${partition} offset ${offset}: ${code}: ${reason}.`;
 }
 
 function waitingReason(table: string, { changes, schema, partitions, command }: WaitingStatus): string {

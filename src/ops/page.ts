@@ -52,6 +52,10 @@ export const statusPage: string = String.raw`<!doctype html>
       cell(row, age(table.freshnessSeconds), 'number');
       cell(row, table.lastSnapshotId ?? '–');
       cell(row, count(table.deadLetters), 'number');
+      for (const paused of table.paused) {
+        const note = cell($('tables').insertRow(), paused.topic + ' is paused, too many dead letters; next: ' + paused.topic + '-' + paused.partition + ' offset ' + paused.offset + ': ' + paused.code + ': ' + paused.reason, 'bad text');
+        note.colSpan = 9;
+      }
       for (const change of table.waiting) {
         const note = cell($('tables').insertRow(), change.partitions.join(', ') + ' waits for approval of ' + change.schema + ': ' + change.changes.join(', ') + '. ' + change.command, 'bad text');
         note.colSpan = 9;

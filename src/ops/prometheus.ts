@@ -119,6 +119,12 @@ function statusGauges(registry: Registry): (status: ServiceStatus) => void {
       (table) => (table.state === 'stopped' ? 1 : 0),
     ],
     [
+      gauge('topics_paused', 'Topics paused for the table because too many of their records are dead letters.', [
+        'table',
+      ]),
+      (table) => table.paused.length,
+    ],
+    [
       gauge('schema_changes_waiting', 'Schema changes that wait for approval, with partitions behind them.', ['table']),
       (table) => table.waiting.length,
     ],

@@ -84,8 +84,20 @@ export interface TableStatus {
   /** When the oldest record that is read and not committed was read; null when there is none. */
   readonly uncommittedSince: number | null;
   readonly bufferBytes: number;
+  /** Topics that are paused for the table because too many of their records are dead letters (`maxDeadLetterRate`). */
+  readonly paused: readonly PausedStatus[];
   /** Schema changes that wait for approval, with partitions of this instance behind them. */
   readonly waiting: readonly WaitingStatus[];
+}
+
+export interface PausedStatus {
+  readonly topic: string;
+  readonly since: number;
+  /** Of the record that was one too many, and is not read yet. */
+  readonly code: string;
+  readonly reason: string;
+  readonly partition: number;
+  readonly offset: number;
 }
 
 export interface WaitingStatus {

@@ -148,10 +148,24 @@ export class LaneReader {
     return range;
   }
 
+  /**
+   * Takes no more: what was fetched is given back, and the open range ends before the next record that was not taken.
+   * Returns the bytes that are given back.
+   */
+  stop(): number {
+    this.#count();
+    if (this.inBatch) this.next = this.reader.positions.offsets[this.index]!;
+    const bytes = this.#fetchedBytes();
+    this.queue.length = 0;
+    this.current = null;
+    this.inBatch = false;
+    this.reader.reset();
+    return bytes;
+  }
+
   /** Drops everything and goes on at `start`. Returns the fetched bytes that were dropped with it. */
   reset(start: number, generation: number): number {
-    let bytes = this.current?.byteLength ?? 0;
-    for (const message of this.queue) if (message.type === 'records') bytes += message.byteLength;
+    const bytes = this.#fetchedBytes();
     this.queue.length = 0;
     this.current = null;
     this.index = 0;
@@ -163,6 +177,11 @@ export class LaneReader {
     this.reader.reset();
     this.#beginRange(start);
     return bytes;
+  }
+
+  #fetchedBytes(): number {
+    const queued = this.queue.map((message) => (message.type === 'records' ? message.byteLength : 0));
+    return queued.reduce((sum, bytes) => sum + bytes, this.current?.byteLength ?? 0);
   }
 
   #beginRange(start: number): void {

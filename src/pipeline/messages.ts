@@ -39,6 +39,7 @@ const WORKER_OPTIONS = [
   'jsonColumns',
   'key',
   'maxColumns',
+  'maxDeadLetterRate',
   'metadataColumns',
   'nanos',
   'numbers',
@@ -129,6 +130,8 @@ export type ToWorker =
       readonly schemas: readonly SchemaAnswer[];
       readonly answered?: string;
     }
+  /** Takes no more records of the topic, until a reset. What is open of it stays in the open checkpoint. */
+  | { readonly type: 'pause-topic'; readonly table: number; readonly topic: string }
   /** Closes the table's open files and reports what they hold. */
   | { readonly type: 'cut'; readonly table: number; readonly cut: number }
   /** Drops all that is open of the table; its lanes go on at new positions under new generations. */
@@ -238,6 +241,16 @@ export type FromWorker =
   | { readonly type: 'reset-done'; readonly table: number; readonly reset: number }
   /** Bytes of columns and encoded pages held by the worker for the table. */
   | { readonly type: 'held'; readonly table: number; readonly bytes: number; readonly deadLetterBytes: number }
+  /** The topic's allowance of dead letters is used up (`maxDeadLetterRate`): the record at `offset` was not taken. */
+  | {
+      readonly type: 'too-many-dead-letters';
+      readonly table: number;
+      readonly lane: number;
+      readonly generation: number;
+      readonly offset: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    }
   /** A lane, or the whole table when `lane` is null, cannot go on. */
   | {
       readonly type: 'failed';

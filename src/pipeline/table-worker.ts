@@ -8,6 +8,7 @@ import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
 import { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
+import { DeadLetterRate } from './dead-letter-rate.ts';
 import { deadLetter } from './dead-letter.ts';
 import { LaneReader } from './lane-reader.ts';
 import { answeredQuestions, schemaQuestion } from './messages.ts';
@@ -66,12 +67,17 @@ export class TableWorker {
   readonly #specs = new Set<number>();
   #turn = 0;
   #failed = false;
+  /** Null: any number of dead letters is taken. */
+  readonly #rate: DeadLetterRate | null;
+  /** Topics of which nothing more is taken. */
+  readonly #paused = new Set<string>();
 
   constructor(open: OpenTable, post: Post) {
     this.#id = open.table;
     this.#open = open;
     this.#post = post;
-    const { value, key } = open.options;
+    const { value, key, maxDeadLetterRate } = open.options;
+    this.#rate = maxDeadLetterRate === null ? null : new DeadLetterRate(maxDeadLetterRate);
     this.#value = new RecordPart(open, 'value', value, (message) => post(message, []));
     this.#key = key ? new RecordPart(open, 'key', key, (message) => post(message, [])) : null;
     this.#parts = this.#key ? [this.#value, this.#key] : [this.#value];
@@ -95,7 +101,8 @@ export class TableWorker {
       }
       case 'records': {
         const lane = this.#lanes.get(message.lane);
-        if (lane?.generation !== message.generation || this.#failed) return this.#released(message.byteLength);
+        if (lane?.generation !== message.generation || this.#failed || this.#paused.has(lane.topic))
+          return this.#released(message.byteLength);
         lane.queue.push(message);
         for (const part of this.#parts) if (lane.waitsFor === `${part.part} sample`) part.sample(lane, [message]);
         return;
@@ -115,6 +122,10 @@ export class TableWorker {
           ...answeredQuestions(message),
           ...this.#parts.flatMap(({ part, decoders }) => (decoders.knows(PLAIN_KEY) ? [`${part} sample`] : [])),
         ]);
+        return;
+      case 'pause-topic':
+        this.#paused.add(message.topic);
+        for (const lane of this.#lanes.values()) if (lane.topic === message.topic) this.#released(lane.stop());
         return;
       case 'cut':
         return this.#cut(message.cut);
@@ -180,8 +191,7 @@ export class TableWorker {
       if (!this.#ready(lane, this.#value)) return false;
       const refused = this.#value.refusal ?? this.#key?.refusal ?? null;
       if (refused) {
-        for (let i = from; i < to; i++) this.#bury(lane, positions, i, refused);
-        lane.index = to;
+        for (; lane.index < to; lane.index++) if (!this.#bury(lane, positions, lane.index, refused)) return false;
         continue;
       }
       if (!this.#takeRun(lane, positions, from, to)) return false;
@@ -203,6 +213,7 @@ export class TableWorker {
       batch.rows += taken - from;
       for (const { decoders, schemaKey } of this.#parts) this.#ignored += decoders.ignored(schemaKey) * (taken - from);
       lane.rows += taken - from;
+      this.#rate?.rows(lane.topic, taken - from);
       lane.observe(positions, from, taken);
     }
     lane.index = taken;
@@ -217,7 +228,7 @@ export class TableWorker {
       this.#ask(lane, question, () => this.#post(part.fieldsQuestion(question, unknownFields), []));
       return false;
     }
-    this.#bury(lane, positions, taken, failure);
+    if (!this.#bury(lane, positions, taken, failure)) return false;
     lane.index = taken + 1;
     return true;
   }
@@ -309,23 +320,37 @@ export class TableWorker {
     this.#batch.clear();
   }
 
+  /** False: it is one dead letter too many, and the topic is paused before it. */
   #bury(
     lane: LaneReader,
     positions: RecordPositions,
     index: number,
     failure: Pick<DecodeFailure, 'code' | 'reason'>,
-  ): void {
+  ): boolean {
     if (this.#open.options.onBadRecord === 'stop') {
       const offset = positions.offsets[index]!;
       throw new TabletopicError(failure.code, failure.reason, {
         where: { topic: lane.topic, partition: lane.partition, offset },
       });
     }
+    if (this.#rate?.takes(lane.topic) === false) {
+      this.#pause(lane, positions.offsets[index]!, failure);
+      return false;
+    }
     const letter = deadLetter(lane, positions, index, this.#value.schemaKey, failure);
     this.#deadLetters.push(letter);
     this.#deadBytes += 200 + (letter.key?.byteLength ?? 0) + (letter.value?.byteLength ?? 0);
     lane.deadLetters++;
     lane.observe(positions, index, index + 1);
+    return true;
+  }
+
+  #pause(lane: LaneReader, offset: number, { code, reason }: Pick<DecodeFailure, 'code' | 'reason'>): void {
+    const { id, generation, topic } = lane;
+    const records = lane.reader.counts.records;
+    this.handle({ type: 'pause-topic', table: this.#id, topic });
+    this.#position(lane, records, 0);
+    this.#post({ type: 'too-many-dead-letters', table: this.#id, lane: id, generation, offset, code, reason }, []);
   }
 
   #cut(cut: number): void {
@@ -363,6 +388,8 @@ export class TableWorker {
     this.#kafka = null;
     this.#keyColumn = null;
     for (const part of this.#parts) part.reset();
+    this.#rate?.reset();
+    this.#paused.clear();
     this.#asked.clear();
     this.#specs.clear();
     this.#deadLetters = [];

@@ -25,6 +25,7 @@ export function tableStatus(changes: Partial<TableStatus> = {}): TableStatus {
     commitIntervalSeconds: 10,
     uncommittedSince: null,
     bufferBytes: 4096,
+    paused: [],
     waiting: [],
     ...changes,
   };

@@ -43,6 +43,7 @@ class Lab {
       columns: {},
       jsonColumns: {},
       maxColumns: 1_000,
+      maxDeadLetterRate: null,
       onBadRecord: 'dead-letter',
       rowGroupSize: 1 << 20,
       targetFileSize: 1 << 20,

@@ -29,6 +29,7 @@ const options: Extract<ToWorker, { type: 'table' }>['options'] = {
   columns: {},
   jsonColumns: {},
   maxColumns: 1_000,
+  maxDeadLetterRate: null,
   onBadRecord: 'dead-letter',
   rowGroupSize: 1 << 20,
   targetFileSize: 1 << 20,
