@@ -6,24 +6,35 @@ import { join } from 'node:path';
 import { ensureInstalled, findNode, nodeEnv, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
 
 const usage =
-  'usage: npm test | npm run test:unit | test:sim [-- --seeds N] | test:real | test:faults | bench, each [-- arguments]';
+  'usage: npm test | npm run test:unit | test:sim [-- --seeds N --minutes N] | test:real | test:faults | bench, each [-- arguments]';
 
-const [command = 'all', ...given] = process.argv.slice(2);
+const named = /^[a-z]/.test(process.argv[2] ?? '');
+const command = named ? process.argv[2] : 'all';
+const given = process.argv.slice(named ? 3 : 2);
 
 function endWithUsage(problem) {
   console.error(`${problem}\n${usage}`);
   process.exit(2);
 }
 
-/** Takes `--seeds N` or `--seeds=N` out of the arguments: how many seeds each simulation runs. */
-function takeSeeds(args) {
-  const at = args.findIndex((arg) => arg === '--seeds' || arg.startsWith('--seeds='));
-  if (at < 0) return args;
-  const inline = args[at].includes('=');
-  const seeds = inline ? args[at].slice('--seeds='.length) : args[at + 1];
-  if (!/^[1-9]\d*$/.test(seeds ?? '')) endWithUsage('--seeds needs a positive number');
-  process.env.TABLETOPIC_SEEDS = seeds;
-  return args.toSpliced(at, inline ? 1 : 2);
+/**
+ * Takes options of the simulations out of the arguments: `--seeds N`, how many seeds each runs at least, and `--minutes N`,
+ * for how long whole services are run on further seeds.
+ */
+function takeSimulation(args) {
+  for (const [option, variable] of [
+    ['--seeds', 'TABLETOPIC_SEEDS'],
+    ['--minutes', 'TABLETOPIC_SEED_MINUTES'],
+  ]) {
+    const at = args.findIndex((arg) => arg === option || arg.startsWith(`${option}=`));
+    if (at < 0) continue;
+    const inline = args[at].includes('=');
+    const number = inline ? args[at].slice(option.length + 1) : args[at + 1];
+    if (!/^[1-9]\d*$/.test(number ?? '')) endWithUsage(`${option} needs a positive number`);
+    process.env[variable] = number;
+    args = args.toSpliced(at, inline ? 1 : 2);
+  }
+  return args;
 }
 
 /** Runs vitest on some of its projects; the totals come from its JSON report. */
@@ -105,7 +116,7 @@ async function main() {
   if (!['all', 'unit', 'sim', 'real', 'faults', 'bench'].includes(command)) {
     endWithUsage(`unknown: ${command}`);
   }
-  const args = takeSeeds(given);
+  const args = takeSimulation(given);
   await ensureInstalled();
   const node = findNode();
   if (command === 'bench' || command === 'faults')

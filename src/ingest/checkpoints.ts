@@ -1,4 +1,5 @@
 import type { CommitResult, Cut, Receipt, TopicIdentity } from '../commit/commit.ts';
+import { MAX_CHECKPOINT_AGE } from '../commit/judge.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import { PendingCut, isEmpty, joinCuts, toCut } from './cuts.ts';
 import type { CutContent } from './cuts.ts';
@@ -9,6 +10,12 @@ import type { TableContext } from './table-context.ts';
 
 /** How long offsets that are neither rows nor dead letters may wait for a commit of their own (ms). */
 const EMPTY_COMMIT_SPACING = 60_000;
+
+/** By the wall clock and the monotonic clock, ms: either may stand still. */
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
 
 /** What a turn did. */
 export type Turn = 'committed' | 'nothing' | { readonly dropped: string };
@@ -27,6 +34,8 @@ export class Checkpoints {
   #cuts = 0;
   /** Monotonic clock, ms: the wall clock may run back. */
   #committedAt = Number.NEGATIVE_INFINITY;
+  /** Files of the open checkpoint were begun after this. */
+  #openedAt: Moment;
   /** Ranges without rows that wait to be committed with the next ones. */
   #carry: CutContent | null = null;
   lastCommit: { readonly at: number; readonly snapshotId: bigint } | null = null;
@@ -37,6 +46,7 @@ export class Checkpoints {
     this.#context = context;
     this.#layouts = layouts;
     this.#lanes = lanes;
+    this.#openedAt = this.#now();
   }
 
   get cutting(): boolean {
@@ -45,6 +55,7 @@ export class Checkpoints {
 
   /** @param closing lanes that end with this cut. @param flush commits ranges without rows at once. */
   async turn(closing: readonly LaneState[], flush: boolean): Promise<Turn> {
+    const opened = this.#openedAt;
     const content = await this.#takeCut(closing);
     if (!content) return 'nothing';
     const joined = joinCuts(this.#carry, content);
@@ -56,7 +67,7 @@ export class Checkpoints {
       this.#carry = joined;
       return 'nothing';
     }
-    return this.#commit(joined);
+    return this.#commit(joined, opened);
   }
 
   answer(worker: number, message: Extract<FromWorker, { type: 'cut-done' }>): void {
@@ -68,6 +79,7 @@ export class Checkpoints {
     this.#carry = null;
     const files = this.#cut?.cancel() ?? [];
     this.#cut = null;
+    this.#openedAt = this.#now();
     void this.#context.uploads?.discard(files);
   }
 
@@ -75,6 +87,7 @@ export class Checkpoints {
     const workers = this.#context.lanes.workers();
     const cut = new PendingCut(++this.#cuts, workers, this.#identities());
     this.#cut = cut;
+    this.#openedAt = this.#now();
     for (const worker of workers) this.#context.post(worker, { type: 'cut', cut: cut.id });
     this.#lanes.close(closing);
     const content = await cut.done;
@@ -90,14 +103,20 @@ export class Checkpoints {
     );
   }
 
-  async #commit(content: CutContent): Promise<Turn> {
+  #now(): Moment {
+    const { clock } = this.#context.options.ports;
+    return { wall: clock.now(), monotonic: clock.monotonic() };
+  }
+
+  async #commit(content: CutContent, opened: Moment): Promise<Turn> {
     const { options, lanes } = this.#context;
     const { committer, ports, hooks } = options;
     const started = ports.clock.monotonic();
-    if (content.specIds.size > 1) {
+    const refused = this.#refused(content, opened);
+    if (refused !== null) {
       hooks.dropped();
       void this.#context.uploads?.discard(content.files);
-      return { dropped: `its files follow the partition specs ${[...content.specIds].join(' and ')}` };
+      return { dropped: refused };
     }
     const { schemaId, specId } = await this.#layouts.ids();
     const cut = await toCut(content, schemaId, specId, lanes.watermark(this.#context.partitions()));
@@ -109,6 +128,17 @@ export class Checkpoints {
     }
     this.#committed(result.receipt, cut, ports.clock.monotonic() - started);
     return 'committed';
+  }
+
+  /** Why the files must not be committed at all; null: they may. */
+  #refused({ files, specIds }: CutContent, opened: Moment): string | null {
+    if (specIds.size > 1) return `its files follow the partition specs ${[...specIds].join(' and ')}`;
+    // A machine that slept for days: the committer counts a checkpoint's age from its cut, its files are older.
+    const now = this.#now();
+    const age = Math.max(now.wall - opened.wall, now.monotonic - opened.monotonic);
+    return files.length > 0 && age >= MAX_CHECKPOINT_AGE
+      ? `it was open for ${Math.round(age / 60_000)} minutes: its files may be taken for orphans`
+      : null;
   }
 
   #committed(receipt: Receipt, cut: Cut, took: number): void {

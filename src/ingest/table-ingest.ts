@@ -250,7 +250,17 @@ export class TableIngest {
         to: logStart,
         reason: 'retention',
       });
-    } else void this.#exclusive(() => this.#stop(error));
+    } else void this.#exclusive(() => this.#laneStops(lane, known.generation, error));
+  }
+
+  /**
+   * Stops the table, unless the error is of a position where the table no longer stands: the lane was restarted or closed
+   * meanwhile, or another owner went on with its partition.
+   */
+  async #laneStops(lane: Lane, generation: number, error: TabletopicError): Promise<void> {
+    if (this.lanes.get(lane.id)?.generation !== generation) return;
+    await this.#compare();
+    if (this.lanes.get(lane.id)?.generation === generation) await this.#stop(error);
   }
 
   fromWorker(worker: number, message: TableMessage): void {

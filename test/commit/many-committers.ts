@@ -34,6 +34,8 @@ export interface Figures {
   readonly ms: readonly number[];
   /** Most checkpoints of one snapshot. */
   readonly mostCarried: number;
+  /** Pending objects that were written, and those that are still there. */
+  readonly objectsWritten: number;
   readonly objectsLeft: number;
 }
 
@@ -55,6 +57,7 @@ export class ManyCommitters {
   readonly #entries = new Map<string, readonly DataFile[]>();
   readonly #attempts: number[] = [];
   readonly #ms: number[] = [];
+  #objectsWritten = 0;
   #calm = false;
   #failure: unknown = null;
   #checked = -1n;
@@ -100,7 +103,8 @@ export class ManyCommitters {
       attempts: this.#attempts.toSorted((a, b) => a - b),
       ms: this.#ms.toSorted((a, b) => a - b),
       mostCarried: Math.max(...carried),
-      objectsLeft: [...world.io.objects.keys()].filter((location) => location.includes('/tabletopic/pending/')).length,
+      objectsWritten: this.#objectsWritten,
+      objectsLeft: [...world.io.objects.keys()].filter(isPending).length,
     };
   }
 
@@ -342,7 +346,10 @@ export class ManyCommitters {
     const { io } = this.world;
     return {
       read: (location, range) => process.call(15, () => io.read(location, range)),
-      write: (location, bytes, options) => process.call(15, () => io.write(location, bytes, options)),
+      write: (location, bytes, options) => {
+        if (isPending(location)) this.#objectsWritten++;
+        return process.call(15, () => io.write(location, bytes, options));
+      },
       create: (location) => io.create(location),
       stat: (location) => process.call(15, () => io.stat(location)),
       delete: (locations) => process.call(15, () => io.delete(locations)),
@@ -352,6 +359,10 @@ export class ManyCommitters {
       close: () => io.close(),
     };
   }
+}
+
+function isPending(location: string): boolean {
+  return location.includes('/tabletopic/pending/');
 }
 
 function namedBy(snapshot: Snapshot): readonly string[] {

@@ -17,7 +17,8 @@ import type { Instance } from './world.ts';
  * 3. the only stop is OFFSETS_AMBIGUOUS, and only after an expiry.
  */
 const deadKey = JSON.stringify([...deadIdent.namespace, deadIdent.name]);
-const SEEDS = Number(process.env['SIM_SEEDS'] ?? 150);
+/** `--seeds N`. */
+const SEEDS = Number(process.env['TABLETOPIC_SEEDS'] ?? 150);
 const STEPS = 40;
 const PARTITIONS = 2;
 const LOG_END = 12;

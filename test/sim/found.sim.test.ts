@@ -98,3 +98,60 @@ test('a table that stops while partitions are assigned: the process stayed, doin
   });
   expect(outcome).toBe('stopped TABLE_CHANGED');
 });
+
+test('a backfill whose last answer is lost: its dead letters never came to their table', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    format: 'json',
+    poison: 0.3,
+    calmAt: 15_000,
+    faults: [{ operation: 'catalog.commit', n: 20, kind: 'late' }],
+    happenings: [{ at: 9000, kind: 'backfill' }],
+  });
+  expect(outcome).toBe('caught up');
+});
+
+test('machines that sleep for a day with a checkpoint open: its files were committed, and were orphans to others', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 798,
+    partitions: 1,
+    format: 'json',
+    poison: 0.15,
+    commitInterval: 2500,
+    operator: true,
+    calmAt: 22_744,
+    faults: [{ operation: 'catalog.commit', n: 2, kind: 'late' }],
+    happenings: [
+      { at: 899, kind: 'drain' },
+      { at: 2033, kind: 'column dropped' },
+      { at: 3029, kind: 'publish' },
+      { at: 3293, kind: 'clock of one jumps' },
+      { at: 7760, kind: 'retention' },
+      { at: 16_052, kind: 'night' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});
+
+test('a zombie that asks for offsets that are deleted meanwhile: its table stopped, though another had gone on', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 856,
+    instances: 2,
+    partitions: 1,
+    commitInterval: 2500,
+    calmAt: 40_803,
+    happenings: [
+      { at: 2869, kind: 'partition added' },
+      { at: 3308, kind: 'foreign snapshot' },
+      { at: 3708, kind: 'night' },
+      { at: 6674, kind: 'schema evolved' },
+      { at: 8498, kind: 'spec changed' },
+      { at: 8824, kind: 'pause' },
+      { at: 18_019, kind: 'clock jump' },
+      { at: 21_415, kind: 'retention' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});

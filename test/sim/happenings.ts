@@ -123,6 +123,8 @@ export async function happen(kind: HappeningKind, world: World): Promise<string>
       return foreign.rollback();
     case 'rollback and expiry':
       return foreign.rollbackAndExpire();
+    case 'history lost':
+      return `${await foreign.rollback()}; ${await foreign.touch()}; ${await foreign.expire(0)}`;
     case 'table compaction':
       return foreign.compact();
     case 'rows deleted':

@@ -31,6 +31,8 @@ export type HappeningKind =
   | 'schema evolved'
   | 'rollback'
   | 'rollback and expiry'
+  /** A rollback, another's snapshot on top, and all other snapshots expire: where the table stood can no longer be seen. */
+  | 'history lost'
   | 'table compaction'
   | 'rows deleted'
   | 'foreign snapshot'
@@ -116,6 +118,7 @@ export const explains: Partial<Record<HappeningKind, readonly ErrorCode[]>> = {
   'unclean election': ['KAFKA_LOG_TRUNCATED'],
   expire: ['OFFSETS_AMBIGUOUS'],
   'rollback and expiry': ['OFFSETS_AMBIGUOUS'],
+  'history lost': ['OFFSETS_AMBIGUOUS'],
   'column dropped': ['TABLE_CHANGED'],
 };
 
@@ -131,7 +134,7 @@ const common: readonly HappeningKind[] = [
   'rebalance',
   'rebalance',
 ];
-const kafka: readonly HappeningKind[] = ['partition added', 'retention', 'log compaction', 'log compaction'];
+const kafka: readonly HappeningKind[] = ['partition added', 'retention', 'retention', 'log compaction'];
 const others: readonly HappeningKind[] = [
   'rollback',
   'rollback',
@@ -144,7 +147,7 @@ const others: readonly HappeningKind[] = [
 ];
 const servers: readonly HappeningKind[] = ['outage', 'outage', 'credentials expire', 'night', 'orphan removal'];
 /** A person has to act on most of them. */
-const rare: readonly HappeningKind[] = ['topic recreated', 'unclean election', 'column dropped'];
+const rare: readonly HappeningKind[] = ['topic recreated', 'unclean election', 'column dropped', 'history lost'];
 
 const operations: Readonly<Record<string, { readonly kinds: readonly FaultKind[]; readonly calls: number }>> = {
   'catalog.commit': {

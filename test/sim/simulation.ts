@@ -267,13 +267,14 @@ class Run {
     for (const text of this.#instances.held()) this.problem(text);
     this.#instances.ending = true;
     const { slots } = this.#instances;
-    for (const slot of slots) slot.service?.drain('the end of the run');
+    const running = slots.filter(({ exit }) => exit === null);
+    for (const slot of running) slot.service?.drain('the end of the run');
     await this.#scheduler.run(
       this.#scheduler.now + DRAIN_BOUND,
       () => this.#failed || slots.every(({ exit }) => exit !== null),
     );
     // A table that stopped where another instance has gone on with it says so by the exit code.
-    for (const { name, exit, stopped } of slots)
+    for (const { name, exit, stopped } of running)
       if (exit !== 0 && (exit === null || stopped.size === 0))
         this.problem(`7: ${name} was drained and ended with ${exit ?? 'nothing'}`);
     for (const checker of this.#checkers)
