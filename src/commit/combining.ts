@@ -24,19 +24,19 @@ export const CALM_CHECKPOINTS = 10;
 
 /**
  * Wait between the offer of a checkpoint and its first attempt, ms, for each other that was met lately: time for others
- * to carry it, or to be carried. The more there are, the longer, so that each commit carries more and the catalog has no
- * more to do.
+ * to carry it, or to be carried. The more there are the longer: each commit carries more, and the catalog and whoever
+ * waits for it have no more to do.
  */
 const OFFER_WAIT_EACH = 60;
 const LONGEST_OFFER_WAIT = 400;
 
-/** Among those whose objects lie there the oldest tries; how long the others wait for it at least, ms, then up to twice that. */
+/** The owner of the oldest object tries; the others wait for it so long, ms, to twice as long (drawn, so that not all try then). */
 const PATIENCE = 800;
 
-/** Between two looks whether the own checkpoint was carried, ms, and up to twice that. */
+/** Between two looks whether the own checkpoint was carried, ms, to twice as long (drawn). */
 const LOOK_AGAIN = 75;
 
-/** An object that has lain there for so much longer, ms, is no longer waited for: its owner may be dead. */
+/** An object that is older than the own one by so much, ms, is not waited for: its owner may be dead. */
 const OVERDUE = 10_000;
 
 /** Snapshots of others in a second that make a conflict likely. */
@@ -56,11 +56,13 @@ export interface Lying {
 const nothing: Lying = { ownIsGone: false, others: () => Promise.resolve([]) };
 
 /**
- * One committer's part in combining commits (DESIGN §2): from its first conflict on, and until ten of its checkpoints in a row
- * met nobody, it publishes each checkpoint before it tries, and carries those of others. Alone it pays nothing.
+ * One committer's part in combining commits (DESIGN §2): from its first conflict on (or once it sees that others commit
+ * several times a second), and until ten of its checkpoints in a row met nobody, it publishes each checkpoint before it
+ * tries, and carries those of others. Alone it pays nothing.
  *
- * Nobody only waits for others: after a bounded wait each tries by itself (TRACES B4). Every failure here leaves plain
- * compare-and-swap with jitter.
+ * They take turns, the owner of the oldest object first: all at once, one would win, and the catalog would be busy with
+ * refusing the rest. Turns are only manners: what may be committed is decided by the swap. Nobody only waits for others:
+ * after a bounded wait each tries by itself (TRACES B4). Every failure here leaves plain compare-and-swap with jitter.
  */
 export class Combining {
   readonly #options: CombiningOptions;

@@ -1,9 +1,9 @@
+import { ManyCommitters } from './many-committers.ts';
 import { describe, expect, test } from 'vitest';
 import { PendingStore } from '../../src/commit/pending-store.ts';
 import { encodePending } from '../../src/commit/pending.ts';
 import { CHECKPOINTS, decodeCheckpoints } from '../../src/commit/statement.ts';
 import { readManifestList } from '../../src/iceberg/manifest-list.ts';
-import { ManyCommitters } from './many-committers.ts';
 import { World } from './world.ts';
 import type { Prepared } from '../../src/commit/commit.ts';
 import type { Instance } from './world.ts';

@@ -219,6 +219,20 @@ describe('planMerge', () => {
     expect(sizes(planMerge(many, 1, { 'commit.manifest-merge.enabled': 'false' }))).toEqual(Array(99).fill(1));
   });
 
+  it('among many writers is due only at the append that crosses a multiple of the count', () => {
+    const more = Array.from({ length: 199 }, (_, i) => manifest(199 - i));
+    const due = (count: number, added: number): number[] =>
+      sizes(planMerge(more.slice(0, count), added, {}, 'crossed')).filter((size) => size > 1);
+    expect([due(98, 1), due(98, 2), due(99, 5), due(100, 1), due(150, 49), due(199, 1)]).toEqual([
+      [],
+      [98],
+      [99],
+      [],
+      [],
+      [199],
+    ]);
+  });
+
   it('leaves full manifests, other specs and delete files alone', () => {
     const large = manifest(0, { location: 'large', length: 8 * 1024 * 1024 });
     const deletes = manifest(0, { location: 'deletes', content: 1 });
