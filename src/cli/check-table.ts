@@ -2,12 +2,15 @@ import type { TablePlan } from '../config/config.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
 import { tableFields } from '../commit/table-fields.ts';
+import type { Part } from '../decode/decoder.ts';
+import { SCHEMA_TYPES, knownSchemas, writerSchema } from '../ingest/registry-layouts.ts';
+import type { SchemaLookup } from '../ingest/registry-layouts.ts';
+import { keyColumn } from '../schema/evolve-key.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { WriterFields } from '../schema/derive.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import { changeId } from '../schema/waiting-change.ts';
 import type { IcebergType, NestedField } from '../schema/types.ts';
-import type { RegistryProbe } from './context.ts';
 
 /** The table that a rule would make or write, and how it differs from the one that is there. */
 export interface TablePreview {
@@ -38,47 +41,58 @@ export interface PreviewedChange {
 export async function previewTable(
   plan: TablePlan,
   existing: LoadedTable | null,
-  registry: RegistryProbe | null,
+  registry: SchemaLookup | null,
   catalogReached: boolean,
 ): Promise<TablePreview> {
   const { rule, namespace, name, topics } = plan;
-  const avro = rule.value.format === 'avro' || (rule.value.format === 'auto' && registry !== null);
-  const found = avro && registry ? await firstSchema(registry, plan) : null;
-  const columns = found?.columns ?? null;
+  const found = [...(await foundSchemas(registry, plan, 'value')), ...(await foundSchemas(registry, plan, 'key'))];
+  const columns = columnsOf(found);
   const { current, partitionBy } = existing
     ? describeExisting(existing, rule.metadataColumns)
     : { current: null, partitionBy: rule.partitionBy };
+  const typed = rule.value.format !== 'auto' && rule.value.format in SCHEMA_TYPES;
   return {
     table: [...namespace, name].join('.'),
     catalog: rule.catalog,
     topics,
     exists: catalogReached ? existing !== null : null,
-    source: found
-      ? `registry, subject ${found.subject}, schema ${found.id}`
-      : rule.value.format === 'avro'
+    source:
+      found.map(({ source }) => source).join('; ') ||
+      (typed
         ? 'the registry has no schema of the topic yet: taken from the first records'
-        : 'inferred from the first records',
+        : 'inferred from the first records'),
     columns: (columns ?? current)?.map((field) => ({ name: field.name, type: typeText(field.type) })) ?? null,
     partitionBy,
-    changes: found && existing ? changesOf(found, existing, plan) : [],
+    changes: existing ? found.flatMap(({ writer }) => changesOf(writer, existing, plan)) : [],
     warnings: warnings(columns ?? current ?? [], rule.timeOfDay, partitionBy, rule.partitionBy),
   };
 }
 
 interface FoundSchema {
-  readonly subject: string;
-  readonly id: number | null;
-  readonly columns: readonly NestedField[];
-  readonly aliases: WriterFields['aliases'];
+  readonly source: string;
+  readonly writer: WriterFields;
 }
 
-async function firstSchema(registry: RegistryProbe, { topics, rule }: TablePlan): Promise<FoundSchema | null> {
-  for (const topic of topics) {
-    const subject = `${topic}-value`;
-    const latest = await registry.latest(subject, rule);
-    if (latest) return { subject, id: latest.id, columns: latest.columns.fields, aliases: latest.aliases ?? {} };
-  }
-  return null;
+async function foundSchemas(registry: SchemaLookup | null, plan: TablePlan, part: Part): Promise<FoundSchema[]> {
+  const format = plan.rule[part];
+  if (!format) return [];
+  const known = await knownSchemas(registry, format, part, plan.topics);
+  return known.map(({ schema, source, message }) => {
+    const { struct, aliases } = writerSchema(schema, plan.rule, format, part, message);
+    const place = schema.id === null ? `file ${source}` : `registry, ${source}, schema ${schema.id}`;
+    return { source: part === 'key' ? `key: ${place}` : place, writer: { part, struct, aliases } };
+  });
+}
+
+/** The columns of all schemas of the value, each name once, and `_key`; null where no schema of the value is known. */
+function columnsOf(found: readonly FoundSchema[]): NestedField[] | null {
+  const ofPart = (part: Part): NestedField[] => {
+    const fields = found.flatMap(({ writer }) => (writer.part === part ? writer.struct.fields : []));
+    return fields.filter(({ name }, i) => fields.findIndex((other) => other.name === name) === i);
+  };
+  const keys = ofPart('key');
+  if (!found.some(({ writer }) => writer.part === 'value')) return null;
+  return [...ofPart('value'), ...(keys.length > 0 ? [keyColumn({ type: 'struct', fields: keys })] : [])];
 }
 
 function describeExisting(
@@ -99,15 +113,10 @@ const KINDS = { add: 'addition', widen: 'promotion', optional: 'optional', renam
 
 /** What the service would do with the first record of this schema, decided by the same rules. */
 function changesOf(
-  found: FoundSchema,
+  writer: WriterFields,
   { metadata }: LoadedTable,
   { rule, namespace, name }: TablePlan,
 ): PreviewedChange[] {
-  const writer: WriterFields = {
-    part: 'value',
-    struct: { type: 'struct', fields: found.columns },
-    aliases: found.aliases,
-  };
   const derived = deriveChange(tableFields(metadata), writer, rule);
   const { changes, incompatible, dropped, ignored } = derived;
   const refused = incompatible.length > 0;

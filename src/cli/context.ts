@@ -1,12 +1,12 @@
-import type { Config, TableRule } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { DemoOptions } from '../demo/demo-options.ts';
 import type { Catalog, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { PositionReader } from '../maintain/verify-rows.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Service, ServiceOptions } from '../service.ts';
+import type { SchemaLookup } from '../ingest/registry-layouts.ts';
 import type { Ports } from '../ports.ts';
-import type { StructType } from '../schema/types.ts';
 import type { Source } from '../source/source.ts';
 
 /** Everything that commands need from the outside, so that they can be tested without a process, a terminal or servers. */
@@ -47,18 +47,7 @@ export interface Connectors {
   readonly positions: PositionReader;
 }
 
-/** What `check` asks a schema registry. */
-export interface RegistryProbe {
-  /** Rejects with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
+/** What `check` asks a schema registry. Everything rejects at the first failure, with `REGISTRY_UNAVAILABLE` or `REGISTRY_AUTH`. */
+export interface RegistryProbe extends SchemaLookup {
   probe(): Promise<void>;
-  /** The columns that the latest schema of a subject gives under this rule; null when the subject has none. */
-  latest(
-    subject: string,
-    rule: TableRule,
-  ): Promise<{
-    readonly id: number | null;
-    readonly columns: StructType;
-    /** Aliases of fields by dotted path. */
-    readonly aliases?: Readonly<Record<string, readonly string[]>>;
-  } | null>;
 }

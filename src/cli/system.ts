@@ -1,11 +1,9 @@
 import { loadConfig } from '../config/load.ts';
-import { TabletopicError } from '../errors.ts';
 import { createCatalog } from '../iceberg/catalog-factory.ts';
 import { createFileIO } from '../io/file-io-factory.ts';
 import { readPositions } from '../maintain/positions.ts';
 import { systemPorts } from '../ports.ts';
 import { createRegistry } from '../registry/client.ts';
-import { convertAvro } from '../schema/avro.ts';
 import { createKafkaSource } from '../source/kafka-source.ts';
 import type { CliContext, Connectors, Output } from './context.ts';
 
@@ -37,31 +35,22 @@ const connect: Connectors = {
     const registry = createRegistry(config.schemaRegistry, ports, (error) => {
       if (error) failed.abort(error);
     });
-    const ask = async (subject: string): ReturnType<typeof registry.latest> => {
+    const ask = async <T>(question: (signal: AbortSignal) => Promise<T>): Promise<T> => {
       const asked = new AbortController();
       failed = asked;
       try {
-        return await registry.latest(subject, asked.signal);
+        return await question(asked.signal);
       } catch (error) {
         throw asked.signal.aborted ? asked.signal.reason : error;
       }
     };
     return {
       probe: async () => {
-        await ask('tabletopic-check');
+        await ask((signal) => registry.latest('tabletopic-check', signal));
       },
-      async latest(subject, rule) {
-        const schema = await ask(subject);
-        if (!schema) return null;
-        if (schema.type !== 'AVRO')
-          throw new TabletopicError(
-            'SCHEMA_UNSUPPORTED',
-            `Subject ${subject} holds a ${schema.type} schema, and only Avro is read.`,
-            { where: { subject } },
-          );
-        const { struct, aliases } = convertAvro(schema.text, schema.references, rule);
-        return { id: schema.id, columns: struct, aliases };
-      },
+      schema: (id) => ask((signal) => registry.schema(id, signal)),
+      latest: (subject) => ask((signal) => registry.latest(subject, signal)),
+      subjects: (prefix) => ask((signal) => registry.subjects(prefix, signal)),
     };
   },
   positions: readPositions,

@@ -157,7 +157,16 @@ export interface TableOptions {
 
 export interface FormatOptions {
   /** `auto`: what the registry says of the schema that the record names; JSON where it names none. */
-  readonly format: 'auto' | 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes';
+  readonly format:
+    | 'auto'
+    | 'avro'
+    | 'json'
+    | 'json-schema'
+    | 'protobuf'
+    | 'string'
+    | 'bytes'
+    | 'debezium'
+    | 'cloudevents';
   /**
    * Where the writer schema comes from: the id that each record carries (`id`), the newest version of the subject, or
    * files. Without ids the bytes of a record are all payload.

@@ -154,6 +154,8 @@ function finish<T extends TableOptions>(table: T, written: Partial<TableOptions>
     formatVersion: 2,
     location: table.location ?? null,
     key: table.key ?? null,
+    // The one attribute of CloudEvents that is no text.
+    columns: table.value.format === 'cloudevents' ? { time: 'timestamptz', ...table.columns } : table.columns,
     compressionLevel: table.compressionLevel ?? (table.compression === 'gzip' ? 6 : 1),
     rowGroupSize:
       written.rowGroupSize === undefined ? Math.min(table.rowGroupSize, table.targetFileSize) : table.rowGroupSize,

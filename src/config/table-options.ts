@@ -19,7 +19,17 @@ const GiB = 1024 * MiB;
 const second = 1000;
 const minute = 60 * second;
 
-const formats = ['auto', 'avro', 'json', 'json-schema', 'protobuf', 'string', 'bytes'] as const;
+const formats = [
+  'auto',
+  'avro',
+  'json',
+  'json-schema',
+  'protobuf',
+  'string',
+  'bytes',
+  'debezium',
+  'cloudevents',
+] as const;
 
 /** How one part of a record is decoded. */
 const formatOptions: readonly Option[] = [
@@ -27,7 +37,7 @@ const formatOptions: readonly Option[] = [
     key: 'format',
     type: oneOf(...formats),
     default: 'auto',
-    help: '`auto`: by the type of the schema whose id the record carries, else JSON without schema; `string` and `bytes`: one column `value`.',
+    help: '`auto`: by the type of the schema whose id the record carries, else JSON without schema; `string` and `bytes`: one column `value`; `debezium`: change events in Avro or JSON, the row as columns and all else in `_debezium`; `cloudevents`: attributes and `data` as columns.',
   },
   {
     key: 'schema',

@@ -19,11 +19,22 @@ export function appendBigDecimal(vector: Vector, outer: AvroCursor, start: numbe
   const at = cursor.take(size);
   const scale = cursor.int();
   if (cursor.p !== cursor.end) cursor.fail('bytes follow a big-decimal');
+  const bytes = encoder.encode(decimalText(cursor, at, size, scale));
+  putBytes(vector, bytes, 0, bytes.length);
+}
+
+/** Debezium's VariableScaleDecimal: the scale as an int, then the unscaled value as bytes. The plain decimal number. */
+export function scaledDecimal(cursor: AvroCursor): string {
+  const scale = cursor.int();
+  const size = cursor.length();
+  return decimalText(cursor, cursor.take(size), size, scale);
+}
+
+function decimalText(cursor: AvroCursor, at: number, size: number, scale: number): string {
   if (size > MOST_DIGITS / 2 || Math.abs(scale) > MOST_DIGITS)
     cursor.outOfRange(`the number has more than ${MOST_DIGITS} digits`);
-  const hex = Buffer.from(outer.bytes.subarray(at, at + size)).toString('hex');
-  const bytes = encoder.encode(plain(size === 0 ? 0n : BigInt.asIntN(8 * size, BigInt(`0x${hex}`)), scale));
-  putBytes(vector, bytes, 0, bytes.length);
+  const hex = Buffer.from(cursor.bytes.subarray(at, at + size)).toString('hex');
+  return plain(size === 0 ? 0n : BigInt.asIntN(8 * size, BigInt(`0x${hex}`)), scale);
 }
 
 function plain(unscaled: bigint, scale: number): string {

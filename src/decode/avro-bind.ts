@@ -42,15 +42,26 @@ export interface AvroBinding {
   readonly owned: readonly Slot[];
 }
 
-/** Joins a plan with a layout by field id. Both structs have the shape of the plan: `struct` carries the table's ids. */
-export function bindAvro(plan: AvroPlan, struct: StructType, layout: Schema, part: 'value' | 'key'): AvroBinding {
+/**
+ * Joins a plan with a layout by field id. Both structs have the shape of the plan: `struct` carries the table's ids.
+ * `value`: the columns of the value, but for the one with the field id `except`. Else the struct column of that field id.
+ */
+export function bindAvro(
+  plan: AvroPlan,
+  struct: StructType,
+  layout: Schema,
+  target: 'value' | number,
+  except = 0,
+): AvroBinding {
   const binder = new Binder();
-  if (part === 'key') {
-    const index = layout.fields.findIndex((field) => field.name === '_key');
+  if (target !== 'value') {
+    const index = layout.fields.findIndex((field) => field.id === target);
     const slot = binder.slot([index], layout.fields[index]!);
     return { root: binder.bind(plan, struct, slot, ''), slots: binder.slots, owned: [slot] };
   }
-  const owned = layout.fields.flatMap((field, i) => (isServiceColumn(field.name) ? [] : [binder.slot([i], field)]));
+  const owned = layout.fields.flatMap((field, i) =>
+    isServiceColumn(field.name) || field.id === except ? [] : [binder.slot([i], field)],
+  );
   return { root: binder.record(plan, struct, null, owned, ''), slots: binder.slots, owned };
 }
 
@@ -157,7 +168,7 @@ class Binder {
       const name = bound?.name ?? '';
       const child = this.bind(
         field.plan,
-        bound?.type ?? 'boolean',
+        bound?.type ?? field.plan.type,
         field.plan.op === 'null' ? null : column,
         path === '' ? name : `${path}.${name}`,
       );

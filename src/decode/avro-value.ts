@@ -4,7 +4,8 @@ import type { AvroBound } from './avro-bind.ts';
 import { millisToMicros, nanosToMicros, parseUuid, timeMicros, timeText } from './avro-convert.ts';
 import type { AvroCursor } from './avro-cursor.ts';
 import { avroJsonText } from './avro-json-text.ts';
-import { appendBigDecimal } from './avro-big-decimal.ts';
+import { appendBigDecimal, scaledDecimal } from './avro-big-decimal.ts';
+import { DateTimeText } from './json-time.ts';
 import { putBool, putBytes, putI32, putI64, putList, setValid, slot } from './vectors.ts';
 
 const encoder = new TextEncoder();
@@ -33,7 +34,7 @@ export function readValue(bound: AvroBound, cursor: AvroCursor): void {
       if (vector) putBool(vector, true);
       return;
     case 'json': {
-      const text = avroJsonText(plan.node, cursor);
+      const text = plan.scaled === true ? scaledDecimal(cursor) : avroJsonText(plan.node, cursor);
       if (vector) putText(vector, text);
       return;
     }
@@ -178,9 +179,23 @@ function readBytes(plan: LeafPlan, bound: AvroBound, vector: Vector | null, curs
       vector.length++;
       return;
     }
+    case 'date-time-text':
+      dateTimeMicros(cursor, start);
+      return putI64(vector, cursor.low, cursor.high);
     case 'big-decimal-text':
       return appendBigDecimal(vector, cursor, start, length);
     default:
       putBytes(vector, cursor.bytes, start, length);
   }
+}
+
+const dateTime = new DateTimeText();
+
+/** The text from `start` to the cursor as microseconds in `low` and `high`; counts digits that are cut. */
+function dateTimeMicros(cursor: AvroCursor, start: number): void {
+  if (!dateTime.dateTime(cursor.bytes, start, cursor.p, true)) cursor.outOfRange('the text is no date and time');
+  if (dateTime.more || dateTime.nanos % 1000 !== 0) cursor.cut++;
+  const micros = BigInt(dateTime.seconds) * 1_000_000n + BigInt(Math.floor(dateTime.nanos / 1000));
+  cursor.low = Number(BigInt.asIntN(32, micros));
+  cursor.high = Number(micros >> 32n);
 }

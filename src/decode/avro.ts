@@ -1,5 +1,6 @@
 import { convertAvro } from '../schema/avro.ts';
 import type { AvroOptions } from '../schema/avro.ts';
+import { KEY_COLUMN } from '../schema/names.ts';
 import type { Schema } from '../schema/types.ts';
 import { bindAvro } from './avro-bind.ts';
 import type { AvroBinding } from './avro-bind.ts';
@@ -19,7 +20,12 @@ export function avroBinding(
   part: 'value' | 'key' = 'value',
 ): AvroBinding {
   const { plan } = convertAvro(bound.text, bound.references, options);
-  return bindAvro(plan, bound.struct, layout, part);
+  return bindAvro(plan, bound.struct, layout, targetOf(layout, part));
+}
+
+/** The value's columns, or the field id of the struct `_key`. */
+export function targetOf(layout: Schema, part: 'value' | 'key'): 'value' | number {
+  return part === 'value' ? part : (layout.fields.find((field) => field.name === KEY_COLUMN)?.id ?? 0);
 }
 
 /** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
@@ -29,7 +35,11 @@ export function makeAvroDecoder(
   options: AvroOptions,
   part: 'value' | 'key' = 'value',
 ): Decoder {
-  const binding = avroBinding(bound, layout, options, part);
+  return decoderOf(avroBinding(bound, layout, options, part));
+}
+
+/** Generated code where it can be, else the interpreted decoder. */
+export function decoderOf(binding: AvroBinding): Decoder {
   const code = avroCode(binding);
   if (!code) return new InterpretedAvro(binding);
   try {

@@ -3,6 +3,7 @@ import type { AvroOptions } from '../schema/avro.ts';
 import type { ProtobufOptions } from '../schema/protobuf.ts';
 import type { Schema } from '../schema/types.ts';
 import { makeAvroDecoder } from './avro.ts';
+import { makeDebeziumDecoder } from './debezium.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
 import type { InferOptions } from './infer.ts';
 import { JsonDecoder } from './json.ts';
@@ -39,6 +40,8 @@ export function makeDecoder(
     }
     case 'protobuf':
       return makeProtobufDecoder(bound, layout, options, part);
+    case 'debezium':
+      return makeDebeziumDecoder(bound, layout, options, part);
     case 'string':
     case 'bytes':
       return new PlainDecoder(format, valueFieldId(bound.struct), part);

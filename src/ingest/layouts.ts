@@ -280,7 +280,7 @@ export class Layouts {
   /** What one record of JSON has and the table has not. */
   #fields(worker: number, { part, key, fields, question }: Extract<Question, { type: 'need-fields' }>): Promise<void> {
     const { format } = this.#formatOf(part);
-    const untyped = format === 'json' || (format === 'auto' && key === PLAIN_KEY);
+    const untyped = format === 'json' || (format !== 'json-schema' && key === PLAIN_KEY);
     return this.#answerJson([worker], part, fields, { question, untyped });
   }
 

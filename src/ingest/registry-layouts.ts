@@ -7,6 +7,8 @@ import { createRegistry } from '../registry/client.ts';
 import type { RegisteredSchema, Registry, RegistryHealth } from '../registry/registry.ts';
 import { isTopicRecordSubject, subjectOf } from '../registry/subjects.ts';
 import { convertAvro } from '../schema/avro.ts';
+import { withConnectTypes } from '../schema/connect-types.ts';
+import { convertDebezium } from '../schema/debezium.ts';
 import { convertJsonSchema } from '../schema/json-schema.ts';
 import { declaredMessages } from '../schema/protobuf-index.ts';
 import { convertProtobuf } from '../schema/protobuf.ts';
@@ -50,18 +52,19 @@ export function tableLayouts(registry: SchemaLookup | null, options: TableOption
       if (!registry) throw noRegistry(id);
       const schema = await registry.schema(typeof id === 'number' ? id : id.guid, signal);
       if (schema.type === 'PROTOBUF' && index === null && formatOf(part).format === 'auto') return null;
-      return writerSchema(schema, options, formatOf(part), index);
+      return writerSchema(schema, options, formatOf(part), part, index);
     },
     async known(part, topics, signal) {
       const found = await knownSchemas(registry, formatOf(part), part, topics, signal);
-      return found.map(({ schema, message }) => writerSchema(schema, options, formatOf(part), message));
+      return found.map(({ schema, message }) => writerSchema(schema, options, formatOf(part), part, message));
     },
     async fixed(part, topic, signal) {
       const format = formatOf(part);
-      if (typeof format.schema === 'object') return writerSchema(fileSchema(format)!, options, format, format.message);
+      if (typeof format.schema === 'object')
+        return writerSchema(fileSchema(format)!, options, format, part, format.message);
       const subject = subjectOf(format, part, topic)!;
       const schema = await registry?.latest(subject, signal);
-      if (schema) return writerSchema(schema, options, format, format.message);
+      if (schema) return writerSchema(schema, options, format, part, format.message);
       throw new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry has no subject ${subject} yet`, {
         hint: `Records of ${topic} wait for it: register the schema, or correct \`${part}.subject\`.`,
         where: { subject, topic },
@@ -88,11 +91,9 @@ export async function knownSchemas(
   signal?: AbortSignal,
 ): Promise<readonly KnownSchema[]> {
   const file = fileSchema(format);
-  if (file) {
-    const [source] = (format.schema as { file: readonly string[] }).file;
-    return [{ schema: file, source: source!, message: format.message }];
-  }
-  if (!registry || !(format.format in TYPES)) return [];
+  if (file)
+    return [{ schema: file, source: (format.schema as { file: readonly string[] }).file[0]!, message: format.message }];
+  if (!registry || !(format.format in SCHEMA_TYPES)) return [];
   const listed = format.subjectNameStrategy === 'topic-record' && format.subject === null && format.message === null;
   const found: KnownSchema[] = [];
   for (const topic of topics) {
@@ -105,7 +106,7 @@ export async function knownSchemas(
     for (const subject of subjects) {
       const schema = await registry.latest(subject, signal);
       const message = listed ? subject.slice(topic.length + 1) : format.message;
-      if (schema && TYPES[format.format]!.includes(schema.type) && saysWhich(schema, message))
+      if (schema && SCHEMA_TYPES[format.format]!.includes(schema.type) && saysWhich(schema, message))
         found.push({ schema, source: `subject ${subject}`, message });
     }
     if (!listed && found.length > 0) break;
@@ -119,16 +120,17 @@ function saysWhich({ type, text }: RegisteredSchema, message: string | null): bo
 }
 
 /** Formats whose schemas stand in a registry or a file, and the types that they read; a file is of the first. */
-const TYPES: Readonly<Partial<Record<FormatOptions['format'], readonly RegisteredSchema['type'][]>>> = {
+export const SCHEMA_TYPES: Readonly<Partial<Record<FormatOptions['format'], readonly RegisteredSchema['type'][]>>> = {
   auto: ['AVRO', 'JSON', 'PROTOBUF'],
-  'json-schema': ['JSON'],
   avro: ['AVRO'],
   protobuf: ['PROTOBUF'],
+  debezium: ['AVRO'],
+  'json-schema': ['JSON'],
 };
 
 function fileSchema({ format, schema }: FormatOptions): RegisteredSchema | null {
   if (typeof schema !== 'object') return null;
-  return { id: null, type: TYPES[format]![0]!, text: schema.text, references: schema.references };
+  return { id: null, type: SCHEMA_TYPES[format]![0]!, text: schema.text, references: schema.references };
 }
 
 /** A schema's columns, as this table reads it. `choice`: which message of a Protobuf schema, by default the first. */
@@ -136,9 +138,10 @@ export function writerSchema(
   { id, type, text, references }: RegisteredSchema,
   options: TableOptions,
   { format }: FormatOptions,
+  part: Part,
   choice: MessageChoice = null,
 ): WriterSchema {
-  if (!TYPES[format]?.includes(type)) {
+  if (!SCHEMA_TYPES[format]?.includes(type)) {
     throw new TabletopicError(
       'SCHEMA_UNSUPPORTED',
       `schema ${id ?? ''} is of type ${type}, and \`format\` is ${format}`,
@@ -146,6 +149,15 @@ export function writerSchema(
         where: { schema: id ?? '', type },
       },
     );
+  }
+  if (format === 'debezium') {
+    const [typed, others] = [withConnectTypes(text), mapValues(references, withConnectTypes)];
+    const { struct, aliases } = convertDebezium(typed, others, options, part);
+    return { format, text: typed, references: others, struct, aliases };
+  }
+  if (type === 'JSON') {
+    const { struct } = convertJsonSchema(text, references, options);
+    return { format: 'json-schema', text, references, struct, aliases: {} };
   }
   if (type === 'PROTOBUF') {
     const { struct, message, identities } = convertProtobuf(text, references, choice, options);
@@ -155,12 +167,15 @@ export function writerSchema(
         : Object.fromEntries(Object.entries(identities).map(([path, identity]) => [path, `${identity}@${id}`]));
     return { format: 'protobuf', text, references, message, struct, aliases };
   }
-  if (type === 'JSON') {
-    const { struct } = convertJsonSchema(text, references, options);
-    return { format: 'json-schema', text, references, struct, aliases: {} };
-  }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };
+}
+
+function mapValues(
+  texts: Readonly<Record<string, string>>,
+  change: (text: string) => string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, change(text)]));
 }
 
 function noRegistry(id: number | { readonly guid: string }): TabletopicError {

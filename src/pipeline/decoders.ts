@@ -1,5 +1,6 @@
 import type { Decoder, DecodeFailure, Part } from '../decode/decoder.ts';
 import { makeDecoder } from '../decode/factory.ts';
+import { RewrittenJson, rewriteOf } from '../decode/json-rewrite.ts';
 import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
@@ -81,6 +82,8 @@ export class Decoders {
       return answer.bound.format === 'json'
         ? makeDecoder(answer.bound, layout.schema, this.#options, 'key')
         : NO_COLUMN;
-    return makeDecoder(answer.bound, layout.schema, this.#options, this.#part);
+    const decoder = makeDecoder(answer.bound, layout.schema, this.#options, this.#part);
+    const rewrite = answer.bound.format === 'json' ? rewriteOf(this.#options[this.#part]!.format) : null;
+    return rewrite ? new RewrittenJson(decoder, rewrite) : decoder;
   }
 }

@@ -1,6 +1,9 @@
 import type { Part } from '../decode/decoder.ts';
 import { emptyShape, observe } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
+import type { Rewrite } from '../decode/json-rewrite.ts';
+import { DecodeStop } from '../decode/stop.ts';
+import type { RecordPositions } from '../source/record-batch.ts';
 import { PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
 import { BatchReader } from '../source/batch-reader.ts';
@@ -15,17 +18,20 @@ export class JsonSampler {
   readonly #open: Extract<ToWorker, { type: 'table' }>;
   readonly #say: (shape: Shape, records: number) => void;
   readonly #wire: WireFormatReader;
+  readonly #rewrite: Rewrite | null;
   #left: number;
 
   constructor(
     open: Extract<ToWorker, { type: 'table' }>,
     wireFormat: 'confluent' | 'plain' | 'auto',
     part: Part,
+    rewrite: Rewrite | null,
     say: (shape: Shape, records: number) => void,
   ) {
     this.#open = open;
     this.#say = say;
     this.#wire = new WireFormatReader(wireFormat, part);
+    this.#rewrite = rewrite;
     this.#left = open.options.inferRecords;
   }
 
@@ -45,9 +51,8 @@ export class JsonSampler {
           const to = Math.min(end, from + this.#left);
           if (schemaId === PLAIN_KEY)
             for (let i = from; i < to; i++) {
-              const start = positions.payloadStart[i]!;
-              if (positions.payloadLength[i]! >= 0)
-                shape = observe(shape, positions.bytes.subarray(start, start + positions.payloadLength[i]!));
+              const text = this.#text(positions, i);
+              if (text) shape = observe(shape, text);
               records++;
               this.#left--;
             }
@@ -58,5 +63,17 @@ export class JsonSampler {
       if (!(error instanceof TabletopicError)) throw error;
     }
     this.#say(shape, records);
+  }
+
+  /** What the decoder will read; what cannot be rewritten is left for it to report. */
+  #text(positions: RecordPositions, i: number): Uint8Array | null {
+    const [start, length] = [positions.payloadStart[i]!, positions.payloadLength[i]!];
+    if (!this.#rewrite) return length < 0 ? null : positions.bytes.subarray(start, start + length);
+    try {
+      return this.#rewrite(positions, i);
+    } catch (stop) {
+      if (stop instanceof DecodeStop) return null;
+      throw stop;
+    }
   }
 }

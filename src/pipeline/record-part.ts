@@ -1,5 +1,6 @@
 import type { FormatOptions } from '../config/config.ts';
 import type { DecodeFailure, Decoder, Part } from '../decode/decoder.ts';
+import { rewriteOf } from '../decode/json-rewrite.ts';
 import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
 import type { StructType } from '../schema/types.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
@@ -51,6 +52,8 @@ export class RecordPart {
   nextRun(topic: string, positions: RecordPositions, from: number, to: number): number {
     const { schemaId, end } = this.#wire.nextRun(positions, from, to);
     this.schemaKey = schemaId === PLAIN_KEY && this.#topics ? this.#topicKey(topic) : schemaId;
+    // An event without data has its attributes in headers.
+    if (schemaId === NULL_KEY && this.#format.format === 'cloudevents') this.schemaKey = PLAIN_KEY;
     return this.refusal ? this.#sameKind(positions, from, end) : end;
   }
 
@@ -78,7 +81,7 @@ export class RecordPart {
   /** The last run's columns are inferred from the records themselves. */
   get isInferred(): boolean {
     const { format } = this.#format;
-    return this.schemaKey === PLAIN_KEY && (format === 'json' || format === 'auto');
+    return this.schemaKey === PLAIN_KEY && (format === 'json' || format === 'auto' || rewriteOf(format) !== null);
   }
 
   decoder(layout: Layout): Decoder {
@@ -130,8 +133,12 @@ export class RecordPart {
 
   #newSampler(): JsonSampler {
     const { table } = this.#open;
-    return new JsonSampler(this.#open, wireFormatOf(this.#format), this.part, (shape, records) =>
-      this.#say({ type: 'sample', table, part: this.part, shape, records }),
+    return new JsonSampler(
+      this.#open,
+      wireFormatOf(this.#format),
+      this.part,
+      rewriteOf(this.#format.format),
+      (shape, records) => this.#say({ type: 'sample', table, part: this.part, shape, records }),
     );
   }
 }
@@ -139,6 +146,8 @@ export class RecordPart {
 /** Formats that come with a registry id; `auto` takes both. Without one (`schema: latest` or a file) the bytes are all payload. */
 export function wireFormatOf({ format, schema }: FormatOptions): 'confluent' | 'plain' | 'auto' {
   if (schema !== 'id') return 'plain';
-  if (format === 'auto') return 'auto';
-  return format === 'json' || format === 'string' || format === 'bytes' ? 'plain' : 'confluent';
+  if (format === 'auto' || format === 'debezium') return 'auto';
+  return format === 'json' || format === 'cloudevents' || format === 'string' || format === 'bytes'
+    ? 'plain'
+    : 'confluent';
 }

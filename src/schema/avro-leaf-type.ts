@@ -47,6 +47,9 @@ export function leafPlan(
     }
     case 'bytes big-decimal':
       return leaf('string', 'big-decimal-text');
+    case 'string connect:zoned-timestamp':
+      if (options.connect === true) return leaf('timestamptz', 'date-time-text');
+      break;
     case 'string uuid':
       return leaf('uuid', 'uuid-text');
     case 'fixed uuid':

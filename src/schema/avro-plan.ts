@@ -45,7 +45,9 @@ export type Convert =
   | 'time-millis-text'
   | 'time-micros-text'
   /** Avro `big-decimal`: the plain decimal number as text. */
-  | 'big-decimal-text';
+  | 'big-decimal-text'
+  /** Date and time with offset as text (RFC 3339) to microseconds, rounded down. */
+  | 'date-time-text';
 
 export interface LeafPlan extends Plan {
   readonly op: 'leaf';
@@ -68,6 +70,8 @@ export interface PresentPlan extends Plan {
 /** A recursive record: JSON text. */
 export interface JsonPlan extends Plan {
   readonly op: 'json';
+  /** A scale (int) and an unscaled value (bytes): the text is the plain decimal number. */
+  readonly scaled?: boolean;
   readonly type: 'string';
 }
 export interface RecordPlan extends Plan {

@@ -1,6 +1,6 @@
 import { TabletopicError } from '../errors.ts';
 import { isRecursive } from './avro-node.ts';
-import type { AvroNode, AvroRecord, AvroUnion } from './avro-node.ts';
+import type { AvroField, AvroNode, AvroRecord, AvroUnion } from './avro-node.ts';
 import { leafPlan } from './avro-leaf-type.ts';
 import { parseAvro } from './avro-parse.ts';
 import type { AvroPlan, PlanField, RecordPlan, UnionPlan } from './avro-plan.ts';
@@ -12,6 +12,8 @@ export interface AvroOptions {
   readonly timeOfDay: 'time' | 'long' | 'string';
   readonly nanos: 'micros' | 'long' | 'error';
   readonly unions: 'optional' | 'struct';
+  /** Kafka Connect's own types (`format: debezium`). */
+  readonly connect?: boolean;
 }
 
 export interface ConvertedAvro {
@@ -34,8 +36,16 @@ export function convertAvro(
   references: Readonly<Record<string, string>>,
   options: AvroOptions,
 ): ConvertedAvro {
-  const node = parseAvro(text, references);
-  const planner = new Planner(options);
+  return convertAvroNode(parseAvro(text, references), options);
+}
+
+/** As `convertAvro`, of a parsed schema. `skipped`: fields of the record that have no column; their bytes are walked over. */
+export function convertAvroNode(
+  node: AvroNode,
+  options: AvroOptions,
+  skipped: ReadonlySet<AvroField> = new Set(),
+): ConvertedAvro {
+  const planner = new Planner(options, skipped);
   const root =
     node.kind === 'record'
       ? node
@@ -44,24 +54,34 @@ export function convertAvro(
   return { struct: plan.type, plan, wrapped: root !== node, aliases: planner.aliases };
 }
 
+/** A decimal whose scale stands beside each value (PostgreSQL's NUMERIC without precision). */
+const SCALED_DECIMAL = 'io.debezium.data.VariableScaleDecimal';
+
+function hasFields(node: AvroRecord, kinds: readonly AvroNode['kind'][]): boolean {
+  return node.fields.length === kinds.length && node.fields.every((field, i) => field.node.kind === kinds[i]);
+}
+
 /** Named types may be used many times, so that a short text can stand for any number of columns. */
 const MOST_COLUMNS = 10_000;
 
 class Planner {
   readonly aliases: Record<string, readonly string[]> = Object.create(null) as Record<string, readonly string[]>;
   readonly #options: AvroOptions;
+  readonly #skipped: ReadonlySet<AvroField>;
   readonly #names = new NameScope();
   readonly #recursive = new Map<AvroRecord, boolean>();
   #columns = 0;
 
-  constructor(options: AvroOptions) {
+  constructor(options: AvroOptions, skipped: ReadonlySet<AvroField>) {
     this.#options = options;
+    this.#skipped = skipped;
   }
 
   /** `prefix` is the dotted path of the record with a dot at its end, empty for the table itself. */
   record(node: AvroRecord, prefix: string): RecordPlan {
     const columns: NestedField[] = [];
     const fields = node.fields.map((field): PlanField => {
+      if (this.#skipped.has(field)) return { column: -1, plan: this.#plan(field.node, `${prefix}${field.name}`) };
       const name = isNull(field.node) ? '' : this.#names.claim(prefix, field.name);
       const plan = this.#plan(field.node, `${prefix}${name}`);
       if (plan.op === 'null') return { column: -1, plan };
@@ -103,6 +123,8 @@ class Planner {
         return { op: 'map', node, nullable: false, values, type };
       }
       case 'record': {
+        if (this.#options.connect === true && node.name === SCALED_DECIMAL && hasFields(node, ['int', 'bytes']))
+          return { op: 'json', node, nullable: false, type: 'string', scaled: true };
         if (this.#isRecursive(node)) return { op: 'json', node, nullable: false, type: 'string' };
         const plan = this.record(node, `${path}.`);
         return plan.type.fields.length === 0 ? { op: 'present', node, nullable: false, type: 'boolean' } : plan;

@@ -154,27 +154,28 @@ describe('status', () => {
 });
 
 describe('check', () => {
+  const registered = {
+    type: 'AVRO' as const,
+    text: JSON.stringify({
+      type: 'record',
+      name: 'Payment',
+      fields: [
+        { name: 'amount', type: 'double' },
+        { name: 'at', type: ['null', { type: 'long', logicalType: 'time-micros' }] },
+      ],
+    }),
+    references: {},
+  };
+
   test('everything answers; the table and its columns; nothing is written', async () => {
     const cli = world({
       history: good,
       connect: {
         registry: () => ({
           probe: () => Promise.resolve(),
-          latest: (subject) =>
-            Promise.resolve(
-              subject === 't-value'
-                ? {
-                    id: 7,
-                    columns: {
-                      type: 'struct',
-                      fields: [
-                        { id: 0, name: 'amount', required: false, type: 'double' },
-                        { id: 0, name: 'at', required: false, type: 'time' },
-                      ],
-                    },
-                  }
-                : null,
-            ),
+          schema: () => Promise.reject(new Error('by id')),
+          subjects: () => Promise.resolve([]),
+          latest: (subject) => Promise.resolve(subject === 't-value' ? { ...registered, id: 7 } : null),
         }),
       },
     });
