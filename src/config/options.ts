@@ -288,7 +288,7 @@ export const options: readonly Option[] = [
     key: 'schemaRegistry',
     type: registryType,
     nullable: true,
-    help: 'Schema registry with the Confluent API; needed for Avro.',
+    help: 'Schema registry with the Confluent API; needed for schemas that records name by id (Avro, Protobuf, JSON Schema).',
   },
   {
     key: 'catalogs',
