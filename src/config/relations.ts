@@ -136,6 +136,8 @@ function checkTable(
       'is a dead-letter topic too: what is bad in it would go round for ever',
       'Read it with another group of tables, or name another deadLetterTopic.',
     );
+  for (const name of Object.keys(rule.columns).filter((column) => Object.hasOwn(rule.jsonColumns, column)))
+    problems.add([...at('columns'), name], 'stands in jsonColumns too', 'Keep one of them.');
   if (rule.rowGroupSize > rule.targetFileSize)
     problems.add(
       at('rowGroupSize'),

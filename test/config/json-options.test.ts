@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import type { TableRule } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import type { ConfigError } from '../../src/config/problem.ts';
+
+function rule(text: string): TableRule {
+  const head = 'kafka: { brokers: [localhost:9092] }\ncatalogs: { lake: { type: rest, uri: http://localhost:8181 } }\n';
+  const file = `${head}tables:\n  - topic: shop.orders\n    ${text}\n`;
+  return parseConfig(file, { env: {}, directory: '/etc/tabletopic', file: 'tabletopic.yaml' }).tables[0]!;
+}
+
+function problem(text: string): string {
+  try {
+    rule(text);
+  } catch (error) {
+    return (error as ConfigError).problems.map(({ path, reason }) => `${path}: ${reason}`).join('\n');
+  }
+  throw new Error('the configuration was accepted');
+}
+
+test('columns of JSON: types by dotted path, places kept as text or map, a cap', () => {
+  expect(rule('value: json')).toMatchObject({ columns: {}, jsonColumns: {}, maxColumns: 1000 });
+  expect(
+    rule(
+      'columns: { paid_at: timestamptz, customer.id: uuid, n: "decimal(10,2)" }\n' +
+        '    jsonColumns: { attrs: json, labels: map }\n    maxColumns: 20',
+    ),
+  ).toMatchObject({
+    columns: { paid_at: 'timestamptz', 'customer.id': 'uuid', n: 'decimal(10, 2)' },
+    jsonColumns: { attrs: 'json', labels: 'map' },
+    maxColumns: 20,
+  });
+});
+
+test.each([
+  ['columns: { a: datetime }', /columns\.a: .*datetime.* is no column type/],
+  ['columns: { a: auto }', /is no column type/],
+  ['columns: { a: "decimal(39, 0)" }', /is no column type/],
+  ['jsonColumns: { a: text }', /jsonColumns\.a/],
+  ['maxColumns: 0', /maxColumns/],
+  ['columns: { a: date }\n    jsonColumns: { a: json }', /columns\.a: stands in jsonColumns too/],
+])('refused: %s', (text, reason) => {
+  expect(problem(text)).toMatch(reason);
+});
