@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader } from '../../src/decode/wire-format.ts';
+import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader, registryIdOf } from '../../src/decode/wire-format.ts';
 import { RecordPositions } from '../../src/source/record-batch.ts';
 
 type Header = readonly [string, readonly number[] | null];
@@ -139,5 +139,98 @@ describe('wire format', () => {
     expect([a === c, a === b, a < INVALID_KEY]).toEqual([true, false, true]);
     expect(reader.guidOf(a)).toBe('00102030-4050-6070-8090-a0b0c0d0e001');
     expect(reader.guidOf(7)).toBe(null);
+  });
+});
+
+describe('the message index of Protobuf', () => {
+  const id = (n: number, ...rest: number[]): number[] => [0, 0, 0, 0, n, ...rest];
+  const named = (reader: WireFormatReader, items: readonly Item[]): unknown[] => {
+    const { runs: found, payloads } = runs(reader, items);
+    let from = 0;
+    return found.flatMap(([key, end]) =>
+      payloads.slice(from, (from = end)).map((payload) => [registryIdOf(key), reader.indexOf(key), payload]),
+    );
+  };
+
+  test('stands between id and payload, in zigzag varints, 0 for the first message', () => {
+    const reader = new WireFormatReader('confluent', 'value', true);
+    const items = [id(7, 0, 9), id(7, 2, 0, 9), id(7, 2, 2, 9), id(7, 4, 2, 0, 9), id(8, 4, 2, 200, 1), id(7, 0)];
+    expect(
+      named(
+        reader,
+        items.map((value) => ({ value })),
+      ),
+    ).toEqual([
+      [7, [0], [9]],
+      [7, [0], [9]],
+      [7, [1], [9]],
+      [7, [1, 0], [9]],
+      [8, [1, 100], []],
+      [7, [0], []],
+    ]);
+  });
+
+  test('messages of one schema are runs of their own, and a null belongs to any', () => {
+    const reader = new WireFormatReader('confluent', 'value', true);
+    const items = [id(7, 0), null, id(7, 2, 0), id(7, 2, 2)].map((value) => ({ value }));
+    expect(runs(reader, items).runs.map(([, end]) => end)).toEqual([3, 4]);
+  });
+
+  test.each([
+    ['none', []],
+    ['cut short', [4, 2]],
+    ['negative', [2, 1]],
+    ['a negative count', [1]],
+    ['deeper than any schema', [80, ...Array<number>(40).fill(0)]],
+  ])('%s: invalid', (_, rest) => {
+    const reader = new WireFormatReader('confluent', 'value', true);
+    // What follows in the buffer is another record's.
+    expect(reader.nextRun(positionsOf([{ value: id(7, ...rest) }, { value: [0, 0, 0, 0] }]), 0, 1).schemaId).toBe(
+      INVALID_KEY,
+    );
+  });
+
+  test('behind the id or GUID in a header; without one it is the first message', () => {
+    const header = (...content: number[]): Item => ({ value: [9], headers: [['__value_schema_id', content]] });
+    const guid = [1, ...Array.from({ length: 16 }, (_, i) => i)];
+    const items = [
+      header(...id(7, 4, 2, 2)),
+      header(...id(7)),
+      header(...guid, 2, 4),
+      header(...guid),
+      header(...guid, 0),
+    ];
+    const reader = new WireFormatReader('confluent', 'value', true);
+    const keys = runs(reader, items).runs.map(([key]) => key);
+    expect(keys.map((key) => reader.indexOf(key))).toEqual([[1, 1], [0], [2], [0]]);
+    expect(keys.map((key) => reader.guidOf(key))).toEqual([
+      null,
+      null,
+      '00010203-0405-0607-0809-0a0b0c0d0e0f',
+      '00010203-0405-0607-0809-0a0b0c0d0e0f',
+    ]);
+    const bad = positionsOf([header(...id(7, 2, 2, 9))]);
+    expect(reader.nextRun(bad, 0, 1).schemaId).toBe(INVALID_KEY);
+  });
+
+  test('is read of other formats only once a schema is known to be Protobuf', () => {
+    const reader = new WireFormatReader('auto');
+    const items = [id(7, 2, 2, 9), id(8, 2, 2, 9)].map((value) => ({ value }));
+    expect(named(reader, items)).toEqual([
+      [7, null, [2, 2, 9]],
+      [8, null, [2, 2, 9]],
+    ]);
+    reader.index(7);
+    expect(named(reader, items)).toEqual([
+      [7, [1], [9]],
+      [8, null, [2, 2, 9]],
+    ]);
+  });
+
+  test('different indexes are bounded', () => {
+    const reader = new WireFormatReader('confluent', 'value', true);
+    const items = Array.from({ length: 5000 }, (_, i) => ({ value: id(7, 2, ...varint(i)) }));
+    const { runs: found } = runs(reader, items);
+    expect(found.filter(([key]) => key !== INVALID_KEY)).toHaveLength(4096);
   });
 });
