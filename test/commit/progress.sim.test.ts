@@ -1,21 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { OFFSETS, decodeStatement } from '../../src/commit/statement.ts';
-import { TOPIC, World } from './world.ts';
+import { TOPIC, begin } from './world.ts';
 import type { CommitRequest } from '../../src/iceberg/catalog.ts';
 import type { Snapshot } from '../../src/iceberg/metadata.ts';
 
 /** More runs against one table: progress after others interfere, what files were written for, heads that move. */
 
-const ids = (world: World): bigint[] => world.metadata.snapshots!.map((snapshot: Snapshot) => snapshot['snapshot-id']);
-/** All snapshots but the head and the named ones. */
-const but = (world: World, ...kept: bigint[]): bigint[] =>
-  ids(world).filter((id) => id !== world.head() && !kept.includes(id));
 const snapshotOf = (request: CommitRequest): Snapshot => (request.updates[0] as { snapshot: Snapshot }).snapshot;
 
 describe('B: progress', () => {
   test('B1: a rollback is seen by a refresh, without new data', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     await a.commitTo(2);
@@ -26,8 +21,7 @@ describe('B: progress', () => {
   });
 
   test('B2: an id that was tried before exists outside the ancestry: the next attempts are not refused for ever', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     const tried: bigint[] = [];
@@ -40,13 +34,12 @@ describe('B: progress', () => {
     await a.commitTo(2);
     await a.catchUp(4);
     expect(await world.problems([4])).toEqual([]);
-    expect(new Set(ids(world)).size).toBe(ids(world).length);
-    expect(tried.every((id) => ids(world).includes(id))).toBe(true);
+    expect(new Set(world.ids()).size).toBe(world.ids().length);
+    expect(tried.every((id) => world.ids().includes(id))).toBe(true);
   });
 
   test('B3: a range without rows still moves the table’s offset, in an empty snapshot', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const range = {
       topic: TOPIC,
       partition: 0,
@@ -75,8 +68,7 @@ describe('B: progress', () => {
 
 describe('invariant 5: what the files were written for', () => {
   test('another default spec, also set between load and commit: dropped and read again', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const before = await a.prepare([2]);
     const between = await a.prepare([2]);
     const partition = (transform: string) =>
@@ -101,8 +93,7 @@ describe('invariant 5: what the files were written for', () => {
   });
 
   test('a column that somebody dropped, also between load and commit', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const add = await a.committer.evolve(({ table: { metadata } }) => ({
       schema: {
         ...metadata.schemas[0]!,
@@ -123,8 +114,7 @@ describe('invariant 5: what the files were written for', () => {
   });
 
   test('derives again after each conflict, where the cut asks for it', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { a } = await begin();
     let asked = 0;
     const prepared = await a.prepare([2], [], { derive: async () => (++asked < 2 ? 'keep' : 'drop') });
     a.faults.push('conflict', 'conflict');
@@ -134,8 +124,7 @@ describe('invariant 5: what the files were written for', () => {
 });
 
 test('a compaction between load and commit is walked over, and the rows of both stay', async () => {
-  const world = new World();
-  const a = await world.instance().start();
+  const { world, a } = await begin();
   await a.commitTo(2);
   const prepared = await a.prepare([4]);
   a.beforeCommit = async () => void (await world.compact());
@@ -145,8 +134,7 @@ test('a compaction between load and commit is walked over, and the rows of both 
 });
 
 test('a head that others move and expire while its manifest list is read: decided anew, not an error', async () => {
-  const world = new World();
-  const a = await world.instance().start();
+  const { world, a } = await begin();
   await a.commitTo(2);
   await world.compact();
   await a.committer.refresh();
@@ -155,7 +143,7 @@ test('a head that others move and expire while its manifest list is read: decide
     if (location.includes('/snap-')) {
       world.io.read = read;
       await world.compact();
-      await world.expire(but(world));
+      await world.expire(world.but());
     }
     return read(location, range);
   };
@@ -164,16 +152,14 @@ test('a head that others move and expire while its manifest list is read: decide
 });
 
 test('a manifest list that the head names and that is gone is an error', async () => {
-  const world = new World();
-  const a = await world.instance().start();
+  const { world, a } = await begin();
   await world.compact({ files: false });
   await world.io.delete([world.metadata.snapshots!.at(-1)!['manifest-list']!]);
   await expect(a.commitTo(2)).rejects.toMatchObject({ code: 'STORAGE_NOT_FOUND' });
 });
 
 test('a clock that runs back does not make the metadata unreadable', async () => {
-  const world = new World();
-  const a = await world.instance().start();
+  const { world, a } = await begin();
   await a.commitTo(1);
   world.ports.skip(-60_000);
   await a.commitTo(2);
@@ -182,8 +168,7 @@ test('a clock that runs back does not make the metadata unreadable', async () =>
 });
 
 test('partitions that appear later begin at 0, new topics as told; nobody’s offset moves', async () => {
-  const world = new World();
-  const a = await world.instance().start();
+  const { world, a } = await begin();
   await a.commitTo(3);
   const first = {
     [TOPIC]: { ...world.first()[TOPIC]!, first: [9, 9], next: [9, 9], epoch: [0, 0] },
@@ -192,8 +177,8 @@ test('partitions that appear later begin at 0, new topics as told; nobody’s of
   const { offsets } = await a.committer.ensureOffsets(first);
   expect(offsets![TOPIC]!.next).toEqual([3, 0]);
   expect(offsets!['u']!.next).toEqual([50]);
-  const snapshots = ids(world).length;
+  const snapshots = world.ids().length;
   await a.committer.ensureOffsets(first);
-  expect(ids(world)).toHaveLength(snapshots);
+  expect(world.ids()).toHaveLength(snapshots);
   expect(decodeStatement(world.metadata.snapshots!.at(-1)!.summary![OFFSETS]!).offsets).toEqual(offsets);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OFFSETS } from '../../src/commit/statement.ts';
 import { MAX_CHECKPOINT_AGE } from '../../src/commit/judge.ts';
-import { TOPIC, World } from './world.ts';
+import { TOPIC, World, begin } from './world.ts';
 import type { Snapshot } from '../../src/iceberg/metadata.ts';
 import type { CommitRequest } from '../../src/iceberg/catalog.ts';
 
@@ -10,22 +10,16 @@ import type { CommitRequest } from '../../src/iceberg/catalog.ts';
  * What is true is read from the manifests and files of the head, never from our own bookkeeping.
  */
 
-const ids = (world: World): bigint[] => world.metadata.snapshots!.map((snapshot: Snapshot) => snapshot['snapshot-id']);
-/** All snapshots but the head and the named ones. */
-const but = (world: World, ...kept: bigint[]): bigint[] =>
-  ids(world).filter((id) => id !== world.head() && !kept.includes(id));
-
 describe('A1: the statement in the property', () => {
   test('after rollback, foreign compaction and expiry of the snapshot with the key: no row twice, none lost', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     await a.commitTo(2);
     const s1 = world.head();
     await world.rollback(s0);
     await world.compact();
-    await world.expire(but(world, s1));
+    await world.expire(world.but(s1));
     // S1 still exists and states its parent's offsets: exactly what the walk misses.
     const b = world.instance();
     expect((await b.committer.load())!.offsets![TOPIC]!.next).toEqual([1]);
@@ -34,26 +28,24 @@ describe('A1: the statement in the property', () => {
   });
 
   test('when also the rolled back snapshot has expired: stops, never guesses', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     await a.commitTo(2);
     await world.rollback(s0);
     await world.compact();
-    await world.expire(but(world));
+    await world.expire(world.but());
     await expect(world.instance().committer.load()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS' });
     await expect(a.committer.refresh()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS' });
     expect(await world.problems([1])).toEqual([]);
   });
 
   test('an expiry down to the foreign head alone is survived, by the property and without an anchor', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(3);
     await world.compact();
-    await world.expire(but(world));
-    expect(ids(world)).toHaveLength(1);
+    await world.expire(world.but());
+    expect(world.ids()).toHaveLength(1);
     const b = await world.instance().start();
     expect(b.next()).toBe(3);
     await b.catchUp(5);
@@ -61,15 +53,14 @@ describe('A1: the statement in the property', () => {
   });
 
   test('two foreign snapshots and an expiry are survived because a refresh anchors the statement on the foreign head', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(3);
     await world.compact();
-    const snapshots = ids(world).length;
+    const snapshots = world.ids().length;
     await a.committer.refresh();
-    expect(ids(world)).toHaveLength(snapshots);
+    expect(world.ids()).toHaveLength(snapshots);
     await world.compact();
-    await world.expire(but(world));
+    await world.expire(world.but());
     const b = await world.instance().start();
     expect(b.next()).toBe(3);
     await b.catchUp(5);
@@ -77,8 +68,7 @@ describe('A1: the statement in the property', () => {
   });
 
   test('a table that was replaced does not start over by itself', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(2);
     // CREATE OR REPLACE: same UUID and properties, a head without a parent.
     const empty = world.metadata.snapshots![0]!;
@@ -94,15 +84,14 @@ describe('A1: the statement in the property', () => {
       { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': 77n },
     ]);
     await expect(a.committer.refresh()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS' });
-    await world.expire(but(world));
+    await world.expire(world.but());
     await expect(world.instance().committer.load()).rejects.toMatchObject({ code: 'OFFSETS_AMBIGUOUS' });
   });
 });
 
 describe('A2: a file that was in a snapshot is never committed again', () => {
   test('unknown (applied), rollback, commit again, expiry: the files stay alive', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     const prepared = await a.prepare([2]);
@@ -125,8 +114,7 @@ describe('A2: a file that was in a snapshot is never committed again', () => {
   });
 
   test('the same when the rolled back snapshot is expired before the instance looks', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     a.faults.push(async (request) => {
@@ -142,8 +130,7 @@ describe('A2: a file that was in a snapshot is never committed again', () => {
   });
 
   test('a request that arrives late, after a rollback to the head that it asserts, is refused by its sequence number', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     let late: CommitRequest | undefined;
@@ -160,8 +147,7 @@ describe('A2: a file that was in a snapshot is never committed again', () => {
   });
 
   test('rows are never the first snapshot of a table', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const prepared = await a.prepare([2]);
     await world.update([
       { action: 'remove-snapshot-ref', 'ref-name': 'main' },
@@ -179,8 +165,7 @@ describe('A2: a file that was in a snapshot is never committed again', () => {
   });
 
   test('every snapshot carries the next sequence number, also after a rollback', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     await a.commitTo(1);
     const s0 = world.head();
     await a.commitTo(2);
@@ -193,12 +178,11 @@ describe('A2: a file that was in a snapshot is never committed again', () => {
 
 describe('A3: who may delete own files', () => {
   test('not after an unknown outcome, though the id is no longer found (applied, foreign snapshot keeps the file, expiry)', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     a.faults.push(async (request) => {
       await world.catalog.commit({ namespace: ['shop'], name: 'orders' }, request);
       await world.compact({ files: false });
-      await world.expire(but(world));
+      await world.expire(world.but());
       return 'lost-request';
     });
     expect((await a.commitTo(3)).kind).toBe('dropped');
@@ -208,12 +192,11 @@ describe('A3: who may delete own files', () => {
   });
 
   test('not after a refusal that may have answered a resend of an applied request', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     a.faults.push(async (request) => {
       await world.catalog.commit({ namespace: ['shop'], name: 'orders' }, request);
       await world.compact({ files: false });
-      await world.expire(but(world));
+      await world.expire(world.but());
       return 'conflict';
     });
     expect((await a.commitTo(3)).kind).toBe('dropped');
@@ -235,8 +218,7 @@ describe('A3: who may delete own files', () => {
   });
 
   test('a refused request whose first sending was applied finds its own id: committed, once', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     a.faults.push(async (request) => {
       await world.catalog.commit({ namespace: ['shop'], name: 'orders' }, request);
       return 'conflict';
@@ -288,8 +270,7 @@ describe('A4: a zombie', () => {
 
 describe('A6: a topic that was made again and adopted', () => {
   test('the old topic’s checkpoint fits by its offsets and is dropped all the same', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const old = await a.prepare([1]);
     // Adopt: the map names the new topic, from 0.
     world.identity = { id: 'topic-2', cluster: 'cluster-1' };
@@ -318,8 +299,7 @@ describe('A7: a checkpoint with several partitions in a file', () => {
 
 describe('A8: orphan removal and a slow commit', () => {
   test('a checkpoint that is too old for its files to be safe is dropped, not committed', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     const slow = await a.prepare([2]);
     world.ports.skip(MAX_CHECKPOINT_AGE);
     await world.removeOrphans(MAX_CHECKPOINT_AGE - 1);
@@ -330,8 +310,7 @@ describe('A8: orphan removal and a slow commit', () => {
   });
 
   test('one that grew too old between two attempts is dropped too', async () => {
-    const world = new World();
-    const a = await world.instance().start();
+    const { world, a } = await begin();
     a.faults.push(async () => {
       world.ports.skip(MAX_CHECKPOINT_AGE);
       return 'conflict';

@@ -101,6 +101,16 @@ export class World {
     if (outcome.outcome !== 'committed') throw new Error(`a foreign writer failed: ${JSON.stringify(outcome)}`);
   }
 
+  /** Ids of all snapshots that exist. */
+  ids(): bigint[] {
+    return this.metadata.snapshots!.map((snapshot) => snapshot['snapshot-id']);
+  }
+
+  /** Those of all snapshots but the head and the named ones: what an expiry takes. */
+  but(...kept: readonly bigint[]): bigint[] {
+    return this.ids().filter((id) => id !== this.head() && !kept.includes(id));
+  }
+
   rollback(to: bigint, target = ident): Promise<void> {
     return this.update([{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': to }], target);
   }
@@ -257,6 +267,14 @@ export class World {
     const zeros = Array<number>(this.partitions).fill(0);
     return { [TOPIC]: { ...this.identity, first: zeros, next: zeros, epoch: zeros.map(() => -1), gaps: [] } };
   }
+}
+
+/** Where most runs begin: a table, its topic, and one instance that has started. */
+export async function begin(
+  options: ConstructorParameters<typeof World>[0] = {},
+): Promise<{ readonly world: World; readonly a: Instance }> {
+  const world = new World(options);
+  return { world, a: await world.instance().start() };
 }
 
 type Fault = CommitFault | ((request: CommitRequest) => Promise<CommitFault | null>);
