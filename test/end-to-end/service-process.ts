@@ -34,7 +34,7 @@ export class ServiceProcess {
   /** Waits for the end; the log is in the error when it is another code. */
   async ends(code = 0): Promise<string> {
     const got = await this.exited;
-    if (got !== code) throw new Error(`exit code ${got} instead of ${code}\n${this.log}`);
+    if (got !== code) throw new Error(`exit code ${got} instead of ${code}\n${this.stdout}${this.log}`);
     return this.stdout;
   }
 

@@ -30,6 +30,7 @@ const CHUNK = 1000;
 export class Lab {
   readonly stack: Stack;
   readonly files: ServiceFiles;
+  readonly #loadings: Loading[] = [];
 
   constructor(stack: Stack) {
     this.stack = stack;
@@ -52,10 +53,11 @@ export class Lab {
     await this.stack.stop();
   }
 
-  /** After a scenario that failed half-way: its servers run again. */
+  /** After a scenario that failed half-way: its servers run again, and nothing is loaded any more. */
   async mend(): Promise<void> {
     for (const server of Object.values(this.stack.servers) as Server[])
       if (server.pid === undefined) await server.start();
+    await Promise.allSettled(this.#loadings.splice(0).map((loading) => loading.stop()));
   }
 
   get catalog(): CatalogAccess {
@@ -91,7 +93,9 @@ export class Lab {
   /** Starts to load records into a new topic, for as long as the scenario takes. */
   async load(topic: string): Promise<Loading> {
     await this.stack.topic.create(topic, PARTITIONS);
-    return new Loading(this.stack, topic);
+    const loading = new Loading(this.stack, topic);
+    this.#loadings.push(loading);
+    return loading;
   }
 
   /** Lets a service catch up and reads the table with an engine that is not ours. */
