@@ -6,7 +6,7 @@
  * counts is how many there are.
  */
 export const newTableProperties = {
-  'commit.retry.num-retries': '100',
+  'commit.retry.num-retries': '20',
   'commit.retry.max-wait-ms': '2000',
   'write.metadata.delete-after-commit.enabled': 'true',
 } as const;

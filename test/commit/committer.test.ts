@@ -12,7 +12,7 @@ describe('a table that is created', () => {
     expect(committer.state!.offsets).toEqual(world.first());
     expect(world.metadata.snapshots).toHaveLength(1);
     expect(world.metadata.properties).toMatchObject({
-      'commit.retry.num-retries': '100',
+      'commit.retry.num-retries': '20',
       'commit.retry.max-wait-ms': '2000',
       'write.metadata.delete-after-commit.enabled': 'true',
     });
