@@ -48,6 +48,8 @@ export interface BoundSchema {
   readonly text: string;
   /** Referenced schemas, by name. */
   readonly references: Readonly<Record<string, string>>;
+  /** JSON without schema: dotted paths in the source of members whose column was dropped and stays so: they are left out. */
+  readonly ignored?: readonly string[];
   /** Protobuf: full name of the message. */
   readonly message?: string;
   /** The converted struct (see `schema/`) with the table's field ids; its order is that of the writer schema. */

@@ -35,7 +35,8 @@ export function makeDecoder(
       return makeAvroDecoder(bound, layout, options, part);
     case 'json':
     case 'json-schema': {
-      const binding = format === 'json' ? untypedBinding(layout, options, part) : typedBinding(bound, options, part);
+      const binding =
+        format === 'json' ? untypedBinding(layout, options, part, bound.ignored) : typedBinding(bound, options, part);
       return part === 'key' ? new InterpretedJson(binding) : new JsonDecoder(binding);
     }
     case 'protobuf':

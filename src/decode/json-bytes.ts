@@ -183,8 +183,15 @@ export class JsonBytes {
     return -1;
   }
 
+  /** Of ASCII bytes. */
+  #text(start: number, end: number): string {
+    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, end - start).toString('latin1');
+  }
+
   #unknown(node: JsonObjectNode, key: number, after: number, p: number): number {
-    if (node.extra) return this.#full && !node.ignores ? extraMember(node, this.#bytes, key, after, p, this.#end) : -1;
+    if (node.ignored.size > 0 && node.ignored.has(this.#text(key + 1, after - 1)))
+      return skipValue(this.#bytes, p, this.#end);
+    if (node.extra) return this.#full ? extraMember(node, this.#bytes, key, after, p, this.#end) : -1;
     return this.#typed ? -1 : this.#nothing(p);
   }
 
@@ -443,7 +450,7 @@ export class JsonBytes {
     let end = p;
     while (end < this.#end && isNumberByte(this.#bytes[end]!)) end++;
     if (end - p > MOST_NUMBER_BYTES) return -1;
-    const text = Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + p, end - p).toString('latin1');
+    const text = this.#text(p, end);
     const value = FRACTION.test(text) ? doubleOf(text) : null;
     this.#parsed = value ?? 0;
     return value === null ? -1 : end;

@@ -77,15 +77,15 @@ export class JsonObjectNode {
   readonly extraKeys: Set<number> = new Set();
   /** Columns that no object fills. */
   readonly missing: readonly Vector[];
-  /** Some keys are known and have no field. */
-  readonly ignores: boolean;
+  /** Keys that are known and have no field. */
+  readonly ignored: ReadonlySet<string>;
   readonly #byHash = new Map<number, number[]>();
 
   constructor({ places, extra, missing, ignored }: JsonMembers) {
     this.fields = places.map((place) => new JsonNode(place));
     this.extra = extra;
     this.missing = missing;
-    this.ignores = ignored.length > 0;
+    this.ignored = new Set(ignored);
     // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
     const keys = places.map((place) => Buffer.from(`"${place.key}"`, 'utf8'));
     this.words = keys.map((key) => {

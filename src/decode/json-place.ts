@@ -58,8 +58,16 @@ export interface JsonBinding {
   readonly options: InferOptions;
 }
 
-/** JSON without schema: every column of the value is a place, by its name in the source. */
-export function untypedBinding(layout: StructType, options: InferOptions, part: Part = 'value'): JsonBinding {
+/**
+ * JSON without schema: every column of the value is a place, by its name in the source. `ignored`: dotted paths of members
+ * that are left out.
+ */
+export function untypedBinding(
+  layout: StructType,
+  options: InferOptions,
+  part: Part = 'value',
+  ignored: readonly string[] = [],
+): JsonBinding {
   const columns = part === 'key' ? layout.fields.find((field) => field.name === KEY_COLUMN)?.type : layout;
   const full = columns !== undefined && leavesIn(columns, part === 'value') >= options.maxColumns;
   return {
@@ -70,7 +78,7 @@ export function untypedBinding(layout: StructType, options: InferOptions, part: 
     attach(batch): JsonTarget {
       const owned = ownedBy(batch, part);
       const vectors = vectorsOf(owned, part);
-      return { owned, members: untypedMembers(vectors, options, ''), whole: null };
+      return { owned, members: untypedMembers(vectors, { ...options, ignored }, ''), whole: null };
     },
   };
 }
@@ -84,7 +92,11 @@ export function vectorsOf(owned: readonly Vector[], part: Part): readonly Vector
   return part === 'key' ? (owned[0]?.children ?? []) : owned;
 }
 
-function untypedMembers(vectors: readonly Vector[], options: InferOptions, prefix: string): JsonMembers {
+interface UntypedOptions extends InferOptions {
+  readonly ignored: readonly string[];
+}
+
+function untypedMembers(vectors: readonly Vector[], options: UntypedOptions, prefix: string): JsonMembers {
   const extra = vectors.find((vector) => isExtraColumn(vector.field)) ?? null;
   const places = vectors
     .filter((vector) => vector !== extra)
@@ -92,10 +104,11 @@ function untypedMembers(vectors: readonly Vector[], options: InferOptions, prefi
       const key = sourceName(vector.field);
       return untypedPlace(key, vector, options, `${prefix}${key}`);
     });
-  return { places, extra, missing: [], ignored: [] };
+  const ignored = options.ignored.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
+  return { places, extra, missing: [], ignored };
 }
 
-function untypedPlace(key: string, vector: Vector, options: InferOptions, path: string): JsonPlace {
+function untypedPlace(key: string, vector: Vector, options: UntypedOptions, path: string): JsonPlace {
   const text = vector.field.type === 'string' && at(options.jsonColumns, path) === 'json';
   return {
     key,

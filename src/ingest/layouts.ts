@@ -100,6 +100,8 @@ export class Layouts {
   /** By part and topic. */
   readonly #followed = new Map<string, Followed>();
   readonly #waiting: WaitingChanges | null;
+  /** Members of JSON without schema whose columns were dropped and stay so (`onDropped: ignore`). */
+  readonly #ignored: Record<Part, Set<string>> = { value: new Set(), key: new Set() };
 
   constructor(options: LayoutsOptions) {
     this.#o = options;
@@ -305,10 +307,19 @@ export class Layouts {
       return this.#hold(asked.question, what, derived, fields, () => this.#again(again));
     }
     const layout = layoutOf(state, this.#o.plan);
-    const answers = asked?.untyped === false ? [] : [jsonAnswer(state, part)];
+    for (const path of derived.ignored) this.#ignored[part].add(path);
+    const answers = asked?.untyped === false ? [] : [this.#jsonAnswer(state, part)];
     for (const worker of workers) this.#o.send(worker, layout, answers, asked?.question);
     if (asked) this.#waiting?.settled(asked.question);
     await this.#waiting?.tidy();
+  }
+
+  #jsonAnswer(state: TableState, part: Part): SchemaAnswer {
+    const struct: StructType = { type: 'struct', fields: fieldsOf(state, part) };
+    const inside = `${KEY_COLUMN}.`;
+    const ignored = [...this.#ignored[part]].map((path) => (part === 'key' ? path.slice(inside.length) : path));
+    const bound = { format: 'json' as const, text: '', references: {}, struct, ignored };
+    return { part, key: PLAIN_KEY, bound, ignored: ignored.length };
   }
 
   #hold(
@@ -398,7 +409,7 @@ export class Layouts {
     const known = this.#o.committer.state;
     // A table that has columns is not inferred again: not after a restart, not by a second instance.
     if (known?.offsets && fieldsOf(known, part).length > 0) {
-      this.#o.send(worker, layoutOf(known, this.#o.plan), [jsonAnswer(known, part)]);
+      this.#o.send(worker, layoutOf(known, this.#o.plan), [this.#jsonAnswer(known, part)]);
       return;
     }
     const sample = this.#samples[part];
@@ -407,7 +418,7 @@ export class Layouts {
       this.#o.guard(() =>
         this.#mutex.run(async () => {
           const state = await this.#table();
-          this.#o.send(worker, layoutOf(state, this.#o.plan), [jsonAnswer(state, part)]);
+          this.#o.send(worker, layoutOf(state, this.#o.plan), [this.#jsonAnswer(state, part)]);
         }),
       );
       return;
@@ -431,11 +442,6 @@ export class Layouts {
       this.#mutex.run(() => this.#answerJson(sample.workers, part, shapeToStruct(sample.shape, this.#o.plan.rule))),
     );
   }
-}
-
-function jsonAnswer(state: TableState, part: Part): SchemaAnswer {
-  const struct: StructType = { type: 'struct', fields: fieldsOf(state, part) };
-  return { part, key: PLAIN_KEY, bound: { format: 'json', text: '', references: {}, struct } };
 }
 
 /** The columns that hold the value, all but those of this service; or the fields of the decoded key. */

@@ -286,6 +286,23 @@ describe('members without a column', () => {
     expect(decodeBoth(untypedBinding(wide, plain), wide, ['{"_extra":1}']).rows[0]!['_extra']).toBe('{"_extra":1}');
   });
 
+  test('members whose column was dropped on purpose are left out, at every level', () => {
+    const bare = layout(fields({ n: 'long', o: { type: 'struct', fields: fields({ a: 'long' }) } }));
+    const binding = untypedBinding(bare, plain, 'value', ['gone', 'o.gone']);
+    const values = [
+      '{"n":1,"gone":{"x":[1]},"o":{"a":2,"gone":5}}',
+      String.raw`{"gon\u0065":"x","n":2}`,
+      '{"o":{"n":1}}',
+    ];
+    const { rows, failed, interpreted } = decodeBoth(binding, bare, values);
+    expect(rows).toEqual([
+      { n: 1n, o: { a: 2n } },
+      { n: 2n, o: null },
+    ]);
+    expect(Object.keys(failed)).toEqual(['2']);
+    expect(interpreted).toBe(2);
+  });
+
   test('a full table without `_extra` asks for it, at every level, but not for nothing', () => {
     const bare = layout(fields({ n: 'long', o: { type: 'struct', fields: fields({ a: 'long' }) } }));
     const { failed, rows } = decodeBoth(untypedBinding(bare, { ...plain, maxColumns: 2 }), bare, [

@@ -1,14 +1,30 @@
-/** Registers Avro schemas through the registry's own API, as producers do. */
-export async function registerAvro(
+interface Reference {
+  readonly name: string;
+  readonly subject: string;
+  readonly version: number;
+}
+
+export function registerAvro(
   url: string,
   subject: string,
   schema: object,
-  references: readonly { name: string; subject: string; version: number }[] = [],
+  references: readonly Reference[] = [],
+): Promise<number> {
+  return register(url, subject, schema, references, 'AVRO');
+}
+
+/** Registers a schema through the registry's own API, as producers do. */
+export async function register(
+  url: string,
+  subject: string,
+  schema: object,
+  references: readonly Reference[],
+  schemaType: 'AVRO' | 'JSON',
 ): Promise<number> {
   const response = await fetch(`${url}/subjects/${encodeURIComponent(subject)}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schemaType: 'AVRO', schema: JSON.stringify(schema), references }),
+    body: JSON.stringify({ schemaType, schema: JSON.stringify(schema), references }),
   });
   if (!response.ok) throw new Error(`${subject}: ${response.status} ${await response.text()}`);
   return ((await response.json()) as { id: number }).id;
