@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import { ensureInstalled, findNode, nodeEnv, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
 
 const usage =
-  'usage: npm test | npm run test:unit | test:sim [-- --seeds N --minutes N] | test:real | test:faults | bench, each [-- arguments]';
+  'usage: npm test | npm run test:unit | test:sim [-- --seeds N --minutes N] | test:real | test:nightly | test:faults | bench, each [-- arguments]';
 
 const named = /^[a-z]/.test(process.argv[2] ?? '');
-const command = named ? process.argv[2] : 'all';
+const asked = named ? process.argv[2] : 'all';
 const given = process.argv.slice(named ? 3 : 2);
+/** Nightly: all tests, and in them what takes longer. */
+const command = asked === 'nightly' ? 'all' : asked;
+if (asked === 'nightly') process.env.TABLETOPIC_NIGHTLY = '1';
 
 function endWithUsage(problem) {
   console.error(`${problem}\n${usage}`);

@@ -368,19 +368,19 @@ export class Layouts {
         return { schema, lastColumnId, fields: JSON.stringify(history) };
       }),
     );
-    // Protobuf field numbers may be new where the columns are not.
-    if (this.#newNumbers(state, writer) === null) return state;
-    return this.#o.retry('keep the field numbers', () =>
+    // Protobuf field numbers and Avro aliases may be new where the columns are not.
+    if (this.#newHistory(state, writer) === null) return state;
+    return this.#o.retry('keep what fields are known by', () =>
       this.#o.committer.properties((current) => {
-        const fields = this.#newNumbers(current, writer);
+        const fields = this.#newHistory(current, writer);
         return fields === null ? null : { set: { [FIELDS_PROPERTY]: fields }, remove: [] };
       }),
     );
   }
 
-  /** What `tabletopic.fields` must become to know the writer's Protobuf fields; null: it does. */
-  #newNumbers(state: TableState, writer: WriterFields): string | null {
-    if (!Object.values(writer.aliases).some((alias) => typeof alias === 'string')) return null;
+  /** What `tabletopic.fields` must become to know the writer's fields by their numbers and aliases; null: it does. */
+  #newHistory(state: TableState, writer: WriterFields): string | null {
+    if (!Object.values(writer.aliases).some((alias) => alias.length > 0)) return null;
     const derived = this.#derived(state, writer);
     if (derived.incompatible.length > 0 || waits(state, derived)) return null;
     const fields = JSON.stringify(derived.history);

@@ -49,7 +49,8 @@ export interface DerivedChange extends Evolution {
  */
 export function deriveChange(table: TableFields, writer: WriterFields, rules: ChangeRules): DerivedChange {
   const { schemas, current, lastColumnId } = table;
-  const history = withEarlierNames(table);
+  // JSON without schema is read by the names that columns have.
+  const history = writer.most === undefined ? withEarlierNames(table) : table.history;
   const run = (struct: StructType, ignored?: ReadonlySet<string>): Evolution =>
     (writer.part === 'key' ? evolveKey : evolve)(current, lastColumnId, struct, history, writer.aliases, ignored);
   let struct =

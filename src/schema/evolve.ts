@@ -143,10 +143,12 @@ class Evolver {
       if (!match) {
         const fresh = this.#added(field, path, at);
         added.push(fresh);
+        this.#learn(fresh, field, at, writer);
         return { ...field, id: fresh.id, type: idsOf(field.type, fresh.type) };
       }
       const inner = this.#type(match.type, field.type, `${path}${match.name}`, at);
       const renamed = this.#renamed(match, field, path, this.#aliases[at]);
+      this.#learn(match, field, at, writer);
       const required = match.required && field.required;
       if (match.required && !required) this.changes.push({ kind: 'optional', path: `${path}${match.name}` });
       if (inner && inner.type === match.type && required === match.required && !renamed) after.set(match, match);
@@ -235,6 +237,18 @@ class Evolver {
     this.history = { ...this.history, [match.id]: { ...known, names: all } };
     this.changes.push({ kind: 'rename', path: `${path}${match.name}`, from: match.name, to: name });
     return { name };
+  }
+
+  /** Avro aliases are names that the column had, seen or not: an older version may come after the newer one. */
+  #learn({ id }: NestedField, field: NestedField, at: string, siblings: StructType): void {
+    const aliases = this.#aliases[at] ?? [];
+    if (typeof aliases === 'string') return;
+    const names = this.history[id]?.names ?? [sourceName(field)];
+    const fresh = aliases.filter(
+      (alias) => !names.includes(alias) && !siblings.fields.some((other) => sourceName(other) === alias),
+    );
+    if (fresh.length === 0) return;
+    this.history = { ...this.history, [id]: { ...this.history[id], names: [...fresh, ...names] } };
   }
 
   /** A column that the writer does not have: it stays, optional. */

@@ -6,6 +6,7 @@
 {"catalog", "table", "do": "files"}                         locations of the data files
 {"catalog", "table", "do": "append-again", "rows"}          appends so many rows of the table a second time
 {"catalog", "table", "do": "delete", "filter"}              deletes rows
+{"catalog", "table", "do": "drop-columns", "columns"}       drops columns, dotted where they are nested
 {"catalog", "table", "do": "create", "columns": [[name, type], ...]}
 """
 import json
@@ -65,6 +66,11 @@ def main(request):
         # The rows as another writer would write them again: a new file, a snapshot of its own.
         table.append(table.scan().to_arrow().slice(0, request["rows"]))
         return {"snapshot": str(table.current_snapshot().snapshot_id)}
+    if request["do"] == "drop-columns":
+        with table.update_schema(allow_incompatible_changes=True) as update:
+            for column in request["columns"]:
+                update.delete_column(tuple(column.split(".")))
+        return {}
     if request["do"] == "delete":
         table.delete(request["filter"])
         return {"snapshot": str(table.current_snapshot().snapshot_id)}

@@ -102,7 +102,7 @@ describe.each(formats)('$format', ({ format, script, register }) => {
     const expected = rowsOf(name);
     const found = await read(name, topicOf(name));
     for (const [engine, rows] of Object.entries(found)) expect(rows, engine).toEqual(expected);
-    const times = Object.keys(expected[0]!).filter((column) => /^T/.test(String(expected[0]![column])));
+    const times = Object.keys(expected[0]!).filter((column) => String(expected[0]![column]).startsWith('T'));
     // A time of day as a long is its microseconds.
     const micros = (cell: unknown): unknown => {
       const m = /^T(\d\d):(\d\d):(\d\d)\.(\d{6})$/.exec(String(cell));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { tableFields } from '../../src/commit/table-fields.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { planTables } from '../../src/config/plan.ts';
-import { TabletopicError } from '../../src/errors.ts';
+import type { TabletopicError } from '../../src/errors.ts';
 import { currentSchema } from '../../src/iceberg/metadata.ts';
 import { Layouts } from '../../src/ingest/layouts.ts';
 import type { WriterSchema } from '../../src/ingest/layouts.ts';
@@ -68,7 +68,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
         byId: (_part: unknown, id: number) => Promise.resolve(writer(id)),
         known: () => Promise.resolve([]),
         fixed: () => Promise.reject(new Error('not part of this test')),
-      } as unknown as ConstructorParameters<typeof Layouts>[0]['source'],
+      },
       ports: {
         ...of.ports,
         clock: { ...of.ports.clock, sleep: () => new Promise((resolve) => this.#sleeping.push(resolve)) },
@@ -96,7 +96,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
       guid: null,
       index: null,
       topic: TOPIC,
-    } as Parameters<Layouts['question']>[1]);
+    });
   }
 
   /** The time of the next look at the table comes, and what follows of it happens. */

@@ -139,6 +139,13 @@ describe('a change derived under the rules of a table', () => {
     expect(derive([full, renamed], writer).history).toEqual({ 1: { names: ['a', 'b'] } });
   });
 
+  test('but not by JSON without schema, which is read by the names of columns', () => {
+    const renamed = schema(1, field(1, 'b', 'long'));
+    const writer = { part: 'value' as const, struct: struct(field(0, 'a', 'long')), aliases: {}, most: 10 };
+    const table = { schemas: [full, renamed], current: renamed, lastColumnId: 9, history: {} };
+    expect(deriveChange(table, writer, rules).changes.map(changeText)).toEqual(['add column a long']);
+  });
+
   test('a name that somebody gave to another column since is that column', () => {
     const swapped = schema(1, field(1, 'b', 'long'), full.fields[1]!, field(5, 'a', 'long'));
     expect(derive([full, swapped], struct(field(0, 'a', 'long'))).bound.fields[0]!.id).toBe(5);

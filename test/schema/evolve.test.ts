@@ -243,6 +243,26 @@ describe('evolution', () => {
     expect(older.bound).toMatchObject({ fields: [{ id: 1 }, { id: 2, type: { fields: [{ id: 3 }] } }] });
   });
 
+  test('a field that came with its alias first is found by records of the older name, which come later', () => {
+    const { table, last } = tableOf(field('id', 'int'));
+    const aliases = { b: ['a'], id: ['key'] };
+    const first = evolve(table, last, struct(field('id', 'int'), field('b', 'int')), {}, aliases);
+    expect(first.history).toEqual({ 1: { names: ['key', 'id'] }, 2: { names: ['a', 'b'] } });
+    const late = evolve(
+      first.schema,
+      first.lastColumnId,
+      struct(field('key', 'int'), field('a', 'int')),
+      first.history,
+    );
+    expect(late.schema).toBe(first.schema);
+    expect(late.bound.fields.map(({ id }) => id)).toEqual([1, 2]);
+    // The old name beside the new one is a field of its own.
+    const both = evolve(table, last, struct(field('b', 'int'), field('a', 'int')), {}, aliases);
+    expect(both.history).toEqual({});
+    const two = evolve(first.schema, first.lastColumnId, struct(field('b', 'int'), field('a', 'int')), first.history);
+    expect(two.bound.fields.map(({ id }) => id)).toEqual([2, 3]);
+  });
+
   test('a name that differs only in case, or is the path of another, is a new column with a suffix, found again later', () => {
     const { table, last } = tableOf(field('id', 'int'), field('s', struct(field('x', 'int'))));
     const writer = struct(field('id', 'int'), field('ID', 'string'), field('s.x', 'int'), field('_kafka', 'int'));
