@@ -1,5 +1,7 @@
+import type { AvroNode } from '../schema/avro-node.ts';
 import { DEBEZIUM_COLUMN } from '../schema/debezium.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
+import { jsonToAvro } from './json-to-avro.ts';
 import { jsonText } from './json-text.ts';
 import { isObject, parseJson } from './json-value.ts';
 import type { JsonValue } from './json-value.ts';
@@ -19,6 +21,16 @@ export function debeziumJson(source: RecordPositions, i: number): Uint8Array | n
   const start = source.payloadStart[i]!;
   const row = rowOf(payloadOf(parseJson(source.bytes.subarray(start, start + length))));
   return row === null ? null : encoder.encode(jsonText(row));
+}
+
+/** Payloads of Connect's JSON with schema, as the Avro of their schema. */
+export function connectJson(node: AvroNode): (source: RecordPositions, i: number) => Uint8Array | null {
+  return (source, i) => {
+    const length = source.payloadLength[i]!;
+    if (length < 0) return null;
+    const start = source.payloadStart[i]!;
+    return jsonToAvro(node, parseJson(source.bytes.subarray(start, start + length)));
+  };
 }
 
 /** What Connect's JsonConverter wraps. */

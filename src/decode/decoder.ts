@@ -43,7 +43,7 @@ export type Part = 'value' | 'key';
 
 /** A writer schema, bound to a table: the same shape as its converted struct, with the table's field ids at every level. */
 export interface BoundSchema {
-  readonly format: 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes' | 'debezium';
+  readonly format: 'avro' | 'json' | 'json-schema' | 'protobuf' | 'string' | 'bytes' | 'debezium' | 'debezium-json';
   /** The schema text as the registry gave it (Avro JSON …); empty for JSON without schema. */
   readonly text: string;
   /** Referenced schemas, by name. */

@@ -1,12 +1,15 @@
 import { TabletopicError } from '../errors.ts';
 import type { AvroOptions } from '../schema/avro.ts';
 import type { ProtobufOptions } from '../schema/protobuf.ts';
+import { parseAvro } from '../schema/avro-parse.ts';
 import type { Schema } from '../schema/types.ts';
 import { makeAvroDecoder } from './avro.ts';
 import { makeDebeziumDecoder } from './debezium.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
 import type { InferOptions } from './infer.ts';
+import { connectJson } from './debezium-json.ts';
 import { JsonDecoder } from './json.ts';
+import { RewrittenJson } from './json-rewrite.ts';
 import { InterpretedJson } from './json-interpreted.ts';
 import { untypedBinding } from './json-place.ts';
 import { typedBinding } from './json-typed.ts';
@@ -43,6 +46,8 @@ export function makeDecoder(
       return makeProtobufDecoder(bound, layout, options, part);
     case 'debezium':
       return makeDebeziumDecoder(bound, layout, options, part);
+    case 'debezium-json':
+      return new RewrittenJson(makeDebeziumDecoder(bound, layout, options, part), connectJson(parseAvro(bound.text)));
     case 'string':
     case 'bytes':
       return new PlainDecoder(format, valueFieldId(bound.struct), part);

@@ -41,6 +41,8 @@ export interface LayoutSource {
     index: readonly number[] | null,
     signal: AbortSignal,
   ): Promise<WriterSchema | null>;
+  /** Of a schema that stands in the records (Kafka Connect's JSON). Rejects with `SCHEMA_UNSUPPORTED`. */
+  inline(part: Part, text: string): WriterSchema;
   /** What is known of these topics' records before any is read, first the schema that the table is created with. */
   known(part: Part, topics: readonly string[], signal: AbortSignal): Promise<readonly WriterSchema[]>;
   /** The schema of records that name none (`schema: latest` or a file). Rejects with REGISTRY_UNAVAILABLE while there is none. */
@@ -182,22 +184,26 @@ export class Layouts {
   }
 
   async #schema(worker: number, question: Extract<Question, { type: 'need-schema' }>): Promise<void> {
-    const { part, key, guid, index, topic } = question;
+    const { part, key, guid, index, text, topic } = question;
     const format = this.#formatOf(part);
     if (format.schema !== 'id') return this.#fixed(worker, part, key, topic);
     if (key === PLAIN_KEY) {
       await this.#answer([[worker, key]], part, fixedSchema(format.format));
       return;
     }
-    const writer = await this.#o.source
-      .byId(part, guid === null ? registryIdOf(key)! : { guid }, index, this.#o.signal)
-      .catch((thrown: unknown) => asTabletopicError(thrown));
+    const { source, signal } = this.#o;
+    const found = async (): Promise<WriterSchema | null> =>
+      text !== null
+        ? source.inline(part, text)
+        : source.byId(part, guid === null ? registryIdOf(key)! : { guid }, index, signal);
+    const writer = await found().catch((thrown: unknown) => asTabletopicError(thrown));
     if (writer === null) return this.#o.send(worker, await this.#layout(), [{ part, key, indexed: true }]);
     if (!(writer instanceof TabletopicError)) {
       await this.#answer([[worker, key]], part, writer);
       return;
     }
-    if (writer.policy !== 'dead-letter') throw writer;
+    // What stands in a record is the record's fault, not the registry's.
+    if (writer.policy !== 'dead-letter' && text === null) throw writer;
     this.#o.send(worker, await this.#layout(), [{ part, key, refused: { code: writer.code, reason: writer.message } }]);
   }
 

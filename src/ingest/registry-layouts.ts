@@ -7,6 +7,7 @@ import { createRegistry } from '../registry/client.ts';
 import type { RegisteredSchema, Registry, RegistryHealth } from '../registry/registry.ts';
 import { isTopicRecordSubject, subjectOf } from '../registry/subjects.ts';
 import { convertAvro } from '../schema/avro.ts';
+import { connectToAvro } from '../schema/connect-json.ts';
 import { withConnectTypes } from '../schema/connect-types.ts';
 import { convertDebezium } from '../schema/debezium.ts';
 import { convertJsonSchema } from '../schema/json-schema.ts';
@@ -54,6 +55,7 @@ export function tableLayouts(registry: SchemaLookup | null, options: TableOption
       if (schema.type === 'PROTOBUF' && index === null && formatOf(part).format === 'auto') return null;
       return writerSchema(schema, options, formatOf(part), part, index);
     },
+    inline: (part, text) => debeziumSchema('debezium-json', connectToAvro(text), {}, options, part),
     async known(part, topics, signal) {
       const found = await knownSchemas(registry, formatOf(part), part, topics, signal);
       return found.map(({ schema, message }) => writerSchema(schema, options, formatOf(part), part, message));
@@ -150,11 +152,8 @@ export function writerSchema(
       },
     );
   }
-  if (format === 'debezium') {
-    const [typed, others] = [withConnectTypes(text), mapValues(references, withConnectTypes)];
-    const { struct, aliases } = convertDebezium(typed, others, options, part);
-    return { format, text: typed, references: others, struct, aliases };
-  }
+  if (format === 'debezium')
+    return debeziumSchema(format, withConnectTypes(text), mapValues(references, withConnectTypes), options, part);
   if (type === 'JSON') {
     const { struct } = convertJsonSchema(text, references, options);
     return { format: 'json-schema', text, references, struct, aliases: {} };
@@ -169,6 +168,17 @@ export function writerSchema(
   }
   const { struct, aliases } = convertAvro(text, references, options);
   return { format: 'avro', text, references, struct, aliases };
+}
+
+function debeziumSchema(
+  format: 'debezium' | 'debezium-json',
+  text: string,
+  references: Readonly<Record<string, string>>,
+  options: TableOptions,
+  part: Part,
+): WriterSchema {
+  const { struct, aliases } = convertDebezium(text, references, options, part);
+  return { format, text, references, struct, aliases };
 }
 
 function mapValues(

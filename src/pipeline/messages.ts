@@ -199,6 +199,8 @@ export type FromWorker =
       readonly guid: string | null;
       /** Which message of the schema it is (Protobuf); null: the record was read as one without. */
       readonly index: readonly number[] | null;
+      /** A schema that stands in the record (Kafka Connect's JSON). */
+      readonly text: string | null;
       /** Where the record is: what the newest schema is asked for by (`schema: latest`). */
       readonly topic: string;
     }

@@ -1,5 +1,6 @@
 import type { FormatOptions } from '../config/config.ts';
 import type { DecodeFailure, Decoder, Part } from '../decode/decoder.ts';
+import { InlineSchemas } from '../decode/inline-schema.ts';
 import { rewriteOf } from '../decode/json-rewrite.ts';
 import { INVALID_KEY, NULL_KEY, PLAIN_KEY, WireFormatReader } from '../decode/wire-format.ts';
 import type { StructType } from '../schema/types.ts';
@@ -35,6 +36,8 @@ export class RecordPart {
   readonly #say: (message: FromWorker) => void;
   /** Topics by key: only where each has a schema of its own without saying so. */
   readonly #topics: string[] | null;
+  /** Schemas that stand in the records themselves (Kafka Connect's JSON). */
+  readonly #inline: InlineSchemas | null;
   #sampler: JsonSampler;
 
   constructor(open: OpenTable, part: Part, format: FormatOptions, say: (message: FromWorker) => void) {
@@ -45,16 +48,38 @@ export class RecordPart {
     this.decoders = new Decoders(open.options, part);
     this.#wire = new WireFormatReader(wireFormatOf(format), part, format.format === 'protobuf');
     this.#topics = format.schema === 'latest' && format.subject === null ? [] : null;
+    this.#inline = format.format === 'debezium' && format.schema === 'id' ? new InlineSchemas() : null;
     this.#sampler = this.#newSampler();
   }
 
   /** The longest run of records from `from` with one schema; sets their payloads. Returns the index after it. */
   nextRun(topic: string, positions: RecordPositions, from: number, to: number): number {
-    const { schemaId, end } = this.#wire.nextRun(positions, from, to);
-    this.schemaKey = schemaId === PLAIN_KEY && this.#topics ? this.#topicKey(topic) : schemaId;
+    const { schemaId, end: wired } = this.#wire.nextRun(positions, from, to);
+    const end = schemaId === PLAIN_KEY && this.#inline ? this.#inlineRun(this.#inline, positions, from, wired) : wired;
+    if (schemaId !== PLAIN_KEY || !this.#inline)
+      this.schemaKey = schemaId === PLAIN_KEY && this.#topics ? this.#topicKey(topic) : schemaId;
     // An event without data has its attributes in headers.
     if (schemaId === NULL_KEY && this.#format.format === 'cloudevents') this.schemaKey = PLAIN_KEY;
     return this.refusal ? this.#sameKind(positions, from, end) : end;
+  }
+
+  /** The part of a run of records without id that has one schema in it, or none. */
+  #inlineRun(inline: InlineSchemas, positions: RecordPositions, from: number, to: number): number {
+    let run: SchemaKey = NULL_KEY;
+    for (let i = from; i < to; i++) {
+      if (positions.payloadLength[i]! < 0) continue;
+      const [start, length] = [positions.payloadStart[i]!, positions.payloadLength[i]!];
+      const key = inline.take(positions, i) ?? PLAIN_KEY;
+      if (run === NULL_KEY) run = key;
+      else if (key !== run) {
+        positions.payloadStart[i] = start;
+        positions.payloadLength[i] = length;
+        this.schemaKey = run;
+        return i;
+      }
+    }
+    this.schemaKey = run;
+    return to;
   }
 
   /** Nulls belong to any run, but nothing is wrong with them where the others are refused. */
@@ -91,8 +116,8 @@ export class RecordPart {
   /** The question of the last run's schema. */
   schemaQuestion(topic: string): FromWorker {
     const { part, schemaKey: key } = this;
-    const [guid, index] = [this.#wire.guidOf(key), this.#wire.indexOf(key)];
-    return { type: 'need-schema', table: this.#open.table, part, key, guid, index, topic };
+    const [guid, index, text] = [this.#wire.guidOf(key), this.#wire.indexOf(key), this.#inline?.textOf(key) ?? null];
+    return { type: 'need-schema', table: this.#open.table, part, key, guid, index, text, topic };
   }
 
   /** What the main thread says of a schema. */

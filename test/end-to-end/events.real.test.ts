@@ -114,6 +114,50 @@ describe('Debezium', () => {
   });
 });
 
+test('Debezium in JSON with Connect’s schema: the types are those of the schema', async () => {
+  const topic = 'debezium.connect';
+  await stack.topic.create(topic, 1);
+  const field = (name: string, type: string, more: object = {}): object => ({
+    type,
+    optional: false,
+    field: name,
+    ...more,
+  });
+  const row = (name: string, more: readonly object[]): object =>
+    field(name, 'struct', {
+      optional: true,
+      name: 'shop.public.orders.Value',
+      fields: [field('id', 'int32'), field('day', 'int32', { name: 'io.debezium.time.Date', version: 1 }), ...more],
+    });
+  const schema = (more: readonly object[]): object => ({
+    type: 'struct',
+    optional: false,
+    name: 'shop.public.orders.Envelope',
+    fields: [row('before', more), row('after', more), field('op', 'string')],
+  });
+  const note = field('note', 'string', { optional: true });
+  const events = [
+    { schema: schema([]), payload: { before: null, after: { id: 1, day: -1 }, op: 'c' } },
+    { schema: schema([note]), payload: { before: null, after: { id: 2, day: 0, note: 'x' }, op: 'c' } },
+    { schema: schema([]), payload: { before: { id: 1, day: -1 }, after: null, op: 'd' } },
+    { schema: { type: 'int128' }, payload: 1 },
+    { schema: schema([]), payload: { before: null, after: { id: 'one', day: 0 }, op: 'c' } },
+  ];
+  await producer.send({ topic, messages: events.map((event) => ({ value: JSON.stringify(event) })) });
+  const config = files.write('debezium-connect', [{ topic, value: 'debezium' }], settings('debezium-connect'));
+  await files.run(config, '--until-caught-up').ends();
+  expect(await lake.rows(topic, { columns: ['id', 'day', 'note', '_debezium'] })).toEqual([
+    { id: 1, day: '1969-12-31', note: null, _debezium: { op: 'c' } },
+    { id: 2, day: '1970-01-01', note: 'x', _debezium: { op: 'c' } },
+    { id: 1, day: '1969-12-31', note: null, _debezium: { op: 'd' } },
+  ]);
+  const dead = await lake.rows(`${topic}_dead_letters`, { columns: ['offset', 'reason'] });
+  expect(dead).toEqual([
+    { offset: 3, reason: expect.stringContaining('no type of Kafka Connect') },
+    { offset: 4, reason: 'after.id: is not int, as its schema says' },
+  ]);
+});
+
 test('CloudEvents in both modes are rows of one table', async () => {
   const topic = 'cloud.events';
   await stack.topic.create(topic, 1);

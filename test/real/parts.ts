@@ -6,6 +6,7 @@ import { findJava, run } from './tools.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const genDir = join(here, '..', 'gen');
+const franzDir = join(here, '..', 'registry', 'franz');
 const readersDir = join(here, '..', 'readers');
 
 const versitygwVersion = 'v1.8.0';
@@ -112,6 +113,15 @@ export const parts = {
       await run('go', ['build', '-trimpath', '-o', join(dir, 'gen'), '.'], { cwd: genDir, env: { CGO_ENABLED: '0' } });
     },
   },
+  franzRegistry: {
+    name: 'franz-registry',
+    label: 'second schema registry: franz-go’s (built with Go)',
+    madeFrom: source(franzDir),
+    make: async (dir) => {
+      const args = ['build', '-trimpath', '-o', join(dir, 'franz-registry'), '.'];
+      await run('go', args, { cwd: franzDir, env: { CGO_ENABLED: '0' } });
+    },
+  },
   readers: venv('readers', 'PyIceberg 0.12.0 and DuckDB 1.5.5', readFileSync(requirements, 'utf8'), '-r', requirements),
   formats: venv(
     'formats',
@@ -162,7 +172,7 @@ export async function install(names: readonly PartName[], log: (line: string) =>
       log(`${done} of ${absent.length}: ${part.label}, ${seconds(began)} s`);
     }
   };
-  const compiled: readonly PartName[] = ['generator', 's3'];
+  const compiled: readonly PartName[] = ['generator', 's3', 'franzRegistry'];
   try {
     const results = await Promise.allSettled([
       lane(absent.filter((n) => compiled.includes(n))),
