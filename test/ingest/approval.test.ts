@@ -66,6 +66,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
       committer,
       source: {
         byId: (_part: unknown, id: number) => Promise.resolve(writer(id)),
+        inline: () => writer(0),
         known: () => Promise.resolve([]),
         fixed: () => Promise.reject(new Error('not part of this test')),
       },
@@ -95,6 +96,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
       key: id,
       guid: null,
       index: null,
+      text: null,
       topic: TOPIC,
     });
   }
