@@ -286,6 +286,15 @@ describe('schema commits', () => {
     )!;
     expect(new Set(schema.fields.map((field) => field.name))).toEqual(new Set(['offset', 'x', 'y']));
     expect(schema.fields.map((field) => field.id)).toEqual([1, 2, 3]);
+    // One commit each that names the schema and the last field id that it was derived from.
+    for (const { requests } of [a, b]) {
+      const change = requests.findLast(({ updates }) => updates.some(({ action }) => action === 'add-schema'))!;
+      expect(change.requirements.map(({ type }) => type)).toEqual([
+        'assert-table-uuid',
+        'assert-current-schema-id',
+        'assert-last-assigned-field-id',
+      ]);
+    }
   });
 
   test('that another has made, or whose answer was lost, are not made again', async () => {
