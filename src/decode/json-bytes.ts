@@ -104,17 +104,18 @@ export class JsonBytes {
     const epoch = ++node.epoch;
     let met = 0;
     let before = 0;
-    if (node.extras.length > 0) node.extras.length = 0;
+    let key = 0;
+    if (!node.plain) node.extras.length = 0;
     if (bytes[p]! <= 0x20) p = this.#blank(p);
     if (bytes[p] === CLOSE_OBJECT) p++;
     else {
       for (;;) {
-        const key = p;
         let field = next[before]!;
         let after = field >= 0 ? this.#matches(node, field, p) : -1;
         if (after < 0) {
           after = this.#keyEnd(p);
           if (after < 0) return -1;
+          key = p;
           field = node.find(bytes, p + 1, after - 1);
           if (field >= 0) next[before] = field;
         }
@@ -150,12 +151,17 @@ export class JsonBytes {
         fields[i]!.vector.appendNull();
       }
     }
-    if (node.extra) putExtra(node, node.extra, bytes);
-    for (let i = 0; i < node.missing.length; i++) {
-      if (node.missing[i]!.field.required) return -1;
-      node.missing[i]!.appendNull();
+    return node.plain || this.#others(node) ? p : -1;
+  }
+
+  /** Columns that are no fields. */
+  #others(node: JsonObjectNode): boolean {
+    if (node.extra) putExtra(node, node.extra, this.#bytes);
+    for (const column of node.missing) {
+      if (column.field.required) return false;
+      column.appendNull();
     }
-    return p;
+    return true;
   }
 
   /** Index after the key with its quotes if it is that of the field, else -1. */

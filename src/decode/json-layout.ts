@@ -75,6 +75,8 @@ export class JsonObjectNode {
   readonly extras: number[] = [];
   /** Hashes of their keys. */
   readonly extraKeys: Set<number> = new Set();
+  /** There are no columns but fields. */
+  readonly plain: boolean;
   /** Columns that no object fills. */
   readonly missing: readonly Vector[];
   /** Keys that are known and have no field. */
@@ -85,6 +87,7 @@ export class JsonObjectNode {
     this.fields = places.map((place) => new JsonNode(place));
     this.extra = extra;
     this.missing = missing;
+    this.plain = extra === null && missing.length === 0;
     this.ignored = new Set(ignored);
     // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
     const keys = places.map((place) => Buffer.from(`"${place.key}"`, 'utf8'));
