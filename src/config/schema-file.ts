@@ -29,7 +29,7 @@ export function readSchemaFiles(
     if (problem !== null)
       problems.add([...path, 'schema', 'file'], `${file}: ${problem}`, 'Correct the schema in that file.');
   });
-  if (format === 'avro' && problems.list.length === 0) {
+  if ((format === 'avro' || format === 'debezium') && problems.list.length === 0) {
     try {
       parseAvro(text, references);
     } catch (error) {
@@ -65,7 +65,7 @@ function read(file: string, path: KeyPath, problems: Problems): string | undefin
 
 /** Of formats whose schemas are JSON; the message of the parser names line and column. */
 function syntaxProblem(format: FormatOptions['format'], text: string): string | null {
-  if (format !== 'avro' && format !== 'json-schema') return null;
+  if (format !== 'avro' && format !== 'debezium' && format !== 'json-schema') return null;
   try {
     JSON.parse(text);
     return null;

@@ -7,8 +7,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
-/** Different schemas that one worker keeps of a table; records of others are read without. */
+/** Different schemas that one worker keeps of a table, and their bytes; records of others are read without. */
 const MOST = 1_000;
+const MOST_BYTES = 16 << 20;
 /** Far from registry ids and from the other keys of records without one. */
 const FIRST_KEY = -1_900_000_000;
 
@@ -21,6 +22,7 @@ export class InlineSchemas {
   readonly #keys = new Map<string, number>();
   #last: Uint8Array = new Uint8Array(0);
   #lastKey = 0;
+  #bytes = 0;
 
   /** The schema text of a key, or null for a key of other kind. */
   textOf(key: number): string | null {
@@ -48,7 +50,8 @@ export class InlineSchemas {
     const text = Buffer.from(schema).toString('utf8');
     let key = this.#keys.get(text);
     if (key === undefined) {
-      if (this.#texts.length >= MOST) return null;
+      if (this.#texts.length >= MOST || this.#bytes + schema.length > MOST_BYTES) return null;
+      this.#bytes += schema.length;
       key = FIRST_KEY + this.#texts.push(text) - 1;
       this.#keys.set(text, key);
     }

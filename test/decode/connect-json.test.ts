@@ -207,6 +207,18 @@ describe('Debezium in JSON with Connect’s schema', () => {
     expect(payload(5)).toBe(values[5]);
   });
 
+  test('no more schemas are kept than a worker can hold; the others are read without', () => {
+    const inline = new InlineSchemas();
+    const taken = (name: string): boolean =>
+      inline.take(positionsOf([Buffer.from(text(1, { type: 'struct', name }))]), 0) !== null;
+    expect(Array.from({ length: 1000 }, (_, i) => taken(`n${i}`)).every(Boolean)).toBe(true);
+    expect([taken('one more'), taken('n7')]).toEqual([false, true]);
+    const large = new InlineSchemas();
+    const big = (n: number): boolean =>
+      large.take(positionsOf([Buffer.from(text(1, { name: `${n}${'x'.repeat(6 << 20)}` }))]), 0) !== null;
+    expect([big(1), big(2), big(3)]).toEqual([true, true, false]);
+  });
+
   test('what is no schema of Connect says where', () => {
     const wrong =
       (of: object): (() => string) =>

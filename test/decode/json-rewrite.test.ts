@@ -3,7 +3,7 @@ import { cloudEventJson } from '../../src/decode/cloudevents.ts';
 import { debeziumJson } from '../../src/decode/debezium-json.ts';
 import type { DecodeFailure, Decoder } from '../../src/decode/decoder.ts';
 import { RewrittenJson } from '../../src/decode/json-rewrite.ts';
-import { NO_FAILURE } from '../../src/decode/stop.ts';
+import { DecodeStop, NO_FAILURE } from '../../src/decode/stop.ts';
 import { encodeBatch } from '../../src/source/batch-encoder.ts';
 import { BatchReader } from '../../src/source/batch-reader.ts';
 import type { RecordPositions } from '../../src/source/record-batch.ts';
@@ -51,6 +51,21 @@ describe('Debezium in JSON', () => {
     expect(row('{"id":1,"op":"x"}')).toBe('{"id":1,"op":"x"}');
     expect(row('{"schema":1,"payload":2,"more":3}')).toBe('{"schema":1,"payload":2,"more":3}');
     expect(() => row('{"after":')).toThrow();
+  });
+
+  test('however deep it is nested, it is JSON or a failure', () => {
+    let refused = 0;
+    for (const open of ['[', '{"a":'])
+      for (let depth = 500; depth < 60_000; depth *= 1.2) {
+        const nested = open.repeat(depth) + '1' + (open === '[' ? ']' : '}').repeat(depth);
+        try {
+          expect(row(`{"after":{"x":${nested}},"op":"c"}`)).toBe(`{"x":${nested},"_debezium":{"op":"c"}}`);
+        } catch (error) {
+          expect(error).toBeInstanceOf(DecodeStop);
+          refused++;
+        }
+      }
+    expect(refused).toBeGreaterThan(0);
   });
 });
 

@@ -3,6 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
+import { agreeingRows } from './engines.ts';
 import { Lake } from './lake.ts';
 import { registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
@@ -11,7 +12,8 @@ import { ServiceFiles } from './service-process.ts';
 
 const stack = sharedStack();
 const files = new ServiceFiles(stack);
-const lake = new Lake({ type: 'rest', uri: stack.catalog.uri, s3: stack.s3 });
+const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
+const lake = new Lake(catalog);
 const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
 const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
   kafka: { brokers: stack.kafka.brokers, groupId },
@@ -88,6 +90,7 @@ describe('Debezium', () => {
       { id: 1, day, at, note: 'x', _debezium: change('d'), _key: { id: 1 } },
       { id: null, day: null, at: null, note: null, _debezium: null, _key: { id: 1 } },
     ]);
+    expect(await agreeingRows(catalog, topic, ['id', 'day', 'at', '_debezium', '_key'])).toBe(4);
   });
 
   test('in JSON, with and without Connect’s wrapper', async () => {

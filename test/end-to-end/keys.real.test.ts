@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
+import { agreeingRows } from './engines.ts';
 import { Lake } from './lake.ts';
 import { registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
@@ -13,7 +14,8 @@ import { ServiceFiles } from './service-process.ts';
 
 const stack = sharedStack();
 const files = new ServiceFiles(stack);
-const lake = new Lake({ type: 'rest', uri: stack.catalog.uri, s3: stack.s3 });
+const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
+const lake = new Lake(catalog);
 const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
 const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
   kafka: { brokers: stack.kafka.brokers, groupId },
@@ -68,6 +70,7 @@ describe('keys', () => {
       { name: 'c', _key_2: 'own c', _key: null },
       { name: null, _key_2: null, _key: { id: 4, region: null } },
     ]);
+    expect(await agreeingRows(catalog, topic, ['name', '_key'])).toBe(4);
     expect((await lake.schema(topic)).columns['_key']).toMatch(/id: optional long, .*region: optional string/);
     const dead = await lake.rows(`${topic}_dead_letters`);
     expect(dead.map((row) => [row['offset'], row['code'] ?? row['error_code'], row['reason']])).toEqual([

@@ -217,6 +217,38 @@ describe('decoded keys', () => {
     expect(dead).toEqual([[1, 'DECODE_AVRO', expect.stringMatching(/^key: s: /)]]);
   });
 
+  test('of JSON Schema and of Protobuf by their schema id', async () => {
+    const struct: StructType = { type: 'struct', fields: [{ id: 0, name: 'id', required: false, type: 'long' }] };
+    const typed = new Lab('json-schema', struct);
+    const prefix = (text: string): Uint8Array => Buffer.concat([new Uint8Array([0, 0, 0, 0, 7]), Buffer.from(text)]);
+    await typed.send([
+      [prefix('{"id":5}'), '{"a":0}'],
+      [prefix('{"id":"x"}'), '{"a":1}'],
+      [null, '{"a":2}'],
+    ]);
+    const text = '{"type":"object","properties":{"id":{"type":"integer"}}}';
+    await typed.tell([{ part: 'key', key: 7, bound: { ...bound('json-schema', typed.keyFields), text } }]);
+    await typed.tell([typed.value()]);
+    const json = await typed.cut();
+    expect(json.rows).toEqual([
+      [0, { id: 5n }],
+      [2, null],
+    ]);
+    expect(json.dead).toEqual([[1, expect.any(String), expect.stringMatching(/^key: id: /)]]);
+
+    const proto = new Lab('protobuf', struct);
+    await proto.send([[new Uint8Array([0, 0, 0, 0, 7, 0, 8, 5]), '{"a":0}']]);
+    const schema = 'syntax = "proto3"; message K { int64 id = 1; }';
+    const known = { ...bound('protobuf', proto.keyFields), text: schema, message: 'K' };
+    for (const { key } of proto.all('need-schema')) {
+      await proto.tell([{ part: 'key', key, indexed: true }]);
+      const next = proto.all('need-schema').at(-1)!.key;
+      await proto.tell([{ part: 'key', key: next, bound: known }]);
+    }
+    await proto.tell([proto.value()]);
+    expect((await proto.cut()).rows).toEqual([[0, { id: 5n }]]);
+  });
+
   test('of JSON without schema are inferred, and a new field of one is asked for', async () => {
     const lab = new Lab('json', {
       type: 'struct',
