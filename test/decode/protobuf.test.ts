@@ -93,7 +93,7 @@ describe('Protobuf against protobufjs', () => {
           );
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 100, interruptAfterTimeLimit: 40_000 },
     );
   }, 60_000);
 
@@ -132,7 +132,7 @@ describe('Protobuf against protobufjs', () => {
           expect(all.rows.length + Object.keys(all.failed).length).toBe(encoded.length);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 150, interruptAfterTimeLimit: 40_000 },
     );
   }, 60_000);
 });
