@@ -162,6 +162,16 @@ export const errorTable = {
     exit: 3,
     hint: 'The table’s owner wants to approve such changes (`schemaChanges`): `tabletopic approve -c FILE --table TABLE`.',
   },
+  ROUTE_ELSEWHERE: {
+    policy: 'dead-letter',
+    exit: 3,
+    hint: 'The record was replayed where another table’s route takes it: produce it again, or put that table back (`tabletopic rollback`) so that it reads the record.',
+  },
+  ROUTE_NONE: {
+    policy: 'dead-letter',
+    exit: 3,
+    hint: 'No `route` of the topic takes the record: add a rule, or one with `route: otherwise`. After that `tabletopic replay` on this table tries it again.',
+  },
   SCHEMA_INCOMPATIBLE: {
     policy: 'dead-letter',
     exit: 3,

@@ -5,6 +5,7 @@ import { DryCommitter } from '../ingest/dry-committer.ts';
 import { Replay, type ReplayProgress, type ReplaySelection } from '../ingest/replay.ts';
 import { RegistryLayouts, tableLayouts } from '../ingest/registry-layouts.ts';
 import { Redecode } from '../ingest/redecode.ts';
+import { routedSource } from '../ingest/route-schema.ts';
 import { fileLocation } from '../ingest/table-parts.ts';
 import { Uploads } from '../ingest/uploads.ts';
 import { ExitCode, TabletopicError } from '../errors.ts';
@@ -60,7 +61,7 @@ export async function replayCommand(options: ReplayOptions, context: CliContext)
       const redecode = new Redecode({
         plan,
         committer,
-        layoutSource: registry?.forTable(plan.rule) ?? tableLayouts(null, plan.rule),
+        layoutSource: routedSource(registry?.forTable(plan.rule) ?? tableLayouts(null, plan.rule), plan),
         openUploads: (hooks) =>
           new Uploads(store, (partition) => fileLocation(committer.state!, partition, ports.ids.uuid()), hooks),
         ports,

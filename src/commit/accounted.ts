@@ -6,10 +6,12 @@ import type { OffsetRange } from './commit.ts';
  * `tabletopic.accounted`: for each range of a snapshot where it starts and ends and what became of its offsets
  * (schemas/accounted.schema.json). One row a range, by columns, so that long ones pack well.
  *
- * Invariant 7: rows + deadLetters + aborted + control + absent = end − start, for every range.
+ * Invariant 7: rows + deadLetters + aborted + control + absent + elsewhere = end − start, for every range. `elsewhere`
+ * (routed to another table of the topic) is written for topics that have any.
  */
 const columns = ['partition', 'start', 'end', 'rows', 'deadLetters', 'aborted', 'control', 'absent'] as const;
 type Column = (typeof columns)[number];
+const ELSEWHERE = 'elsewhere';
 
 export type AccountedRange = Pick<OffsetRange, 'topic' | 'partition' | 'start' | 'end' | 'accounted'>;
 
@@ -18,9 +20,15 @@ export function encodeAccounted(ranges: readonly AccountedRange[]): string {
   const topics = Object.fromEntries(
     [...byTopic.keys()].sort().map((name) => {
       const own = byTopic.get(name)!;
+      const elsewhere = own.map(({ accounted }) => accounted.elsewhere ?? 0);
       return [
         name,
-        Object.fromEntries(columns.map((column) => [column, packNumbers(own.map((range) => cell(range, column)))])),
+        {
+          ...Object.fromEntries(
+            columns.map((column) => [column, packNumbers(own.map((range) => cell(range, column)))]),
+          ),
+          ...(elsewhere.some((count) => count > 0) ? { [ELSEWHERE]: packNumbers(elsewhere) } : {}),
+        },
       ];
     }),
   );
@@ -39,7 +47,8 @@ export function decodeAccounted(text: string): AccountedRange[] {
       readonly number[]
     >;
     const rows = read.partition.length;
-    if (columns.some((column) => read[column].length !== rows))
+    const elsewhere = lists[ELSEWHERE] === undefined ? null : unpackNumbers(lists[ELSEWHERE]);
+    if (columns.some((column) => read[column].length !== rows) || (elsewhere && elsewhere.length !== rows))
       throw new SyntaxError(`the lists of topic ${topic} differ in length`);
     for (let i = 0; i < rows; i++) {
       const range: AccountedRange = {
@@ -53,6 +62,7 @@ export function decodeAccounted(text: string): AccountedRange[] {
           aborted: read.aborted[i]!,
           control: read.control[i]!,
           absent: read.absent[i]!,
+          ...(elsewhere?.[i] ? { elsewhere: elsewhere[i] } : {}),
         },
       };
       if (!addsUp(range))
@@ -64,11 +74,9 @@ export function decodeAccounted(text: string): AccountedRange[] {
 }
 
 export function addsUp({ start, end, accounted }: AccountedRange): boolean {
-  const { rows, deadLetters, aborted, control, absent } = accounted;
-  return (
-    [rows, deadLetters, aborted, control, absent].every((count) => count >= 0) &&
-    rows + deadLetters + aborted + control + absent === end - start
-  );
+  const { rows, deadLetters, aborted, control, absent, elsewhere = 0 } = accounted;
+  const counts = [rows, deadLetters, aborted, control, absent, elsewhere];
+  return counts.every((count) => count >= 0) && counts.reduce((sum, count) => sum + count) === end - start;
 }
 
 function cell(range: AccountedRange, column: Column): number {

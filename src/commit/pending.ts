@@ -80,7 +80,8 @@ export function decodePending(bytes: Uint8Array): Pending {
 
 /** What is committed for others is checked as `prepare` checks its own (invariant 7). */
 function agrees({ ranges, topics, manifest, increments, deadLetters }: Checkpoint): void {
-  const sum = (key: keyof Accounted): number => ranges.reduce((total, { accounted }) => total + accounted[key], 0);
+  const sum = (key: keyof Accounted): number =>
+    ranges.reduce((total, { accounted }) => total + (accounted[key] ?? 0), 0);
   if (ranges.length === 0) throw new SyntaxError('a pending object has no ranges');
   for (const range of ranges) {
     if (!addsUp(range)) throw new SyntaxError(`range ${range.start}–${range.end} does not add up`);
@@ -155,6 +156,7 @@ function rangeOf(value: unknown): OffsetRange {
       aborted: integer(accounted['aborted'], 'aborted'),
       control: integer(accounted['control'], 'control'),
       absent: integer(accounted['absent'], 'absent'),
+      ...(accounted['elsewhere'] === undefined ? {} : { elsewhere: integer(accounted['elsewhere'], 'elsewhere') }),
     },
   };
   if (json['gaps'] === undefined) return range;

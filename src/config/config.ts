@@ -1,4 +1,5 @@
 import type { PrimitiveType } from '../schema/types.ts';
+import type { Route, TopicRoutes } from './route.ts';
 
 /** The resolved configuration: what the options table (options.ts) produces. Durations in ms, sizes in bytes. */
 export interface Config {
@@ -199,6 +200,8 @@ export interface TableRule extends TableOptions {
   readonly topicPattern: RegExp | null;
   /** Template with `$1` … for patterns; null: named after the topic. */
   readonly table: string | null;
+  /** Which records of `topic` the table takes; null: all. */
+  readonly route: Route | null;
 }
 
 export interface NamingOptions {
@@ -212,4 +215,6 @@ export interface TablePlan {
   readonly namespace: readonly string[];
   readonly name: string;
   readonly topics: readonly string[];
+  /** By topic: routes of topics of which the table takes only some records. */
+  readonly routes?: Readonly<Record<string, TopicRoutes>>;
 }

@@ -134,6 +134,7 @@ function resolveRule(
     topic: rule.topic ?? null,
     topicPattern: rule.topicPattern ?? null,
     table: rule.table ?? null,
+    route: rule.route ?? null,
     path,
   };
 }

@@ -1,5 +1,6 @@
 import { TabletopicError } from '../errors.ts';
 import type { TablePlan, TableRule } from './config.ts';
+import type { TopicRoutes } from './route.ts';
 
 /** Tables for the topics that exist. */
 export interface Planned {
@@ -57,10 +58,23 @@ export function planTables(rules: readonly TableRule[], topics: readonly { reado
       namespace: claims[0]!.namespace,
       name: claims[0]!.name,
       topics: claims.map((c) => c.topic),
+      ...routesOf(rules, claims),
     })),
     missing: [...named].filter((topic) => !existing.has(topic)),
     collisions,
   };
+}
+
+/** The routes of the topics that the claims take only a part of. */
+function routesOf(rules: readonly TableRule[], claims: readonly Claim[]): Pick<TablePlan, 'routes'> {
+  const routed = claims.flatMap(({ rule, topic }): [string, TopicRoutes][] => {
+    const all = rules.filter((other) => other.topic === topic && other.route !== null);
+    const tables = all.map((other) => other.table ?? topic);
+    return rule.route === null
+      ? []
+      : [[topic, { routes: all.map((other) => other.route!), tables, own: all.indexOf(rule) }]];
+  });
+  return routed.length === 0 ? {} : { routes: Object.fromEntries(routed) };
 }
 
 function claim(rule: TableRule, topic: string, match: RegExpExecArray | null): Claim {
@@ -142,7 +156,7 @@ function sameOptions(a: TableRule, b: TableRule): boolean {
 }
 
 function differingOptions(a: TableRule, b: TableRule): string[] {
-  const own = new Set<string>(['path', 'topic', 'topicPattern', 'table', 'startFrom', 'naming', 'namespace']);
+  const own = new Set<string>(['path', 'topic', 'topicPattern', 'table', 'route', 'startFrom', 'naming', 'namespace']);
   return (Object.keys(a) as (keyof TableRule)[]).filter(
     (key) => !own.has(key) && JSON.stringify(a[key]) !== JSON.stringify(b[key]),
   );

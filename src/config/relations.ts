@@ -91,6 +91,12 @@ function checkTopic(rule: TableRule, path: KeyPath, problems: Problems): void {
   }
   if (rule.table !== null && rule.table.split('.').includes(''))
     problems.add([...path, 'table'], `is ${JSON.stringify(rule.table)}`, 'Write a name, or namespace.name.');
+  if (rule.route !== null && (rule.topic === null || rule.table === null))
+    problems.add(
+      [...path, 'route'],
+      `stands without ${rule.topic === null ? 'topic' : 'table'}`,
+      'Name the topic and the table: a route parts one topic between tables.',
+    );
   if (rule.location !== null && rule.topicPattern !== null && (rule.table === null || rule.table.includes('$')))
     problems.add(
       [...path, 'location'],

@@ -11,6 +11,7 @@ import {
   startFromType,
   text,
 } from './option-types.ts';
+import { routeType } from './route.ts';
 import { parsePartitionTerm, partitionTermForm } from './partition-term.ts';
 
 const KiB = 1024;
@@ -307,6 +308,13 @@ export const ruleOptions: readonly Option[] = [
     type: text,
     example: 'shop.orders',
     help: 'Namespace and name of the table; `$1` … are the groups of `topicPattern`. Left out: named after the topic.',
+  },
+  {
+    key: 'route',
+    type: routeType,
+    nullable: true,
+    example: { header: { name: 'type', equals: 'order' } },
+    help: 'Which records of `topic` the table takes, where several rules name the topic: by the record’s full name (Avro, Protobuf) or title (JSON Schema), a header, or a field of the value (column names with dots; text, whole numbers, booleans); `equals` one text or several, or `matches` a regular expression. The first rule that takes a record has it; `otherwise`: what no other takes. A record that no rule takes is a dead letter of the first one’s table. Left out: all records.',
   },
   {
     key: 'location',

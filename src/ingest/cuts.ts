@@ -93,9 +93,15 @@ function joinRanges(a: OffsetRange, b: OffsetRange): OffsetRange {
       aborted: a.accounted.aborted + b.accounted.aborted,
       control: a.accounted.control + b.accounted.control,
       absent: a.accounted.absent + b.accounted.absent,
+      ...elsewhereOf(a, b),
     },
     ...(gaps.length > 0 ? { gaps } : {}),
   };
+}
+
+function elsewhereOf(a: OffsetRange, b: OffsetRange): { elsewhere?: number } {
+  const elsewhere = (a.accounted.elsewhere ?? 0) + (b.accounted.elsewhere ?? 0);
+  return elsewhere === 0 ? {} : { elsewhere };
 }
 
 /** Offsets of a cut that are neither rows nor dead letters: nothing that a reader of the table would miss. */

@@ -6,12 +6,18 @@ export class GrowingPlan implements TablePlan {
   readonly namespace: readonly string[];
   readonly name: string;
   #topics: readonly string[];
+  #routes: NonNullable<TablePlan['routes']>;
 
-  constructor({ rule, namespace, name, topics }: TablePlan) {
+  constructor({ rule, namespace, name, topics, routes = {} }: TablePlan) {
     this.rule = rule;
     this.namespace = namespace;
     this.name = name;
     this.#topics = topics;
+    this.#routes = routes;
+  }
+
+  get routes(): NonNullable<TablePlan['routes']> {
+    return this.#routes;
   }
 
   get topics(): readonly string[] {
@@ -19,9 +25,10 @@ export class GrowingPlan implements TablePlan {
   }
 
   /** Returns those that are new. */
-  grow(topics: readonly string[]): readonly string[] {
+  grow(topics: readonly string[], routes: NonNullable<TablePlan['routes']> = {}): readonly string[] {
     const added = topics.filter((topic) => !this.#topics.includes(topic));
     this.#topics = [...this.#topics, ...added];
+    this.#routes = { ...routes, ...this.#routes };
     return added;
   }
 }

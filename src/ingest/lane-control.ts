@@ -1,4 +1,6 @@
 import type { OffsetsMap, TableState } from '../commit/commit.ts';
+import type { TablePlan } from '../config/config.ts';
+import type { TopicRoutes } from '../config/route.ts';
 import type { TabletopicError } from '../errors.ts';
 import type { TopicPartition } from '../source/source.ts';
 import type { LaneState } from './lane-table.ts';
@@ -63,12 +65,14 @@ export class LaneControl {
       state,
       all.map(({ lane }) => lane),
     );
+    for (const { lane } of all) await this.#check(lane, nextOf(offsets, lane), offsets);
+    // From here on nothing is waited for: records of the new generation must not reach a worker before its reset. It would
+    // not know them, and what it then misses would count as absent.
     const reset = ++this.#resets;
     const restarted = new Map<number, { lane: number; start: number; generation: number }[]>();
     for (const known of all) {
       const { lane } = known;
       const start = nextOf(offsets, lane);
-      await this.#check(lane, start, offsets);
       known.restart(start, source.seek(lane, start));
       restarted.set(lane.worker, [
         ...(restarted.get(lane.worker) ?? []),
@@ -169,6 +173,7 @@ export class LaneControl {
       partition: lane.partition,
       start,
       generation: 0,
+      ...routesOf(options.plan, lane.topic),
     });
     if (from > start)
       this.#context.post(lane.worker, { type: 'skip', lane: lane.id, generation: 0, to: from, reason: 'retention' });
@@ -182,6 +187,12 @@ export class LaneControl {
       checkPosition(source, partition, start, epoch, plan.rule.onMissingOffsets),
     );
   }
+}
+
+/** Of a lane of the topic. */
+export function routesOf({ routes }: Pick<TablePlan, 'routes'>, topic: string): { readonly routes?: TopicRoutes } {
+  const found = routes?.[topic];
+  return found ? { routes: found } : {};
 }
 
 function nextOf(offsets: OffsetsMap, { topic, partition }: TopicPartition): number {

@@ -9,6 +9,7 @@ import { currentSchema } from '../iceberg/metadata.ts';
 import { PLAIN_KEY, registryIdOf } from '../decode/wire-format.ts';
 import { schemaQuestion } from '../pipeline/messages.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
+import type { RouteSchema } from '../pipeline/route-reader.ts';
 import type { Ports } from '../ports.ts';
 import { tableFields } from '../commit/table-fields.ts';
 import { deriveChange } from '../schema/derive.ts';
@@ -18,6 +19,7 @@ import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
+import { askRoute } from './route-schema.ts';
 import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
 import { positionColumns } from './position-columns.ts';
 import { WaitingChanges } from './waiting-changes.ts';
@@ -63,6 +65,7 @@ export interface LayoutsOptions {
   created(state: TableState): void;
   /** `answered`: the question of one lane about fields. */
   send(worker: number, layout: Layout, schemas: readonly SchemaAnswer[], answered?: string): void;
+  sendRoute(worker: number, key: SchemaKey, schema: RouteSchema | null): void;
   /** Who waits for the approval of a change; left out: a change that needs one rejects with `SCHEMA_CHANGE_WAITS`. */
   readonly approval?: {
     readonly log: Logger;
@@ -184,6 +187,8 @@ export class Layouts {
   }
 
   async #schema(worker: number, question: Extract<Question, { type: 'need-schema' }>): Promise<void> {
+    if (question.route)
+      return this.#o.sendRoute(worker, question.key, await askRoute(this.#o, this.#formatOf('value'), question));
     const { part, key, guid, index, text, topic } = question;
     const format = this.#formatOf(part);
     if (format.schema !== 'id') return this.#fixed(worker, part, key, topic);

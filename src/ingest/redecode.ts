@@ -11,6 +11,7 @@ import type { DeadLetter } from '../pipeline/ranges.ts';
 import type { Ports } from '../ports.ts';
 import { encodeBatch } from '../source/batch-encoder.ts';
 import type { RecordToEncode } from '../source/batch-encoder.ts';
+import { routesOf } from './lane-control.ts';
 import { Layouts } from './layouts.ts';
 import type { LayoutSource } from './layouts.ts';
 import { withRetry } from './retry.ts';
@@ -52,6 +53,7 @@ const WORKER = 0;
  * Invariant: what comes out is all that went in, as rows of the files or as `failed`; nothing is written to the table.
  */
 export class Redecode {
+  readonly #plan: TablePlan;
   readonly #pool: WorkerPool;
   readonly #layouts: Layouts;
   readonly #uploads: Uploads;
@@ -65,6 +67,7 @@ export class Redecode {
 
   constructor(options: RedecodeOptions) {
     const { plan, committer, layoutSource, ports, logger, memory, signal } = options;
+    this.#plan = plan;
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
     this.#failed.catch(() => undefined);
     signal.addEventListener('abort', () => this.#fail(signal.reason), { once: true });
@@ -96,6 +99,7 @@ export class Redecode {
           schemas,
           ...(answered === undefined ? {} : { answered }),
         }),
+      sendRoute: (worker, key, schema) => this.#pool.post(worker, { type: 'route-schema', table: TABLE, key, schema }),
     });
     this.#pool.post(WORKER, {
       type: 'table',
@@ -118,7 +122,17 @@ export class Redecode {
       const [first, last] = [Number(lane[0]!.offset), Number(lane.at(-1)!.offset)];
       const { topic, partition } = lane[0]!;
       this.#open.set(id, last + 1);
-      this.#pool.post(WORKER, { type: 'lane', table: TABLE, lane: id, topic, partition, start: first, generation: 0 });
+      this.#pool.post(WORKER, {
+        type: 'lane',
+        table: TABLE,
+        lane: id,
+        topic,
+        partition,
+        start: first,
+        generation: 0,
+        ...routesOf(this.#plan, topic),
+        elsewhere: 'dead-letter',
+      });
       const bytes = Buffer.concat(batchesOf(lane));
       this.#pool.post(WORKER, {
         type: 'records',

@@ -1,6 +1,6 @@
 import type { TableState } from '../commit/commit.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
-import { answeredQuestions, workerOptions } from '../pipeline/messages.ts';
+import { answeredQuestions, routeQuestion, workerOptions } from '../pipeline/messages.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { FetchedRecords, Lane, TopicPartition } from '../source/source.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -78,6 +78,10 @@ export class TableIngest {
         const message = { layout, schemas, ...(answered === undefined ? {} : { answered }) };
         context.post(worker, { type: 'layout', ...message });
         this.#control.answered(worker, answeredQuestions(message));
+      },
+      sendRoute: (worker, key, schema) => {
+        context.post(worker, { type: 'route-schema', key, schema });
+        this.#control.answered(worker, [routeQuestion(key)]);
       },
       approval: { log: context.log, lanesBehind: (question) => this.#control.behind(question) },
     });

@@ -17,6 +17,7 @@ import { version } from '../version.ts';
 import { tableLayouts } from './registry-layouts.ts';
 import type { RegistryLayouts } from './registry-layouts.ts';
 import type { TableIngestOptions } from './table-context.ts';
+import { routedSource } from './route-schema.ts';
 import { Uploads } from './uploads.ts';
 
 /** The catalogs of a configuration and the stores of their tables. */
@@ -108,7 +109,7 @@ export function tableParts(
   });
   return {
     committer,
-    layoutSource: registry?.forTable(rule) ?? tableLayouts(null, rule),
+    layoutSource: routedSource(registry?.forTable(rule) ?? tableLayouts(null, rule), plan),
     openUploads: (state, uploadHooks) =>
       new Uploads(
         catalogs.io(rule.catalog, state.table),

@@ -18,7 +18,7 @@ export class TableSet {
   grow(plan: TablePlan): boolean {
     const table = this.#byName.get(nameOf(plan));
     if (!table) return false;
-    const added = table.plan.grow(plan.topics);
+    const added = table.plan.grow(plan.topics, plan.routes);
     const partitions = [...this.#assigned.values()].filter(({ topic }) => added.includes(topic));
     if (partitions.length > 0) void table.assign(partitions);
     return true;

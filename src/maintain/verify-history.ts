@@ -337,13 +337,14 @@ class Ledger {
   #partition(key: string, next: number): PartitionVerified {
     const [topic, partition] = JSON.parse(key) as [string, number];
     const totals = { rows: 0, deadLetters: 0, aborted: 0, control: 0, absent: 0 };
-    let replayed = 0;
+    let [replayed, elsewhere] = [0, 0];
     for (const range of this.#ranges) {
       if (range.topic !== topic || range.partition !== partition || range.ended) continue;
       for (const kind of Object.keys(totals) as (keyof typeof totals)[]) totals[kind] += range.accounted[kind];
+      elsewhere += range.accounted.elsewhere ?? 0;
       replayed += range.replayed ?? 0;
     }
-    return { topic, partition, from: this.#from.get(key)!, next, ...totals, replayed };
+    return { topic, partition, from: this.#from.get(key)!, next, ...totals, elsewhere, replayed };
   }
 }
 

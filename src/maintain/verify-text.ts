@@ -19,8 +19,16 @@ export function verifyText(result: VerifyResult): string {
     aborted,
     control,
     absent,
+    elsewhere = 0,
   } of partitions) {
-    const rest = Object.entries({ 'of them replayed': replayed, 'dead letters': deadLetters, aborted, control, absent })
+    const rest = Object.entries({
+      'of them replayed': replayed,
+      'dead letters': deadLetters,
+      aborted,
+      control,
+      absent,
+      elsewhere,
+    })
       .filter(([, count]) => count > 0)
       .map(([what, count]) => `, ${count} ${what}`)
       .join('');

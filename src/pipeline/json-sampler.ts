@@ -35,8 +35,12 @@ export class JsonSampler {
     this.#left = open.options.inferRecords;
   }
 
-  /** Damage is left for the decoder to report. */
-  take(message: Records, fromOffset: number): void {
+  /** Damage is left for the decoder to report. `own`: of a topic that feeds several tables, which records are this one's. */
+  take(
+    message: Records,
+    fromOffset: number,
+    own: ((positions: RecordPositions, index: number) => boolean) | null = null,
+  ): void {
     if (this.#left <= 0) return;
     const { isolation, maxBatchBytes } = this.#open;
     const reader = new BatchReader({ isolation, maxBatchBytes });
@@ -51,6 +55,7 @@ export class JsonSampler {
           const to = Math.min(end, from + this.#left);
           if (schemaId === PLAIN_KEY)
             for (let i = from; i < to; i++) {
+              if (own?.(positions, i) === false) continue;
               const text = this.#text(positions, i);
               if (text) shape = observe(shape, text);
               records++;

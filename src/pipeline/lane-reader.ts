@@ -3,6 +3,7 @@ import type { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import type { ToWorker } from './messages.ts';
 import type { Accounted, OffsetRange } from './ranges.ts';
+import type { LaneRoutes } from './lane-routes.ts';
 
 export type Records = Extract<ToWorker, { type: 'records' }>;
 export type Skip = Extract<ToWorker, { type: 'skip' }>;
@@ -28,6 +29,10 @@ export class LaneReader {
   next: number;
   rows = 0;
   deadLetters = 0;
+  /** Records of the open range that another table of the topic takes. */
+  elsewhere = 0;
+  /** Null: every record of the topic is the table's. */
+  readonly routes: LaneRoutes | null;
   epoch = -1;
   /** Largest record timestamp seen (ms), for the watermark. */
   maxTimestamp = -1;
@@ -46,8 +51,17 @@ export class LaneReader {
   #controlSeen = 0;
   #gaps: { from: number; to: number; reason: string }[] = [];
 
-  constructor(id: number, topic: string, partition: number, start: number, generation: number, reader: BatchReader) {
+  constructor(
+    id: number,
+    topic: string,
+    partition: number,
+    start: number,
+    generation: number,
+    reader: BatchReader,
+    routes: LaneRoutes | null = null,
+  ) {
     this.id = id;
+    this.routes = routes;
     this.topic = topic;
     this.partition = partition;
     this.start = start;
@@ -108,6 +122,13 @@ export class LaneReader {
       if (positions.timestamps[i]! > this.maxTimestamp) this.maxTimestamp = positions.timestamps[i]!;
   }
 
+  /** Records up to `to` of the current batch are another table's. */
+  pass(positions: RecordPositions, to: number): void {
+    this.elsewhere += to - this.index;
+    this.observe(positions, this.index, to);
+    this.index = to;
+  }
+
   skip(message: Skip): void {
     if (message.to <= this.next) return;
     this.#gaps.push({ from: this.next, to: message.to, reason: message.reason });
@@ -126,9 +147,10 @@ export class LaneReader {
       aborted: this.#aborted,
       control: this.#control,
       absent: 0,
+      ...(this.elsewhere === 0 ? {} : { elsewhere: this.elsewhere }),
     };
-    accounted.absent =
-      this.next - this.start - accounted.rows - accounted.deadLetters - accounted.aborted - accounted.control;
+    const taken = accounted.rows + accounted.deadLetters + accounted.aborted + accounted.control + this.elsewhere;
+    accounted.absent = this.next - this.start - taken;
     if (accounted.absent < 0) {
       throw new TabletopicError(
         'INTERNAL',
@@ -188,6 +210,7 @@ export class LaneReader {
     this.start = start;
     this.rows = 0;
     this.deadLetters = 0;
+    this.elsewhere = 0;
     this.#aborted = 0;
     this.#control = 0;
     this.#gaps = [];

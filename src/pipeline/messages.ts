@@ -1,11 +1,13 @@
 import type { PartitionValue } from '../columns/partition-value.ts';
 import type { TableOptions } from '../config/config.ts';
+import type { TopicRoutes } from '../config/route.ts';
 import type { BoundSchema, Part } from '../decode/decoder.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { FileMetrics } from '../parquet/parquet.ts';
 import type { Schema, StructType } from '../schema/types.ts';
 import type { Shape } from '../decode/infer.ts';
 import type { DeadLetter, OffsetRange } from './ranges.ts';
+import type { RouteSchema } from './route-reader.ts';
 
 /**
  * What the main thread and a worker say to each other. Everything is plain data; buffers are transferred.
@@ -65,6 +67,11 @@ export function schemaQuestion(part: Part, key: SchemaKey): string {
   return `${part} schema ${key}`;
 }
 
+/** What a lane waits for that must know a schema to route its record. */
+export function routeQuestion(key: SchemaKey): string {
+  return `route ${key}`;
+}
+
 /** The questions of lanes that a `layout` message answers, but for those about a sample. */
 export function answeredQuestions({
   schemas,
@@ -95,6 +102,10 @@ export type ToWorker =
       readonly partition: number;
       readonly start: number;
       readonly generation: number;
+      /** Left out: the table takes every record of the topic. */
+      readonly routes?: TopicRoutes;
+      /** What becomes of records that another table takes: counted, or (a replay) dead letters. */
+      readonly elsewhere?: 'count' | 'dead-letter';
     }
   | { readonly type: 'close-lane'; readonly table: number; readonly lane: number }
   | {
@@ -129,6 +140,13 @@ export type ToWorker =
       readonly layout: Layout;
       readonly schemas: readonly SchemaAnswer[];
       readonly answered?: string;
+    }
+  /** To a question with `route`: the schema is only looked at. Null: it is Protobuf, and the record names a message of it. */
+  | {
+      readonly type: 'route-schema';
+      readonly table: number;
+      readonly key: SchemaKey;
+      readonly schema: RouteSchema | null;
     }
   /** Takes no more records of the topic, until a reset. What is open of it stays in the open checkpoint. */
   | { readonly type: 'pause-topic'; readonly table: number; readonly topic: string }
@@ -203,6 +221,8 @@ export type FromWorker =
       readonly text: string | null;
       /** Where the record is: what the newest schema is asked for by (`schema: latest`). */
       readonly topic: string;
+      /** Only to see whose the record is: the answer is a `route-schema`. */
+      readonly route?: boolean;
     }
   | {
       readonly type: 'sample';

@@ -1,6 +1,6 @@
 /** What workers report of the offsets that they took: the pipeline's side of a checkpoint. */
 
-/** What became of the offsets of a range; the five add up to `end - start`. */
+/** What became of the offsets of a range; all together add up to `end - start`. */
 export interface Accounted {
   rows: number;
   deadLetters: number;
@@ -8,6 +8,8 @@ export interface Accounted {
   control: number;
   /** Compacted away, or skipped with a recorded gap. */
   absent: number;
+  /** Records that another table of the topic takes (`route`); left out: none. */
+  elsewhere?: number;
 }
 
 /** Offsets [start, end) of one partition. */

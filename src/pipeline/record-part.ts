@@ -113,11 +113,26 @@ export class RecordPart {
     return this.decoders.of(this.schemaKey, layout);
   }
 
-  /** The question of the last run's schema. */
-  schemaQuestion(topic: string): FromWorker {
+  /** Whether records without an id have a schema all the same, or say their own: else JSON without schema, text or bytes. */
+  get hasSchema(): boolean {
+    return this.#format.schema !== 'id';
+  }
+
+  /** The question of the last run's schema. `route`: only to route records by it. */
+  schemaQuestion(topic: string, route: boolean = false): FromWorker {
     const { part, schemaKey: key } = this;
     const [guid, index, text] = [this.#wire.guidOf(key), this.#wire.indexOf(key), this.#inline?.textOf(key) ?? null];
-    return { type: 'need-schema', table: this.#open.table, part, key, guid, index, text, topic };
+    return {
+      type: 'need-schema',
+      table: this.#open.table,
+      part,
+      key,
+      guid,
+      index,
+      text,
+      topic,
+      ...(route ? { route } : {}),
+    };
   }
 
   /** What the main thread says of a schema. */
@@ -140,7 +155,9 @@ export class RecordPart {
 
   /** Looks ahead at what the lane holds, and at what it gets while it waits. */
   sample(lane: LaneReader, messages: readonly LaneReader['queue'][number][]): void {
-    for (const message of messages) if (message.type === 'records') this.#sampler.take(message, lane.next);
+    const { routes } = lane;
+    const own = routes && ((positions: RecordPositions, i: number) => routes.takesPlain(positions, i));
+    for (const message of messages) if (message.type === 'records') this.#sampler.take(message, lane.next, own);
   }
 
   /** The table may be another by now. */

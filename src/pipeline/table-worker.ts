@@ -4,14 +4,17 @@ import { KafkaColumns } from '../columns/metadata-columns.ts';
 import type { DecodeFailure } from '../decode/decoder.ts';
 import { NULL_KEY, PLAIN_KEY } from '../decode/wire-format.ts';
 import { appendNulls } from '../decode/vectors.ts';
-import { TabletopicError, asTabletopicError } from '../errors.ts';
+import { TabletopicError } from '../errors.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
 import { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import { DeadLetterRate } from './dead-letter-rate.ts';
 import { deadLetter } from './dead-letter.ts';
+import { failedMessage } from './failed.ts';
 import { LaneReader } from './lane-reader.ts';
-import { answeredQuestions, schemaQuestion } from './messages.ts';
+import { LaneRoutes } from './lane-routes.ts';
+import { RouteSchemas } from './route-reader.ts';
+import { answeredQuestions, routeQuestion, schemaQuestion } from './messages.ts';
 import type { Layout, ToWorker } from './messages.ts';
 import type { DeadLetter } from './ranges.ts';
 import { RecordPart } from './record-part.ts';
@@ -69,6 +72,7 @@ export class TableWorker {
   #failed = false;
   /** Null: any number of dead letters is taken. */
   readonly #rate: DeadLetterRate | null;
+  readonly #routeSchemas: RouteSchemas;
   /** Topics of which nothing more is taken. */
   readonly #paused = new Set<string>();
 
@@ -77,6 +81,7 @@ export class TableWorker {
     this.#open = open;
     this.#post = post;
     const { value, key, maxDeadLetterRate } = open.options;
+    this.#routeSchemas = new RouteSchemas(open.options);
     this.#rate = maxDeadLetterRate === null ? null : new DeadLetterRate(maxDeadLetterRate);
     this.#value = new RecordPart(open, 'value', value, (message) => post(message, []));
     this.#key = key ? new RecordPart(open, 'key', key, (message) => post(message, [])) : null;
@@ -89,7 +94,15 @@ export class TableWorker {
         const reader = new BatchReader({ isolation: this.#open.isolation, maxBatchBytes: this.#open.maxBatchBytes });
         this.#lanes.set(
           message.lane,
-          new LaneReader(message.lane, message.topic, message.partition, message.start, message.generation, reader),
+          new LaneReader(
+            message.lane,
+            message.topic,
+            message.partition,
+            message.start,
+            message.generation,
+            reader,
+            message.routes ? new LaneRoutes(message.routes, this.#routeSchemas, message.elsewhere ?? 'count') : null,
+          ),
         );
         return;
       }
@@ -123,6 +136,10 @@ export class TableWorker {
           ...this.#parts.flatMap(({ part, decoders }) => (decoders.knows(PLAIN_KEY) ? [`${part} sample`] : [])),
         ]);
         return;
+      case 'route-schema':
+        if (message.schema) this.#routeSchemas.add(message.key, message.schema);
+        else this.#value.answer({ part: 'value', key: message.key, indexed: true });
+        return this.#unblock([routeQuestion(message.key)]);
       case 'pause-topic':
         this.#paused.add(message.topic);
         for (const lane of this.#lanes.values()) if (lane.topic === message.topic) this.#released(lane.stop());
@@ -183,6 +200,18 @@ export class TableWorker {
     while (lane.index < positions.count) {
       const from = lane.index;
       let to = Math.min(positions.count, from + BATCH_ROWS);
+      if (lane.routes) {
+        const fate = lane.routes.next(this.#value, lane.topic, positions, from, to);
+        if (fate.kind === 'unknown') {
+          const post = (): void => this.#post(this.#value.schemaQuestion(lane.topic, true), []);
+          this.#ask(lane, routeQuestion(this.#value.schemaKey), post);
+          return false;
+        }
+        if (fate.kind === 'elsewhere') lane.pass(positions, fate.end);
+        if (fate.kind === 'dead' && !this.#buryRun(lane, positions, fate.end, fate.refusal)) return false;
+        if (fate.kind !== 'own') continue;
+        to = fate.end;
+      }
       if (this.#key) {
         to = this.#key.nextRun(lane.topic, positions, from, Math.min(to, from + this.#keyRun));
         if (!this.#ready(lane, this.#key)) return false;
@@ -191,7 +220,7 @@ export class TableWorker {
       if (!this.#ready(lane, this.#value)) return false;
       const refused = this.#value.refusal ?? this.#key?.refusal ?? null;
       if (refused) {
-        for (; lane.index < to; lane.index++) if (!this.#bury(lane, positions, lane.index, refused)) return false;
+        if (!this.#buryRun(lane, positions, to, refused)) return false;
         continue;
       }
       if (!this.#takeRun(lane, positions, from, to)) return false;
@@ -320,6 +349,17 @@ export class TableWorker {
     this.#batch.clear();
   }
 
+  /** The records up to `to`; false: not all of them. */
+  #buryRun(
+    lane: LaneReader,
+    positions: RecordPositions,
+    to: number,
+    why: Pick<DecodeFailure, 'code' | 'reason'>,
+  ): boolean {
+    for (; lane.index < to; lane.index++) if (!this.#bury(lane, positions, lane.index, why)) return false;
+    return true;
+  }
+
   /** False: it is one dead letter too many, and the topic is paused before it. */
   #bury(
     lane: LaneReader,
@@ -437,25 +477,7 @@ export class TableWorker {
 
   #fail(lane: LaneReader | null, thrown: unknown): void {
     this.#failed = true;
-    const error = asTabletopicError(thrown);
-    const where = lane ? { topic: lane.topic, partition: lane.partition, offset: lane.next } : {};
-    const place = Object.fromEntries(
-      Object.entries({ ...where, ...error.where }).map(([key, value]) => [
-        key,
-        typeof value === 'bigint' ? String(value) : value,
-      ]),
-    );
-    this.#post(
-      {
-        type: 'failed',
-        table: this.#id,
-        lane: lane?.id ?? null,
-        code: error.code,
-        message: error.message,
-        where: place,
-      },
-      [],
-    );
+    this.#post(failedMessage(this.#id, lane, thrown), []);
   }
 }
 

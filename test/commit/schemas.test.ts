@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { encodeAccounted } from '../../src/commit/accounted.ts';
+import { decodeAccounted, encodeAccounted } from '../../src/commit/accounted.ts';
 import { decodeListFile, encodeListFile } from '../../src/commit/dead-letter-list.ts';
 import { deadLetterSchema } from '../../src/commit/dead-letter-schema.ts';
 import { statementText } from '../../src/commit/dead-letter-table.ts';
@@ -58,6 +58,16 @@ test('accounted', () => {
     accounted: { rows: 1, deadLetters: 1, aborted: 1, control: 0, absent: 0 },
   }));
   expect(problems('accounted.schema.json', JSON.parse(encodeAccounted(ranges)))).toEqual([]);
+  const { topics } = JSON.parse(encodeAccounted(ranges)) as { topics: { a: object } };
+  expect(Object.keys(topics.a)).not.toContain('elsewhere');
+  // Routed: the third of each range is another table's, and nothing of topic b.
+  const routed = ranges.map((range) =>
+    range.topic === 'b' ? range : { ...range, accounted: { ...range.accounted, aborted: 0, elsewhere: 1 } },
+  );
+  expect(problems('accounted.schema.json', JSON.parse(encodeAccounted(routed)))).toEqual([]);
+  expect(decodeAccounted(encodeAccounted(routed))).toEqual(routed);
+  const wrong = routed.map((range) => ({ ...range, accounted: { ...range.accounted, elsewhere: 3 } }));
+  expect(() => decodeAccounted(encodeAccounted(wrong))).toThrow('does not add up');
 });
 
 test('dead letters: the table’s statement and list files', () => {

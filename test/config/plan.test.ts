@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TableRule } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { GrowingPlan } from '../../src/ingest/growing-plan.ts';
 import { type Planned, planTables } from '../../src/config/plan.ts';
 
 function rules(text: string): readonly TableRule[] {
@@ -133,5 +134,61 @@ describe('collisions name both sides', () => {
 
   test('a topic whose name has an empty part', () => {
     expect(plan("  - topicPattern: '.'", 'a..b', '.a').collisions).toHaveLength(2);
+  });
+});
+
+describe('routes', () => {
+  const three = `  - { topic: t, table: s.orders, route: { record: [a.Order, a.OrderV2] } }
+  - { topic: t, table: s.all }
+  - { topic: t, table: s.big, route: { field: { path: event.size, matches: '^[0-9]{4}' } } }
+  - { topic: t, table: s.rest, route: otherwise }
+  - { topic: u, table: s.orders, route: { header: { name: type, equals: order } } }`;
+
+  test('each table knows the routes of its topics, in the order of the file, and its own', () => {
+    const { plans, collisions } = plan(three, 't', 'u');
+    expect(collisions).toEqual([]);
+    const routes = [
+      { kind: 'record', names: ['a.Order', 'a.OrderV2'] },
+      { kind: 'field', path: ['event', 'size'], test: { matches: '^[0-9]{4}' } },
+      { kind: 'otherwise' },
+    ];
+    const tables = ['s.orders', 's.big', 's.rest'];
+    expect(Object.fromEntries(plans.map((found) => [found.name, found.routes ?? null]))).toEqual({
+      orders: {
+        t: { routes, tables, own: 0 },
+        u: {
+          routes: [{ kind: 'header', name: 'type', test: { equals: ['order'] } }],
+          tables: ['s.orders'],
+          own: 0,
+        },
+      },
+      all: null,
+      big: { t: { routes, tables, own: 1 } },
+      rest: { t: { routes, tables, own: 2 } },
+    });
+  });
+
+  test('a topic that comes later brings its routes', () => {
+    const growing = new GrowingPlan(plan(three, 't').plans[0]!);
+    const later = plan(three, 't', 'u').plans[0]!;
+    expect(growing.grow(later.topics, later.routes)).toEqual(['u']);
+    expect(Object.keys(growing.routes).sort()).toEqual(['t', 'u']);
+  });
+
+  test.each([
+    ['{ record: [] }', 'is no route'],
+    ['{ header: { name: h } }', 'is no route'],
+    ['{ header: { name: h, equals: a, matches: b } }', 'is no route'],
+    ["{ field: { path: a, matches: '(' } }", 'is no route'],
+    ['{ field: { path: a, equals: b, more: c } }', 'is no route'],
+    ['{ record: a, header: { name: h, equals: a } }', 'is no route'],
+    ['anything', 'is no route'],
+  ])('%s is refused', (route, reason) => {
+    expect(() => rules(`  - { topic: t, table: s.t, route: ${route} }`)).toThrow(reason);
+  });
+
+  test('a route needs the topic and the table by name', () => {
+    expect(() => rules("  - { topicPattern: '^t', table: s.t, route: otherwise }")).toThrow('stands without topic');
+    expect(() => rules('  - { topic: t, route: otherwise }')).toThrow('stands without table');
   });
 });

@@ -79,6 +79,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
       retry: (_what, attempt) => attempt(),
       firstOffsets: () => Promise.resolve(of.first()),
       created: () => undefined,
+      sendRoute: () => undefined,
       send: (worker, layout, answers, answered) =>
         void this.sent.push({ worker, answers, answered, columns: layout.schema.fields.map(({ name }) => name) }),
       ...(approval ? { approval: { log: logger, lanesBehind: (question) => this.behind.get(question) ?? [] } } : {}),

@@ -35,6 +35,7 @@ tables: [{ topic: ${TOPIC}, table: shop.orders, ${rule} }]`,
       retry: (_what, attempt) => attempt(),
       firstOffsets: () => Promise.resolve(of.first()),
       created: () => undefined,
+      sendRoute: () => undefined,
       send: (_worker, layout, answers, answered) =>
         void this.sent.push({ answers, answered, columns: layout.schema.fields.map(({ name }) => name) }),
     });

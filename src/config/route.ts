@@ -1,0 +1,126 @@
+import { Reason } from './option.ts';
+import type { CustomType } from './option.ts';
+import { show } from './option-types.ts';
+
+/** Which records of a topic a table takes, where the topic feeds several. Plain data: it is posted to workers. */
+export type Route =
+  /** By the writer schema: full name of an Avro record or Protobuf message, title of a JSON Schema. */
+  | { readonly kind: 'record'; readonly names: readonly string[] }
+  /** By the last header of this name. */
+  | { readonly kind: 'header'; readonly name: string; readonly test: ValueTest }
+  /** By a field of the value: column names from the top level down. */
+  | { readonly kind: 'field'; readonly path: readonly string[]; readonly test: ValueTest }
+  /** What no other route takes. */
+  | { readonly kind: 'otherwise' };
+
+/** A text, one of several, or a regular expression that is searched for. */
+export type ValueTest = { readonly equals: readonly string[] } | { readonly matches: string };
+
+/** The routes of one topic, in the order of the file: the first that takes a record has it. */
+export interface TopicRoutes {
+  readonly routes: readonly Route[];
+  /** Tables by route, for messages. */
+  readonly tables: readonly string[];
+  /** The table's own. */
+  readonly own: number;
+}
+
+const form =
+  '{ record: com.example.Order }, { header: { name: type, equals: order } }, { field: { path: event.type, matches: "^order" } }, or otherwise';
+
+/** `route` of a table rule. */
+export const routeType: CustomType = {
+  kind: 'custom',
+  form,
+  schema: {
+    anyOf: [
+      { const: 'otherwise' },
+      {
+        type: 'object',
+        required: ['record'],
+        properties: { record: { $ref: '#/$defs/routeTexts' } },
+        additionalProperties: false,
+      },
+      {
+        type: 'object',
+        required: ['header'],
+        properties: { header: testSchema('name') },
+        additionalProperties: false,
+      },
+      {
+        type: 'object',
+        required: ['field'],
+        properties: { field: testSchema('path') },
+        additionalProperties: false,
+      },
+    ].map(inlined),
+  },
+  read(raw) {
+    if (raw === 'otherwise') return { kind: 'otherwise' } satisfies Route;
+    const refused = new Reason(`${show(raw)} is no route`, `Write ${form}.`);
+    const [kind, ...more] = keysOf(raw);
+    if (more.length > 0 || kind === undefined) return refused;
+    const value = (raw as Record<string, unknown>)[kind];
+    if (kind === 'record') {
+      const names = textsOf(value);
+      return names ? ({ kind, names } satisfies Route) : refused;
+    }
+    if (kind !== 'header' && kind !== 'field') return refused;
+    const place = kind === 'header' ? 'name' : 'path';
+    const {
+      [place]: at,
+      equals,
+      matches,
+      ...rest
+    } = keysOf(value).length > 0 ? (value as Record<string, unknown>) : {};
+    if (typeof at !== 'string' || at === '' || Object.keys(rest).length > 0) return refused;
+    const test = testOf(equals, matches);
+    if (test === null) return refused;
+    return kind === 'header'
+      ? ({ kind, name: at, test } satisfies Route)
+      : ({ kind, path: at.split('.'), test } satisfies Route);
+  },
+};
+
+function testOf(equals: unknown, matches: unknown): ValueTest | null {
+  if ((equals === undefined) === (matches === undefined)) return null;
+  if (equals !== undefined) {
+    const texts = textsOf(equals);
+    return texts && { equals: texts };
+  }
+  if (typeof matches !== 'string') return null;
+  try {
+    return new RegExp(matches, 'u').source === '' ? null : { matches };
+  } catch {
+    return null;
+  }
+}
+
+/** A text or several; numbers and truth values are taken as they are written. */
+function textsOf(raw: unknown): readonly string[] | null {
+  const list: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+  const texts = list.flatMap((item) =>
+    typeof item === 'string' || typeof item === 'number' || typeof item === 'boolean' ? [String(item)] : [],
+  );
+  return texts.length === list.length && texts.length > 0 ? texts : null;
+}
+
+function keysOf(raw: unknown): string[] {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? Object.keys(raw) : [];
+}
+
+function testSchema(place: 'name' | 'path'): Record<string, unknown> {
+  return {
+    type: 'object',
+    required: [place],
+    properties: { [place]: { type: 'string' }, equals: { $ref: '#/$defs/routeTexts' }, matches: { type: 'string' } },
+    additionalProperties: false,
+  };
+}
+
+/** The schema of texts, written out where it is used. */
+function inlined(schema: unknown): unknown {
+  const texts = ['string', 'number', 'boolean'];
+  const written = { anyOf: [{ type: texts }, { type: 'array', items: { type: texts }, minItems: 1 }] };
+  return JSON.parse(JSON.stringify(schema).replaceAll('{"$ref":"#/$defs/routeTexts"}', JSON.stringify(written)));
+}
