@@ -1,4 +1,4 @@
-import { noDeadLetters } from '../commit/dead-letter-list.ts';
+import { type DeadLetterList, noDeadLetters } from '../commit/dead-letter-list.ts';
 import type { OffsetsMap, TopicIdentity, TopicOffsets } from '../commit/commit.ts';
 import { type Known, knownOf } from '../commit/known.ts';
 import { branchHead, lookupStatement, offsetsKeys } from '../commit/lookup.ts';
@@ -89,7 +89,7 @@ async function planAdopt(table: LoadedTable, options: AdoptOptions): Promise<Pla
   return planOffsetsSnapshot(
     options,
     table,
-    base,
+    stated === null ? { ...base, deadLetters: withoutReread(base.deadLetters, offsets) } : base,
     {
       offsets,
       ranges: skipped.map(absent),
@@ -128,6 +128,19 @@ function baseOf(table: LoadedTable, branch: string): Known {
     anchored: false,
     headSnapshotId: branchHead(table.metadata, branch),
     lastSequenceNumber: table.metadata['last-sequence-number'],
+  };
+}
+
+/**
+ * What was last said may be of a history that is gone. Of its checkpoints those that begin where the table now goes on, or
+ * later, are read again: their dead letters would be there twice.
+ */
+function withoutReread(list: DeadLetterList, offsets: OffsetsMap): DeadLetterList {
+  return {
+    ...list,
+    inline: list.inline.filter(({ ranges }) =>
+      ranges.every(([topic, partition, start]) => start < (offsets[topic]?.next[partition] ?? Infinity)),
+    ),
   };
 }
 

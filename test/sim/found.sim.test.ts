@@ -155,3 +155,47 @@ test('a zombie that asks for offsets that are deleted meanwhile: its table stopp
   });
   expect(outcome).toBe('caught up');
 });
+
+test('a question about a schema that is answered while lanes go back: what was read too early counted as absent, and was lost', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 836,
+    instances: 3,
+    groups: 2,
+    partitions: 3,
+    format: 'avro',
+    tables: 'second',
+    poison: 0.15,
+    calmAt: 31_383,
+    faults: [
+      { operation: 'catalog.commit', n: 10, kind: 'lost-answer' },
+      { operation: 'catalog.commit', n: 12, kind: 'late' },
+      { operation: 'kafka.offsets', n: 4, kind: 'delay' },
+    ],
+    happenings: [
+      { at: 1288, kind: 'clock of one jumps' },
+      { at: 3246, kind: 'schema evolved' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});
+
+test('a table whose history is lost after a rollback, adopted: dead letters that were rolled back came back, and were read again', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 429,
+    instances: 2,
+    partitions: 3,
+    format: 'json',
+    poison: 0.15,
+    commitInterval: 500,
+    operator: true,
+    calmAt: 29_903,
+    happenings: [
+      { at: 2726, kind: 'clock jump' },
+      { at: 12_132, kind: 'log compaction' },
+      { at: 14_474, kind: 'history lost' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});

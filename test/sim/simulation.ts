@@ -37,6 +37,8 @@ export interface Result {
 const PROGRESS_BOUND = 8 * 60_000;
 /** A drain ends within the service's own bound, and some. */
 const DRAIN_BOUND = 40_000;
+/** Longest time between a load of the table and what an instance makes of it, ms. */
+const RECENT = 20_000;
 /** How often a person acts; a table that goes on stopping is stuck. */
 const MOST_ACTS = 4;
 
@@ -80,6 +82,7 @@ class Run {
   #happening = 0;
   #calm = false;
   #acts = 0;
+  #actedAt = Number.NEGATIVE_INFINITY;
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -235,6 +238,7 @@ class Run {
       this.#reached.add(`a person after ${code}`);
     }
     this.#happening--;
+    this.#actedAt = this.#scheduler.now;
     for (const slot of this.#instances.slots)
       for (const code of codes) slot.config = Operator.corrected(slot.config, code);
     this.#instances.restart();
@@ -284,6 +288,8 @@ class Run {
   /** Whether a stop is true of the table and the log as they are. */
   #standsUp(table: string | null, code: ErrorCode): boolean {
     if (code !== 'KAFKA_OFFSETS_DELETED') return true;
+    // What an instance has read of the table may be some seconds old; a person has just set its offsets.
+    if (this.#scheduler.now - this.#actedAt < RECENT) return true;
     const checker = this.#checkers.find(({ name }) => name === table);
     const statement = checker?.statement();
     return (checker?.table.topics ?? []).some((name) =>
