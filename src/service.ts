@@ -363,7 +363,11 @@ class TabletopicService implements Service {
     if (this.#missing.length > 0) this.#reportMissing();
     const waiting = this.#tables.all().filter((table) => table.waitsFor(targets));
     this.#approvalNeeded = waiting.length > 0;
-    this.drain(this.#approvalNeeded ? 'what is left waits for a person: for the approval of a schema change, or paused' : 'caught up');
+    this.drain(
+      this.#approvalNeeded
+        ? 'what is left waits for a person: for the approval of a schema change, or paused'
+        : 'caught up',
+    );
   }
 
   async #ends(): Promise<Map<string, number[]>> {
