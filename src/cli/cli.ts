@@ -5,7 +5,8 @@ import type { RollbackTo } from '../maintain/rollback.ts';
 import { version } from '../version.ts';
 import { adoptCommand, parseAdoptOffsets } from './adopt.ts';
 import { approveCommand } from './approve.ts';
-import { type BackfillOptions, backfillCommand, parseBound, parseRate } from './backfill.ts';
+import { backfillCommand } from './backfill.ts';
+import { type BackfillOptions, parseBound, parseRate } from './backfill-plan.ts';
 import { checkCommand } from './check.ts';
 import type { CliContext } from './context.ts';
 import { demoCommand } from './demo.ts';
@@ -73,9 +74,10 @@ export async function main(argv: readonly string[], context: CliContext): Promis
       ends(statusCommand({ ...options, json: options.json ?? false }, context)),
     );
   configured(program, 'verify', 'prove that no record is missing or twice in the tables; exit code 1 if one is')
-    .option('--table <name>', 'only this table')
+    .option('--table <name>', 'only this table; also one that only a backfill writes')
+    .option('--branch <name>', 'this branch (default: the one of the table’s rule)')
     .option('--deep', 'read the positions of all rows, not only the metadata')
-    .action((options: { config: string; json?: boolean; table?: string; deep?: boolean }) =>
+    .action((options: { config: string; json?: boolean; table?: string; branch?: string; deep?: boolean }) =>
       ends(verifyCommand({ ...options, json: options.json ?? false, deep: options.deep ?? false }, context)),
     );
   configured(
@@ -123,17 +125,25 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     .action((options: { config: string; json?: boolean; table: string; branch?: string }) =>
       ends(publishCommand({ ...options, json: options.json ?? false }, context)),
     );
-  configured(program, 'backfill', 'read a range of a topic again into a table of its own, next to the live ones')
-    .requiredOption('--topic <name>', 'the topic; its rule says how records are decoded')
-    .requiredOption('--into <table>', 'the table; a new one, or one that a backfill began')
+  configured(
+    program,
+    'backfill',
+    'read a range of a topic again into a table of its own, or a branch, next to the live ones; begun, it goes on where it stopped',
+  )
+    .requiredOption('--topic <name>', 'the topic')
+    .requiredOption('--into <table>', 'the table: a new one, one that a backfill began, or with --branch any')
+    .option(
+      '--branch <name>',
+      'write this branch of the table: it begins at a snapshot of main from before the range; main is not touched',
+    )
+    .option('--like <table>', 'decode as this table’s rule says (default: the rule of the topic)')
     .addOption(
       new Option('--from <offset or time>', 'where to begin (default: what the log holds)').argParser(parseBound),
     )
     .addOption(new Option('--to <offset or time>', 'where to end, not included (default: now)').argParser(parseBound))
     .addOption(new Option('--rate <bytes>', 'fetch no more than so many bytes a second, as 10MiB').argParser(parseRate))
-    .action(
-      (options: Pick<BackfillOptions, 'config' | 'topic' | 'into' | 'from' | 'to' | 'rate'> & { json?: boolean }) =>
-        ends(backfillCommand({ ...options, json: options.json ?? false }, context)),
+    .action((options: Omit<BackfillOptions, 'json'> & { json?: boolean }) =>
+      ends(backfillCommand({ ...options, json: options.json ?? false }, context)),
     );
   configured(program, 'replay', 'try dead letters of a table again, after a fix of a schema or of the configuration')
     .requiredOption('--table <name>', 'the table')

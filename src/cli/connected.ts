@@ -1,7 +1,7 @@
 import type { Config, TablePlan } from '../config/config.ts';
 import { planTables } from '../config/plan.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from '../errors.ts';
-import type { Catalog, TableIdent } from '../iceberg/catalog.ts';
+import { type Catalog, type TableIdent, identText } from '../iceberg/catalog.ts';
 import type { Logger } from '../ops/logger.ts';
 import type { Source, TopicDescription } from '../source/source.ts';
 import type { CliContext } from './context.ts';
@@ -105,6 +105,44 @@ export function selectPlans(plans: readonly TablePlan[], table: string | undefin
     hint: `Tables: ${plans.map((plan) => [...plan.namespace, plan.name].join('.')).join(', ') || 'none'}.`,
     where: { table },
   });
+}
+
+/** As `selectPlans`, and also a table that no rule gives and that is there all the same: one that a backfill wrote. */
+export async function selectOrUnlisted(
+  plans: readonly TablePlan[],
+  table: string | undefined,
+  catalogs: Pick<Catalogs, 'get'>,
+): Promise<readonly TablePlan[]> {
+  const listed = table === undefined || plans.some((plan) => identText(identOf(plan)) === table);
+  if (!listed && table.includes('.')) {
+    const levels = table.split('.');
+    const ident = { namespace: levels.slice(0, -1), name: levels.at(-1)! };
+    for (const rule of new Map(plans.map((plan) => [plan.rule.catalog, plan.rule])).values()) {
+      if (await (await catalogs.get(rule.catalog)).loadTable(ident, 'refs'))
+        return [{ ...ident, rule: { ...rule, branch: 'main' }, topics: [] }];
+    }
+  }
+  return selectPlans(plans, table);
+}
+
+/** A branch that is not there would be taken for one that stands where main does. */
+export async function checkBranch({
+  catalog,
+  ident,
+  branch,
+}: {
+  readonly catalog: Catalog;
+  readonly ident: TableIdent;
+  readonly branch: string;
+}): Promise<void> {
+  const refs = (await catalog.loadTable(ident, 'refs'))?.metadata.refs;
+  if (refs && refs[branch]?.type !== 'branch')
+    throw new TabletopicError('USAGE', `${identText(ident)} has no branch ${branch}.`, {
+      hint: `Branches: ${Object.keys(refs)
+        .filter((name) => refs[name]!.type === 'branch')
+        .join(', ')}.`,
+      where: { table: identText(ident), branch },
+    });
 }
 
 /** Opens each catalog once, when it is first asked for. */

@@ -6,7 +6,16 @@ import type { FileIO } from '../io/file-io.ts';
 import type { ChangeTarget } from '../maintain/change.ts';
 import { type TopicLog, topicLog } from '../maintain/topic-log.ts';
 import { createLogger } from '../ops/logger.ts';
-import { Catalogs, connectSource, describeTopics, identOf, plansFor, selectPlans, withPatience } from './connected.ts';
+import {
+  Catalogs,
+  connectSource,
+  describeTopics,
+  identOf,
+  plansFor,
+  selectOrUnlisted,
+  selectPlans,
+  withPatience,
+} from './connected.ts';
 import type { CliContext } from './context.ts';
 
 export interface OpenedTable {
@@ -22,9 +31,12 @@ export interface OneTableOptions {
   readonly table: string;
 }
 
-/** Opens one table, and the broker where `withLog` is set or a pattern asks for it; closes everything after `work`. */
+/**
+ * Opens one table, and the broker where `withLog` is set or a pattern asks for it; closes everything after `work`.
+ * `unlisted`: also a table that no rule gives.
+ */
 export async function withTable<T>(
-  { table, ...options }: OneTableOptions,
+  { table, unlisted = false, ...options }: OneTableOptions & { readonly unlisted?: boolean },
   withLog: boolean,
   context: CliContext,
   work: (opened: OpenedTable) => Promise<T>,
@@ -37,7 +49,8 @@ export async function withTable<T>(
   const stores = new Stores(config, context);
   try {
     const topics = broker ? await describeTopics(config, broker.source) : [];
-    const plan = selectPlans(plansFor(config, topics, true).plans, table)[0]!;
+    const { plans } = plansFor(config, topics, true);
+    const plan = (unlisted ? await selectOrUnlisted(plans, table, catalogs) : selectPlans(plans, table))[0]!;
     const catalog = await catalogs.get(plan.rule.catalog);
     const own = topics.filter(({ name }) => plan.topics.includes(name));
     return await work({

@@ -8,7 +8,7 @@ export async function publishCommand(
   options: OneTableOptions & { json: boolean; branch?: string },
   context: CliContext,
 ): Promise<number> {
-  const result = await withTable(options, false, context, async ({ target, plan }) => {
+  const result = await withTable({ ...options, unlisted: true }, false, context, async ({ target, plan }) => {
     const branch = options.branch ?? plan.rule.branch;
     const done = await publishBranch({ address: target.address, ports: target.ports, branch });
     // The dead-letter table is a projection of main, and a service that writes another branch leaves it alone.

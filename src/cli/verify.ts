@@ -4,13 +4,22 @@ import type { FileIO } from '../io/file-io.ts';
 import { verifyText } from '../maintain/verify-text.ts';
 import { type VerifyResult, verifyTable } from '../maintain/verify.ts';
 import { createLogger } from '../ops/logger.ts';
-import { Catalogs, connectSource, describeTopics, identOf, plansFor, selectPlans, worstExit } from './connected.ts';
+import {
+  Catalogs,
+  checkBranch,
+  connectSource,
+  describeTopics,
+  identOf,
+  plansFor,
+  selectOrUnlisted,
+  worstExit,
+} from './connected.ts';
 import type { CliContext } from './context.ts';
 import { errorJson, errorText } from './errors.ts';
 
 /** `tabletopic verify`: exit code 1 on any duplicate, hole or disagreement; one table's trouble does not hide another's. */
 export async function verifyCommand(
-  options: { config: string; json: boolean; table?: string; deep: boolean },
+  options: { config: string; json: boolean; table?: string; branch?: string; deep: boolean },
   context: CliContext,
 ): Promise<number> {
   const { output, connect, ports } = context;
@@ -21,13 +30,15 @@ export async function verifyCommand(
   const errors: TabletopicError[] = [];
   const opened: FileIO[] = [];
   try {
-    for (const plan of selectPlans((await planned(config, context, logger)).plans, options.table)) {
+    const { plans } = await planned(config, context, logger);
+    for (const plan of await selectOrUnlisted(plans, options.table, catalogs)) {
       try {
         const target = {
           catalog: await catalogs.get(plan.rule.catalog),
           ident: identOf(plan),
-          branch: plan.rule.branch,
+          branch: options.branch ?? plan.rule.branch,
         };
+        if (options.branch !== undefined) await checkBranch(target);
         const open = (table: LoadedTable): FileIO => {
           const io = connect.fileIO(config, ports, table);
           opened.push(io);

@@ -6,6 +6,7 @@ import { TabletopicError } from '../errors.ts';
 import { branchHead, walkAncestors } from '../iceberg/ancestry.ts';
 import { type LoadedTable, identText } from '../iceberg/catalog.ts';
 import { type ChangeTarget, type PlannedChange, commitChange } from './change.ts';
+import { publishingOf } from './fork.ts';
 import { assertHead } from './offsets-snapshot.ts';
 
 export interface PublishResult {
@@ -41,6 +42,14 @@ export function publishBranch(options: PublishOptions): Promise<PublishResult> {
   );
 }
 
+function divergedHint(base: string | null): string {
+  const fresh =
+    'Write the table on a fresh branch (another name in `branch`), which begins at main with main’s offsets, and publish that.';
+  return base === null
+    ? fresh
+    : `${fresh} Or stop the service that writes main, put main back to where the branch left it (\`tabletopic rollback --to ${base}\`), and publish again: what main got since is read again after the branch’s offsets.`;
+}
+
 function planPublish(table: LoadedTable, { branch, ports }: PublishOptions): PlannedChange<PublishResult> {
   const { metadata } = table;
   const name = identText(table.ident);
@@ -66,9 +75,7 @@ function planPublish(table: LoadedTable, { branch, ports }: PublishOptions): Pla
     throw new TabletopicError(
       'BRANCH_DIVERGED',
       `main of ${name} stands at snapshot ${from}, which is not in the history of branch ${branch}.`,
-      {
-        where: { table: name, branch },
-      },
+      { hint: divergedHint(publishingOf(metadata, branch).base), where: { table: name, branch } },
     );
   const added = ancestors.slice(0, at);
   const result: PublishResult = {

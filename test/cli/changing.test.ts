@@ -142,6 +142,37 @@ describe('publish', () => {
     expect(cli.out).toContain('1 snapshots, 10 rows');
   });
 
+  test('verify looks at a branch by name, also of a table that no rule gives; one that is not there is bad usage', async () => {
+    const { cli, of } = await world();
+    await (await of.instance({ branch: 'audit' }).start()).commitTo(30);
+    const other = configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+tables: [{ topic: other }]
+`);
+    const verify = (...more: string[]): string[] => [
+      'verify',
+      '-c',
+      other,
+      '--table',
+      'shop.orders',
+      '--json',
+      ...more,
+    ];
+    for (const [args, rows] of [
+      [[], 20],
+      [['--branch', 'audit'], 30],
+    ] as const) {
+      const fresh = { ...cli, output: { ...cli.output } };
+      let out = '';
+      fresh.output.stdout = (text) => (out += text);
+      expect(await main(verify(...args), fresh)).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ ok: true, tables: [{ rows }] });
+    }
+    expect(await main(verify('--branch', 'audti'), cli)).toBe(2);
+    expect(cli.out).toContain('has no branch audti');
+    expect(await main(['verify', '-c', other, '--table', 'shop.nowhere'], cli)).toBe(2);
+  });
+
   test('of a table that is written on main: bad usage', async () => {
     const { cli } = await world();
     expect(await main(publish(), cli)).toBe(2);
@@ -186,6 +217,48 @@ describe('backfill', () => {
       { http: null, tables: [{ topic: TOPIC, table: 'shop.again', branch: 'main', startFrom: { offsets: { 0: 5 } } }] },
     ]);
     expect(started[0]!.tables).toHaveLength(1);
+  });
+
+  test('into a branch of the live table: begins before the range, says first what publishing takes, leaves main alone', async () => {
+    const { cli, of, heads } = await world();
+    const started: Config[] = [];
+    const context = { ...cli, createService: service(0, started) };
+    const args = ['backfill', '-c', file(), '--topic', TOPIC, '--into', 'shop.orders', '--branch', 'again', '--json'];
+    expect(await main([...args, '--from', '12'], context)).toBe(0);
+    expect(started).toMatchObject([{ tables: [{ table: 'shop.orders', branch: 'again' }] }]);
+    expect(of.head('again')).toBe(heads[1]);
+    expect(of.head()).toBe(heads[2]);
+    expect(cli.err).toContain(`--to ${heads[1]}`);
+    expect(JSON.parse(cli.out)).toMatchObject({
+      branch: 'again',
+      // What is read begins where the snapshot stands.
+      partitions: [{ partition: 0, from: 10, to: 100 }],
+      publish: { main: String(heads[2]), base: String(heads[1]), forward: false },
+    });
+    expect(await main([...args, '--like', 'shop.clicks'], context)).toBe(2);
+    // The branch that the service itself writes is not for backfills.
+    const live = configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+tables: [{ topic: ${TOPIC}, table: shop.orders, branch: again }]
+`);
+    expect(await main(args.with(2, live), context)).toBe(2);
+  });
+
+  test('where several tables take records of the topic, --like says whose rule decodes them', async () => {
+    const { cli } = await world();
+    const started: Config[] = [];
+    const context = { ...cli, createService: service(0, started) };
+    const two = configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+tables: [{ topic: ${TOPIC}, table: shop.clicks }, { topic: ${TOPIC}, table: shop.views }]
+`);
+    const args = (...more: string[]): string[] => ['backfill', '-c', two, '--topic', TOPIC, ...more];
+    // shop.orders is no table of the service here.
+    expect(await main(args('--into', 'shop.orders', '--from', '0'), context)).toBe(2);
+    expect(cli.err).toContain('--like');
+    expect(await main(args('--into', 'shop.orders', '--like', 'shop.views', '--json'), context)).toBe(0);
+    expect(JSON.parse(cli.out)).toMatchObject({ partitions: [{ from: 0, to: 100 }], publish: null });
+    expect(started).toHaveLength(1);
   });
 
   test('ends with the exit code of its service', async () => {
