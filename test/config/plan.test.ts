@@ -83,6 +83,15 @@ describe('which rule takes a topic', () => {
     expect(tables(byPattern)).toEqual({ 'x.y': ['a.b', 'a.c'] });
   });
 
+  test('several topics one table, when a pattern names it, or two do; also those that come later', () => {
+    const pattern = "  - { topicPattern: '^eu\\.', table: all.orders }";
+    expect(tables(plan(pattern, 'eu.a', 'eu.b', 'us.a'))).toEqual({ 'all.orders': ['eu.a', 'eu.b'] });
+    const two = `${pattern}\n  - { topicPattern: '^us\\.', table: all.orders }`;
+    expect(tables(plan(two, 'eu.a', 'us.a', 'cn.a'))).toEqual({ 'all.orders': ['eu.a', 'us.a'] });
+    const growing = new GrowingPlan(plan(pattern, 'eu.a').plans[0]!);
+    expect(growing.grow(plan(pattern, 'eu.a', 'eu.c').plans[0]!.topics)).toEqual(['eu.c']);
+  });
+
   test('of two patterns that give one table for a topic the first in the file decides', () => {
     const planned = plan("  - { topicPattern: '^a', commitInterval: 5s }\n  - { topicPattern: 'b$' }", 'a.b');
     expect(planned.plans).toHaveLength(1);
