@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 /**
  * Time, randomness and ids are ports, so that whole runs can be simulated from a seed (invariant 10).
  * Nothing else in `src` asks the machine for the time or for a random number.
+ *
+ * Breaks: test/architecture.test.ts, "time, randomness and ids come through ports".
  */
 export interface Ports {
   readonly clock: Clock;

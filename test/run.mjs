@@ -116,13 +116,13 @@ async function real(node, args) {
 }
 
 async function main() {
-  if (!['all', 'unit', 'sim', 'real', 'faults', 'bench'].includes(command)) {
+  if (!['all', 'unit', 'sim', 'real', 'faults', 'mutations', 'bench'].includes(command)) {
     endWithUsage(`unknown: ${command}`);
   }
   const args = takeSimulation(given);
   await ensureInstalled();
   const node = findNode();
-  if (command === 'bench' || command === 'faults')
+  if (['bench', 'faults', 'mutations'].includes(command))
     return await runAndExit(node, [...nodeOptions, join(root, 'test', command, 'main.ts'), ...args]);
 
   const results = [];

@@ -8,6 +8,8 @@ import type { OffsetRange } from './commit.ts';
  *
  * Invariant 7: rows + deadLetters + aborted + control + absent + elsewhere = end − start, for every range. `elsewhere`
  * (routed to another table of the topic) is written for topics that have any.
+ *
+ * Breaks: test/commit/formats.test.ts, "is refused where the counts do not add up".
  */
 const columns = ['partition', 'start', 'end', 'rows', 'deadLetters', 'aborted', 'control', 'absent'] as const;
 type Column = (typeof columns)[number];

@@ -26,7 +26,11 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { OffsetsMap } from './commit.ts';
 import type { Known } from './known.ts';
 
-/** One attempt: its own snapshot id, manifest list and idempotency key (invariant 4). */
+/**
+ * One attempt: its own snapshot id, manifest list and idempotency key (invariant 4).
+ *
+ * Breaks: test/commit/committer.test.ts, "each attempt has its own ids".
+ */
 export interface Attempt {
   readonly snapshotId: bigint;
   readonly request: CommitRequest;
@@ -58,6 +62,9 @@ export interface AttemptContext {
  * Invariant 2: it asserts the table's UUID, the branch head and the default spec, and beside that the schema. Sequence rule (TRACES A2): the
  * snapshot carries the loaded last sequence number + 1, so that the catalog refuses it after any other snapshot, even
  * where a rollback has put the head back.
+ *
+ * Breaks: test/commit/committer.test.ts, "asserts UUID, branch head", "of another branch grows from main";
+ * test/commit/progress.sim.test.ts, "another default spec".
  */
 export async function buildAttempt(
   known: Known,

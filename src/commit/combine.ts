@@ -25,6 +25,9 @@ export interface Combined {
  * object can at worst be ignored.
  *
  * `running`: the vector after one's own checkpoint. `now`: wall clock, ms.
+ *
+ * Breaks: test/commit/combining.sim.test.ts, "what others have published goes along", "one at most goes along",
+ * "A8: one that is as old", "one %s".
  */
 export function combine(
   ownId: string,

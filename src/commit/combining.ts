@@ -63,6 +63,8 @@ const nothing: Lying = { ownIsGone: false, others: () => Promise.resolve([]) };
  * They take turns, the owner of the oldest object first: all at once, one would win, and the catalog would be busy with
  * refusing the rest. Turns are only manners: what may be committed is decided by the swap. Nobody only waits for others:
  * after a bounded wait each tries by itself (TRACES B4). Every failure here leaves plain compare-and-swap with jitter.
+ *
+ * Breaks: test/commit/combining.sim.test.ts, "a lone instance writes no pending object", "A3: once published".
  */
 export class Combining {
   readonly #options: CombiningOptions;

@@ -23,6 +23,8 @@ const MINT = Symbol('mint');
  *
  * Invariant 6: it is the only key that moves Kafka offsets, and only the commit loop below can mint one: the
  * constructor wants a symbol that does not leave this file.
+ *
+ * Breaks: test/commit/committer.test.ts, "cannot be made elsewhere".
  */
 export class Receipt {
   readonly checkpointId: string;
@@ -61,6 +63,8 @@ export interface CommitLoopOptions {
 /**
  * Attempts of one call. Then it rejects with a code to be tried again, so that a service that cannot commit says so
  * (invariant 9); the checkpoint is as good as before.
+ *
+ * Breaks: test/commit/committer.test.ts, "again and again says so".
  */
 export const ATTEMPTS = 20;
 
@@ -75,6 +79,8 @@ const LONGEST_WAIT = 5_000;
  *
  * An error that left the table as it was (the catalog or the store is down) rejects; the same checkpoint may be given
  * again, and what was tried is remembered with it.
+ *
+ * Breaks: test/commit/progress.sim.test.ts, "derives again after each conflict".
  */
 export async function commitCheckpoint(
   prepared: Prepared,
@@ -199,6 +205,9 @@ function committed(prepared: Prepared, snapshotId: bigint, state: TableState): C
  * have committed it, or be about to (TRACES A3). A refusal counts as definite only while every
  * snapshot since the cut is known and none of them holds the checkpoint: a resent request may be refused because it was
  * applied the first time. Everything else is left to orphan removal.
+ *
+ * Breaks: test/commit/traces.sim.test.ts, "the request may be on its way",
+ * "nor where the checkpoint is never published"; test/commit/combining.sim.test.ts, "A3: once published".
  */
 async function discard(
   prepared: Prepared,

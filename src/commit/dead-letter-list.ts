@@ -7,6 +7,8 @@ import { objectOf } from './json-object.ts';
  * Invariant: no entry ever leaves the list, neither because the dead-letter table was seen to hold it nor because its
  * snapshot expired, nor because its records were replayed. Only a rollback of the table takes entries back, with the
  * statement they stand in.
+ *
+ * Breaks: test/commit/dead-letters.sim.test.ts, "all of them in what it names".
  */
 export interface DeadLetterList {
   /** The latest ones, oldest first; at most `INLINE_ENTRIES`. */

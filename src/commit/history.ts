@@ -7,6 +7,9 @@ import type { Snapshot } from '../iceberg/metadata.ts';
  * Invariant 3: a checkpoint belongs to the history it was cut on, and is committed once. It may be committed only if
  * every sequence number in (L, now] is that of an existing ancestor of the branch head or of a snapshot of another ref,
  * and none of them names it. L is the table's last sequence number at the cut; a rollback never lowers it.
+ *
+ * Breaks: test/commit/lookup.test.ts, "A2: is stale after a rollback";
+ * test/commit/traces.sim.test.ts, "finds its own id".
  */
 export type History =
   /** The checkpoint is in the branch's history: that is its receipt. */

@@ -27,6 +27,10 @@ export type Verdict =
  * is in none of its snapshots; topic and cluster are still the table's; it is younger than an hour; its spec is still
  * the default and its field ids are all in the current schema. A replay has no ranges: what stands for them is
  * `replayStands`.
+ *
+ * Breaks: test/commit/judge.test.ts, "rows are not for a table without a snapshot";
+ * test/commit/traces.sim.test.ts, "too old for its files"; test/commit/progress.sim.test.ts, "another default spec",
+ * "a column that somebody dropped".
  */
 export function judge(checkpoint: Checkpoint, known: Known, branch: string, running: OffsetsMap, age: number): Verdict {
   const { metadata } = known.table;

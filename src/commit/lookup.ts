@@ -10,6 +10,10 @@ import type { Snapshot, TableMetadata } from '../iceberg/metadata.ts';
  *   as an existing ancestor, or as exactly the missing parent at which the walk breaks;
  * - snapshots of other writers carry no statement of their own and are walked over;
  * - a walk that ends at a null parent was never ours; one that breaks elsewhere is ambiguous, never a guess.
+ *
+ * Breaks: test/commit/lookup.test.ts, "A1: the property about a rolled back snapshot",
+ * "snapshots of others are walked over", "the statement of a child about its parent",
+ * "names another snapshot than its parent".
  */
 export type Lookup =
   /** `text` holds at the head; `anchored`: it is about the head itself, so no expiry of ancestors can take it away. */

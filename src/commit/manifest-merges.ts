@@ -25,6 +25,9 @@ interface Ready {
  *
  * Invariant 3, for merged manifests: one that may have been in a snapshot is never committed again. A merge is handed
  * out to one checkpoint, and comes back only where none of its attempts can ever be in the table.
+ *
+ * Breaks: test/commit/turns.sim.test.ts, "merged, committed, rolled back and expired",
+ * "by an attempt whose answer was lost".
  */
 export class ManifestMerges {
   readonly #ports: Ports;

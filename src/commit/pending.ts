@@ -78,7 +78,11 @@ export function decodePending(bytes: Uint8Array): Pending {
   };
 }
 
-/** What is committed for others is checked as `prepare` checks its own (invariant 7). */
+/**
+ * What is committed for others is checked as `prepare` checks its own (invariant 7).
+ *
+ * Breaks: test/commit/combining.sim.test.ts, "one that cannot be read".
+ */
 function agrees({ ranges, topics, manifest, increments, deadLetters }: Checkpoint): void {
   const sum = (key: keyof Accounted): number =>
     ranges.reduce((total, { accounted }) => total + (accounted[key] ?? 0), 0);

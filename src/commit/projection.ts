@@ -56,6 +56,10 @@ export function deadLetterIdent(main: TableIdent): TableIdent {
  * - removal is by row, never by file name, never inferred from missing ancestors;
  * - records that a replay of the list made rows of the main table are not in the dead-letter table; where a rollback took
  *   the replay back, they are there again (not where rows alone decide: then they would bring back what a user deleted).
+ *
+ * Breaks: test/commit/dead-letters.sim.test.ts, "loads its own table before main",
+ * "does not bring back what a user deleted", "adds again what is gone", "does not undo a rollback", "removes by row",
+ * "A5: a decoder that changes".
  */
 export class DeadLetterProjection {
   readonly #options: ProjectionOptions;

@@ -22,6 +22,8 @@ export interface Sendable {
  *
  * Invariant: the table's UUID never changes under a session, and every state that was loaded names the topics and the
  * cluster that the service reads from.
+ *
+ * Breaks: test/commit/committer.test.ts, "a table that was dropped and made again", "another topic of the same name".
  */
 export class TableSession {
   readonly address: TableAddress;

@@ -9,6 +9,9 @@ import type { OffsetsMap, TopicOffsets } from './commit.ts';
  *
  * Invariant 1: the table is the checkpoint. The whole map and the whole list of dead-letter checkpoints of the history
  * stand in each snapshot of ours, written in the same atomic commit as the rows.
+ *
+ * Breaks: test/commit/committer.test.ts, "carries the whole map"; test/commit/formats.test.ts, "comes back";
+ * of dead letters test/commit/dead-letters.sim.test.ts, "arrives whole in the dead-letter table".
  */
 export interface Statement {
   readonly offsets: OffsetsMap;

@@ -118,6 +118,8 @@ export function changeProperties(
 /**
  * States the offsets about a foreign head in the property, so that an expiry below it takes nothing away (TRACES A1). No
  * snapshot; asserts the head. One try: a lost race makes the anchor less useful, never wrong.
+ *
+ * Breaks: test/commit/traces.sim.test.ts, "a refresh anchors the statement".
  */
 export async function anchor(known: Known, { session, ports, signal }: ChangeContext): Promise<Known> {
   const {

@@ -4,6 +4,10 @@ import type { OffsetRange, OffsetsMap, TopicOffsets } from './commit.ts';
  * Pure operations on the offset vector of a table.
  *
  * Invariant 2: a checkpoint applies only if each of its ranges begins exactly where the vector stands, all or nothing.
+ *
+ * Breaks: test/commit/vector.test.ts, "is all or nothing", "a partition that appears later at 0";
+ * test/commit/traces.sim.test.ts, "of which one is fenced is dropped whole",
+ * "the old topic’s checkpoint fits by its offsets".
  */
 
 /** What a topic is, beside its name: a topic that was deleted and created again has another id (KIP-516). */

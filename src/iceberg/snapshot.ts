@@ -47,6 +47,9 @@ export interface AppendPlan {
 /**
  * The next snapshot of a branch. Its sequence number is the table's last plus one; its timestamp never lies before the
  * table's last update, whatever the clock says.
+ *
+ * Breaks: test/commit/traces.sim.test.ts, "the next sequence number";
+ * test/commit/progress.sim.test.ts, "a clock that runs back".
  */
 export function planAppend(input: AppendInput): AppendPlan {
   const { metadata, branch, snapshotId } = input;

@@ -25,6 +25,8 @@ export type Turn = 'committed' | 'nothing' | { readonly dropped: string };
  *
  * Invariants: only a receipt moves what counts as committed (6); whatever goes wrong with a checkpoint, it is dropped
  * whole, and the caller has its ranges read again (2).
+ *
+ * Breaks: test/sim/invariants.sim.test.ts, "Kafka’s offsets never run before the table’s".
  */
 export class Checkpoints {
   readonly #context: TableContext;

@@ -14,6 +14,8 @@ const FIRST_WAIT = 200;
  * Starts, restarts and ends the lanes of one table.
  *
  * Invariant 1: a lane starts where the table stands, never where the group does.
+ *
+ * Breaks: test/sim/invariants.sim.test.ts, "goes on where the table stands", "a rollback while nothing new comes".
  */
 export class LaneControl {
   readonly #context: TableContext;

@@ -45,6 +45,8 @@ function queryOf(startFrom: StartFrom): OffsetQuery {
  * Checks that the log still holds what comes after `start`, and that it is the log which the table was fed from.
  * Returns where to read: `start`, or the log start where retention took records and `onMissing` is `skip`. Rejects with
  * `KAFKA_OFFSETS_DELETED` and `KAFKA_LOG_TRUNCATED` (an offset above the end, or a diverged leader epoch: KIP-320).
+ *
+ * Breaks: test/ingest/parts.test.ts, "the log must still hold what comes next".
  */
 export async function checkPosition(
   source: Source,

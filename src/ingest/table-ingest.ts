@@ -38,6 +38,8 @@ const DEAD_LETTERS_DUE = 8 << 20;
  * - load, assignment, cut with its commit, and reset never overlap (one mutex), so a checkpoint is of one history;
  * - whatever goes wrong with the open checkpoint, it is dropped whole and its ranges are read again (invariant 2);
  * - an error of this table stops this table only (invariant 9).
+ *
+ * Breaks: test/sim/invariants.sim.test.ts, "a partition that is revoked", "a table that stops".
  */
 export class TableIngest {
   readonly id: number;

@@ -34,6 +34,9 @@ const MAIN = 'main';
  * fast-forward: a snapshot that is picked from a branch would bring rows without the offsets that belong to them.
  *
  * Rejects with `BRANCH_DIVERGED`, and with `USAGE` when there is no such branch.
+ *
+ * Breaks: test/maintain/publish.test.ts, "is refused once main has moved",
+ * "main moves between the look and the commit".
  */
 export function publishBranch(options: PublishOptions): Promise<PublishResult> {
   const { address, ports } = options;

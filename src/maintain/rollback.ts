@@ -65,6 +65,8 @@ const named = 5;
  * Rejects with `USAGE` (not a snapshot of this history), `OFFSETS_AMBIGUOUS` (no offsets are known for it),
  * `KAFKA_OFFSETS_DELETED` (records after it are gone from the log, without `acceptLoss`), `KAFKA_TOPIC_CHANGED` and
  * `KAFKA_TOPIC_MISSING`.
+ *
+ * Breaks: test/maintain/rollback.test.ts, "its offsets are stated about it", "is refused, with the offsets".
  */
 export function rollbackTable(options: RollbackOptions): Promise<RollbackResult> {
   return commitChange(options, (table) => planRollback(table, options));

@@ -6,6 +6,9 @@ const patience = 3;
 /**
  * Readiness: everything the service needs is up, every table goes on, and what was read gets committed. Not readiness
  * but liveness is that the event loop answers at all (`/livez`).
+ *
+ * Invariant 9: a service that cannot commit says so.
+ * Breaks: test/ops/health.test.ts, "not ready".
  */
 export function readinessReasons(facts: ServiceFacts): string[] {
   return [

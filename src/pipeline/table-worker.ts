@@ -40,6 +40,9 @@ const HELD_STEP = 1 << 20;
  *   column between two records;
  * - the open batch, files and dead letters hold exactly the rows of the lanes' open ranges: a cut takes all of them, a
  *   reset drops all of them (invariant 2: all or nothing).
+ *
+ * Breaks: test/pipeline/table-worker.test.ts, "a reset drops what files and dead letters already hold",
+ * "is a dead letter, whole".
  */
 export class TableWorker {
   readonly #id: number;

@@ -8,6 +8,8 @@ const leastGrant = 256 * 1024;
  * Bytes of fetched records held at once (invariant 8): asked for before a fetch, settled with what came, given back by
  * `release`. Maintained invariant: used + reserved is at most the limit, except that one fetch may always go when
  * nothing is held (a batch larger than the limit must get through), and that a limit may be lowered under what is held.
+ *
+ * Breaks: test/source/budget.test.ts, "then nothing until something comes back".
  */
 export class ByteBudget {
   #limit = Infinity;

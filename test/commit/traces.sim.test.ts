@@ -203,6 +203,20 @@ describe('A3: who may delete own files', () => {
     expect(await world.problems([3])).toEqual([]);
   });
 
+  test('nor where the checkpoint is never published, as only its owner can derive it again', async () => {
+    const { world, a } = await begin();
+    const prepared = await a.prepare([3], [], { derive: () => Promise.resolve('keep') });
+    a.faults.push(async (request) => {
+      await world.catalog.commit({ namespace: ['shop'], name: 'orders' }, request);
+      await world.compact({ files: false });
+      await world.expire(world.but());
+      return 'conflict';
+    });
+    expect((await a.committer.commit(prepared)).kind).toBe('dropped');
+    expect(prepared.attempts.published).toBe(false);
+    expect(await world.problems([3])).toEqual([]);
+  });
+
   test('not after an unknown outcome, though the history is whole and does not name it: the request may be on its way', async () => {
     const world = new World();
     const [a, b] = [await world.instance().start(), await world.instance().start()];

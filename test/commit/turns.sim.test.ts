@@ -245,6 +245,15 @@ describe('manifests among many committers', () => {
     expect(await world.problems([0, 5, 0])).toEqual([]);
   });
 
+  test('merged and committed by an attempt whose answer was lost: it is in the table, and stays', async () => {
+    const { world, b, merge } = await due();
+    b.faults.push('lost-answer');
+    expect((await b.commitTo(undefined, 5)).kind).toBe('committed');
+    await b.committer.close();
+    expect(world.io.objects.has(merge)).toBe(true);
+    expect(await world.problems([0, 5, 0])).toEqual([]);
+  });
+
   test('a merge that nobody used is removed at the end', async () => {
     const { world, b, merge } = await due();
     await b.committer.close();

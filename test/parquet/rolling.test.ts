@@ -23,13 +23,17 @@ interface Closed {
   readonly bytes: Uint8Array;
 }
 
-function writing(changed: Partial<RollingOptions>): { writer: RollingWriter; closed: Closed[] } {
+function writing(
+  changed: Partial<RollingOptions>,
+  opened?: (writer: RollingWriter) => void,
+): { writer: RollingWriter; closed: Closed[] } {
   const parts: Uint8Array[][] = [];
   const closed: Closed[] = [];
-  const writer = new RollingWriter(
+  const writer: RollingWriter = new RollingWriter(
     { schema, partition: [], parquet, targetFileSize: 1 << 30, bufferBudget: 1 << 30, ...changed },
     {
       open: () => {
+        opened?.(writer);
         const own: Uint8Array[] = [];
         return { id: parts.push(own) - 1, sink: { write: (bytes) => own.push(bytes) } };
       },
@@ -100,6 +104,21 @@ describe('with a partition spec', () => {
     for (const file of closed) found.push(...(await decode(file.bytes, schema)));
     expect(new Set(found.map((row) => row['s']))).toEqual(new Set(all.map((row) => row['s'])));
     expect(found.length).toBe(all.length);
+  });
+
+  test('the budget holds within one batch too, however many tuples it has', () => {
+    const bufferBudget = 500_000;
+    const held: number[] = [];
+    const { writer } = writing({ partition: byK, bufferBudget }, ({ bufferedBytes }) => held.push(bufferedBytes));
+    writer.write(
+      batchOf(
+        schema,
+        rowsOf(0, 500, (n) => n),
+      ),
+    );
+    expect(held).toHaveLength(500);
+    expect(Math.max(...held)).toBeLessThanOrEqual(bufferBudget);
+    expect(Math.max(...held)).toBeGreaterThan(bufferBudget / 2);
   });
 
   test('abort drops what is open and names it', () => {

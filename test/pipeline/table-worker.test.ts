@@ -65,6 +65,7 @@ function send(from: number, values: readonly (string | null)[], generation = 0):
     timestamp: 1000 + i,
     key: Buffer.from('k'),
     value: value === null ? null : Buffer.from(value),
+    headers: [['h', Buffer.from([0xff])] as const],
   }));
   const bytes = new Uint8Array(encodeBatch({ baseOffset: from, records }));
   core.handle({
@@ -158,6 +159,7 @@ describe('a table in its worker', () => {
         code: 'DECODE_JSON',
         value: new TextEncoder().encode('not json'),
         key: new TextEncoder().encode('k'),
+        headers: [{ key: 'h', value: Uint8Array.of(0xff) }],
       },
     ]);
     expect((await rows()).map((row) => row['a'])).toEqual([1n, 3n]);
