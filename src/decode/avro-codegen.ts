@@ -57,9 +57,10 @@ const run = (source, from, to, base) => {
   c.bytes = b; c.view = dv;
   for (let i = from; i < to; i++) {
     const n = lengths[i];
+    at.i = i;
+    at.cut = c.cut;
     if (n < 0) return i;
     const p = starts[i], end = p + n;
-    at.i = i;
     if (f${last}_(b, dv, p, end, base + i - from) !== end) return i;
   }
   return to;

@@ -17,7 +17,13 @@ interface Generated {
   run(source: RecordPositions, from: number, to: number, base: number): number;
 }
 
-type Template = (rt: AvroRuntime, parts: readonly AvroBound[], c: AvroCursor, at: { i: number }) => Generated;
+interface At {
+  /** The record being read, and the cursor's count of cut digits before it. */
+  i: number;
+  cut: number;
+}
+
+type Template = (rt: AvroRuntime, parts: readonly AvroBound[], c: AvroCursor, at: At) => Generated;
 
 /**
  * Avro by generated code, straight from the bytes into the arrays of the vectors. A record that the code gives up on is
@@ -32,7 +38,7 @@ export class CompiledAvro implements Decoder {
   readonly #generated: Generated;
   readonly #fallback: InterpretedAvro;
   readonly #cursor = new AvroCursor();
-  readonly #at = { i: 0 };
+  readonly #at: At = { i: 0, cut: 0 };
   #batch: ColumnBatch | null = null;
 
   /** @throws EvalError where code generation is not allowed. */
@@ -85,7 +91,10 @@ export class CompiledAvro implements Decoder {
   /** The vectors count their rows again; what was written of a record that broke off is cut back. */
   #finish(rows: number, broken: boolean): void {
     for (const { vector } of this.#flat) vector!.length = broken ? rows + 1 : rows;
-    if (broken) for (const { vector } of this.#flat) vector!.truncate(rows);
+    if (broken) {
+      this.#cursor.cut = this.#at.cut;
+      for (const { vector } of this.#flat) vector!.truncate(rows);
+    }
     for (const { vector } of this.#filled) appendNulls(vector!, rows - vector!.length);
   }
 }

@@ -36,6 +36,7 @@ export class InterpretedAvro implements Decoder {
     const { root, owned } = this.#binding;
     const length = source.payloadLength[i]!;
     const before = owned[0]?.vector!.length ?? 0;
+    const { cut } = this.#cursor;
     try {
       if (length < 0) {
         for (const column of owned) {
@@ -58,6 +59,7 @@ export class InterpretedAvro implements Decoder {
     } catch (stop) {
       if (!(stop instanceof DecodeStop)) throw stop;
       for (const column of owned) column.vector!.truncate(before);
+      this.#cursor.cut = cut;
       this.failure = stop;
       return false;
     }

@@ -1,63 +1,16 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ColumnBatch } from '../../src/columns/batch.ts';
-import { avroBinding, makeAvroDecoder } from '../../src/decode/avro.ts';
-import { avroCode } from '../../src/decode/avro-codegen.ts';
-import { CompiledAvro } from '../../src/decode/avro-compiled.ts';
-import { InterpretedAvro } from '../../src/decode/avro-interpreted.ts';
-import type { BoundSchema, Decoder } from '../../src/decode/decoder.ts';
+import { makeAvroDecoder } from '../../src/decode/avro.ts';
+import type { BoundSchema } from '../../src/decode/decoder.ts';
 import { convertAvro } from '../../src/schema/avro.ts';
 import type { AvroOptions } from '../../src/schema/avro.ts';
-import { assignIds, evolve } from '../../src/schema/evolve.ts';
+import { evolve } from '../../src/schema/evolve.ts';
 import type { Schema } from '../../src/schema/types.ts';
+import { boundOf, options, twins } from './avro-lab.ts';
 import { avscType, recordSample } from './avro-samples.ts';
+import { decodeAll } from './decode-all.ts';
 import { breaches, positionsOf, rowsOf } from './rows.ts';
-
-const options: AvroOptions = { timeOfDay: 'time', nanos: 'micros', unions: 'optional' };
-
-function boundOf(schema: unknown, over: AvroOptions = options): { bound: BoundSchema; layout: Schema } {
-  const text = JSON.stringify(schema);
-  const { struct } = assignIds(convertAvro(text, {}, over).struct, 1);
-  const layout: Schema = {
-    ...struct,
-    'schema-id': 0,
-    fields: struct.fields.map((field) => ({ ...field, required: false })),
-  };
-  return { bound: { format: 'avro', text, references: {}, struct }, layout };
-}
-
-function twins(
-  schema: unknown,
-  over: AvroOptions = options,
-): { layout: Schema; compiled: CompiledAvro; interpreted: InterpretedAvro } {
-  const { bound, layout } = boundOf(schema, over);
-  const binding = avroBinding(bound, layout, over);
-  return {
-    layout,
-    compiled: new CompiledAvro(binding, avroCode(binding)!),
-    interpreted: new InterpretedAvro(avroBinding(bound, layout, over)),
-  };
-}
-
-/** Decodes all records, going on after failures, as the pipeline does. */
-function decodeAll(
-  decoder: Decoder,
-  layout: Schema,
-  values: readonly (Uint8Array | null)[],
-): { rows: unknown[]; failed: Record<number, string> } {
-  const positions = positionsOf(values);
-  const batch = new ColumnBatch(layout);
-  const failed: Record<number, string> = {};
-  let rows = 0;
-  for (let i = 0; i < values.length;) {
-    const stop = decoder.decode(positions, i, values.length, batch);
-    rows += stop - i;
-    if (stop < values.length) failed[stop] = `${decoder.failure.code} ${decoder.failure.reason}`;
-    expect(breaches(batch, rows)).toEqual([]);
-    i = stop + 1;
-  }
-  return { rows: rowsOf(batch, rows), failed };
-}
 
 describe('Avro against avsc', () => {
   test('random schemas and values: compiled, interpreted and avsc agree', () => {
@@ -75,8 +28,16 @@ describe('Avro against avsc', () => {
           const { layout, compiled, interpreted } = twins(sample.schema);
           const nulls = Object.fromEntries(layout.fields.map(({ name }) => [name, null]));
           const wanted = encoded.map((bytes) => (bytes ? sample.expect(type.fromBuffer(bytes) as never) : nulls));
-          expect(decodeAll(interpreted, layout, encoded)).toEqual({ rows: wanted, failed: {} });
-          expect(decodeAll(compiled, layout, encoded)).toEqual({ rows: wanted, failed: {} });
+          expect(decodeAll(interpreted, layout, encoded)).toEqual({
+            rows: wanted,
+            failed: {},
+            cut: expect.any(Number) as number,
+          });
+          expect(decodeAll(compiled, layout, encoded)).toEqual({
+            rows: wanted,
+            failed: {},
+            cut: expect.any(Number) as number,
+          });
           expect(compiled.interpreted, 'only tombstones leave the generated code').toBe(
             encoded.filter((bytes) => !bytes).length,
           );
@@ -159,7 +120,7 @@ describe('Avro against avsc', () => {
       inner: plain(values('b', 200)),
       ...(plain(values('c', 10)) as object),
     };
-    expect(decodeAll(compiled, layout, [encoded, encoded])).toEqual({ rows: [row, row], failed: {} });
+    expect(decodeAll(compiled, layout, [encoded, encoded])).toEqual({ rows: [row, row], failed: {}, cut: 0 });
     expect(compiled.interpreted).toBe(0);
   });
 });
@@ -250,7 +211,7 @@ describe('Avro, case by case', () => {
   });
 
   test('nanoseconds that are cut are counted', () => {
-    const { layout, compiled } = one({ type: 'long', logicalType: 'timestamp-nanos' });
+    const { layout, compiled, interpreted } = one({ type: 'long', logicalType: 'timestamp-nanos' });
     const type = avscType('long');
     expect(
       decodeAll(
@@ -260,6 +221,12 @@ describe('Avro, case by case', () => {
       ).rows,
     ).toEqual([{ f: 1n }, { f: 2n }, { f: -1n }]);
     expect(compiled.digitsCut).toBe(2);
+    // Not those of a record that is no row, and once those before a tombstone.
+    const values = [Uint8Array.from([2, 0]), type.toBuffer(1_999n), null];
+    for (const decoder of [compiled, interpreted]) {
+      const before = decoder.digitsCut;
+      expect(decodeAll(decoder, layout, values)).toMatchObject({ rows: [{ f: 1n }, { f: null }], cut: before + 1 });
+    }
   });
 
   test('a recursive type is JSON, however deep the bytes go', () => {

@@ -1,71 +1,16 @@
 import * as fc from 'fast-check';
-import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
 import { ColumnBatch } from '../../src/columns/batch.ts';
-import type { BoundSchema, Decoder } from '../../src/decode/decoder.ts';
 import { makeProtobufDecoder, protobufBinding } from '../../src/decode/protobuf.ts';
 import { protobufCode } from '../../src/decode/protobuf-codegen.ts';
 import { CompiledProtobuf } from '../../src/decode/protobuf-compiled.ts';
 import { InterpretedProtobuf } from '../../src/decode/protobuf-interpreted.ts';
-import { wellKnownProto } from '../../src/schema/protobuf-well-known.ts';
-import { convertProtobuf } from '../../src/schema/protobuf.ts';
 import type { ProtobufOptions } from '../../src/schema/protobuf.ts';
-import { assignIds } from '../../src/schema/evolve.ts';
 import type { IcebergType, ListType, NestedField, Schema, StructType } from '../../src/schema/types.ts';
+import { decodeAll } from './decode-all.ts';
+import { boundOf, options, twins, typeOf } from './protobuf-lab.ts';
 import { encode, messageSample } from './protobuf-samples.ts';
-import { breaches, positionsOf, rowsOf } from './rows.ts';
-
-const options: ProtobufOptions = { nanos: 'micros', uint64: 'decimal' };
-
-function boundOf(text: string, over: ProtobufOptions = options): { bound: BoundSchema; layout: Schema } {
-  const { struct, message } = convertProtobuf(text, {}, null, over);
-  const numbered = assignIds(struct, 1).struct;
-  const fields = numbered.fields.map((field) => ({ ...field, required: false }));
-  const bound: BoundSchema = { format: 'protobuf', text, references: {}, message, struct: numbered };
-  return { bound, layout: { ...numbered, 'schema-id': 0, fields } };
-}
-
-function twins(
-  text: string,
-  over: ProtobufOptions = options,
-): { layout: Schema; compiled: CompiledProtobuf; interpreted: InterpretedProtobuf } {
-  const { bound, layout } = boundOf(text, over);
-  const binding = protobufBinding(bound, layout, over);
-  return {
-    layout,
-    compiled: new CompiledProtobuf(binding, protobufCode(binding)!),
-    interpreted: new InterpretedProtobuf(protobufBinding(bound, layout, over)),
-  };
-}
-
-/** Decodes all records, going on after failures, as the pipeline does. */
-function decodeAll(
-  decoder: Decoder,
-  layout: Schema,
-  values: readonly (Uint8Array | null)[],
-): { rows: unknown[]; failed: Record<number, string>; cut: number } {
-  const positions = positionsOf(values);
-  const batch = new ColumnBatch(layout);
-  const failed: Record<number, string> = {};
-  let rows = 0;
-  for (let i = 0; i < values.length;) {
-    const stop = decoder.decode(positions, i, values.length, batch);
-    rows += stop - i;
-    if (stop < values.length) failed[stop] = `${decoder.failure.code} ${decoder.failure.reason}`;
-    expect(breaches(batch, rows)).toEqual([]);
-    i = stop + 1;
-  }
-  return { rows: rowsOf(batch, rows), failed, cut: decoder.digitsCut ?? 0 };
-}
-
-/** The first message of a text, for protobufjs. */
-function typeOf(text: string): protobuf.Type {
-  const root = new protobuf.Root();
-  protobuf.parse(text, root, { keepCase: true });
-  for (const [, name] of text.matchAll(/import "([^"]+)"/g))
-    protobuf.parse(wellKnownProto(name!)!, root, { keepCase: true });
-  return root.resolveAll().lookupType(/message (\w+)/.exec(text)![1]!);
-}
+import { positionsOf, rowsOf } from './rows.ts';
 
 describe('Protobuf against protobufjs', () => {
   test('random messages: what protobufjs encodes is read by both decoders', () => {
