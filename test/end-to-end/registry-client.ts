@@ -17,14 +17,18 @@ export function registerAvro(
 export async function register(
   url: string,
   subject: string,
-  schema: object,
+  schema: object | string,
   references: readonly Reference[],
-  schemaType: 'AVRO' | 'JSON',
+  schemaType: 'AVRO' | 'JSON' | 'PROTOBUF',
 ): Promise<number> {
   const response = await fetch(`${url}/subjects/${encodeURIComponent(subject)}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schemaType, schema: JSON.stringify(schema), references }),
+    body: JSON.stringify({
+      schemaType,
+      schema: typeof schema === 'string' ? schema : JSON.stringify(schema),
+      references,
+    }),
   });
   if (!response.ok) throw new Error(`${subject}: ${response.status} ${await response.text()}`);
   return ((await response.json()) as { id: number }).id;
