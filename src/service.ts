@@ -39,6 +39,8 @@ export interface ServiceOptions {
   readonly twins?: Twins;
   /** Reads from it instead of by the configured group. */
   readonly source?: Source;
+  /** Writes only the table of this name; the other rules still say which records are theirs (`route`). */
+  readonly only?: string;
 }
 
 export interface Twins {
@@ -82,6 +84,7 @@ class TabletopicService implements Service {
   readonly #ports: Ports;
   readonly #log: Logger;
   readonly #untilCaughtUp: boolean;
+  readonly #only: string | null;
   readonly #twins: Twins | null;
   readonly #source: Source;
   readonly #tables = new TableSet();
@@ -110,7 +113,7 @@ class TabletopicService implements Service {
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
 
-  constructor(config: Config, { ports, logger, untilCaughtUp, twins, source }: ServiceOptions) {
+  constructor(config: Config, { ports, logger, untilCaughtUp, twins, source, only }: ServiceOptions) {
     const { instanceId, groupProtocol, groupId } = config.kafka;
     this.#claim = instanceId === 'auto' && groupProtocol === 'classic' ? claimInstanceId(groupId) : null;
     this.#instanceId = this.#claim?.id ?? (instanceId === 'auto' || instanceId === 'none' ? null : instanceId);
@@ -118,6 +121,7 @@ class TabletopicService implements Service {
     this.#ports = ports;
     this.#log = logger;
     this.#untilCaughtUp = untilCaughtUp ?? false;
+    this.#only = only ?? null;
     this.#twins = twins ?? null;
     this.#source =
       twins?.source ?? source ?? createKafkaSource({ ...config.kafka, instanceId: this.#instanceId }, ports, logger);
@@ -243,7 +247,10 @@ class TabletopicService implements Service {
         `topic ${topic} does not exist; it is read as soon as it does`,
       );
     // A table that waits for its catalog does not hold up the others, nor the group.
-    for (const plan of plans) if (!this.#tables.grow(plan)) this.#tables.add(this.#open(new GrowingPlan(plan)));
+    for (const plan of plans) {
+      const wanted = this.#only === null || this.#only === nameOf(plan);
+      if (wanted && !this.#tables.grow(plan)) this.#tables.add(this.#open(new GrowingPlan(plan)));
+    }
   }
 
   #open(plan: GrowingPlan): TableIngest {

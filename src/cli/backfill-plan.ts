@@ -161,7 +161,10 @@ function beginsLater(
   );
 }
 
-/** One table, no group, and no port that the service beside it has. */
+/**
+ * No group, and no port that the service beside it has. The rules that take other records of the topic stay, so that
+ * they are not taken for records that nobody takes; the service is told to write one table only.
+ */
 export function backfillConfig(
   config: Config,
   { rule }: TablePlan,
@@ -169,21 +172,21 @@ export function backfillConfig(
   ranges: readonly PartitionRange[],
 ): Config {
   const offsets = Object.fromEntries(ranges.map(({ partition, from }) => [String(partition), from]));
+  const own = {
+    ...rule,
+    topic,
+    topicPattern: null,
+    table: into,
+    branch,
+    location: null,
+    deadLetterTopic: null,
+    startFrom: { offsets },
+  };
+  const routed = config.tables.filter((other) => other === rule || (other.topic === topic && other.route !== null));
   return {
     ...config,
     kafka: { ...config.kafka, instanceId: null },
     http: null,
-    tables: [
-      {
-        ...rule,
-        topic,
-        topicPattern: null,
-        table: into,
-        branch,
-        location: null,
-        deadLetterTopic: null,
-        startFrom: { offsets },
-      },
-    ],
+    tables: rule.route === null ? [own] : routed.map((other) => (other === rule ? own : other)),
   };
 }

@@ -1,6 +1,7 @@
 import type { TablePlan } from '../config/config.ts';
 import { ExitCode, TabletopicError } from '../errors.ts';
 import { branchHead } from '../iceberg/ancestry.ts';
+import { identText } from '../iceberg/catalog.ts';
 import { type Publishing, publishingOf } from '../maintain/fork.ts';
 import { createLogger } from '../ops/logger.ts';
 import { BoundedSource } from '../source/bounded-source.ts';
@@ -91,6 +92,7 @@ export async function backfillCommand(options: BackfillOptions, context: CliCont
       logger,
       untilCaughtUp: true,
       source,
+      only: identText(ident),
     });
     const ended = new AbortController();
     const showing = progress.follow(() => service.snapshot(), logger, ended.signal);

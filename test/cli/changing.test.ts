@@ -261,6 +261,33 @@ tables: [{ topic: ${TOPIC}, table: shop.clicks }, { topic: ${TOPIC}, table: shop
     expect(started).toHaveLength(1);
   });
 
+  test('of a topic that rules part: the others still say which records are theirs, and one table is written', async () => {
+    const { cli } = await world();
+    const started: [Config, string | undefined][] = [];
+    const created = service(0, []);
+    const context: CliContext = {
+      ...cli,
+      createService: (config, options) => {
+        started.push([config, options.only]);
+        return created(config, options);
+      },
+    };
+    const routed = configFile(`kafka: { brokers: [a:1] }
+catalogs: { lake: { type: rest, uri: http://a, warehouse: s3://lake/w } }
+tables:
+  - { topic: ${TOPIC}, table: shop.clicks, route: { header: { name: type, equals: click } } }
+  - { topic: ${TOPIC}, table: shop.views, route: otherwise }
+  - { topic: ${TOPIC}, table: shop.all }
+`);
+    const args = ['backfill', '-c', routed, '--topic', TOPIC, '--into', 'shop.again', '--like'];
+    expect(await main([...args, 'shop.views'], context)).toBe(0);
+    expect(await main([...args, 'shop.all'], context)).toBe(0);
+    expect(started.map(([{ tables }, only]) => [tables.map(({ table }) => table), only])).toEqual([
+      [['shop.clicks', 'shop.again'], 'shop.again'],
+      [['shop.again'], 'shop.again'],
+    ]);
+  });
+
   test('ends with the exit code of its service', async () => {
     const { cli } = await world();
     expect(await main(backfill(), { ...cli, createService: service(3, []) })).toBe(3);

@@ -219,4 +219,26 @@ describe('backfill', () => {
     });
     await expectVerified(config, '--table', table);
   });
+
+  test('of a topic that routes part between tables: the records of the named one, and no dead letters', async () => {
+    const topic = 'parted.orders';
+    await stack.load({ topic, n: 100, partitions: 1, format: 'json' });
+    const route = (pattern: string): object => ({ field: { path: 'id', matches: pattern } });
+    const config = files.write(
+      'parted',
+      [
+        { topic, table: 'parted.even', route: route('[02468]$') },
+        { topic, table: 'parted.odd', route: route('[13579]$') },
+      ],
+      settings('parted'),
+    );
+    expect((await files.result(2, 'backfill', config, '--topic', topic, '--into', 'parted.again')).json).toMatchObject({
+      error: { message: expect.stringContaining('parted.even, parted.odd') as unknown },
+    });
+    const args = ['--topic', topic, '--into', 'parted.again', '--like', 'parted.odd'];
+    expect(await files.json<BackfillResult>('backfill', config, ...args)).toMatchObject({ rows: 50, deadLetters: 0 });
+    const rows = await other<{ id: number }[]>('parted.again', { do: 'rows', branch: 'main', columns: ['id'] });
+    expect(rows.map(({ id }) => id % 2)).toEqual(new Array(50).fill(1));
+    await expectVerified(config, '--table', 'parted.again');
+  });
 });
