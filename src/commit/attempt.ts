@@ -64,7 +64,8 @@ export interface AttemptContext {
  * where a rollback has put the head back.
  *
  * Breaks: test/commit/committer.test.ts, "asserts UUID, branch head", "of another branch grows from main";
- * test/commit/progress.sim.test.ts, "another default spec".
+ * test/commit/progress.sim.test.ts, "another default spec", "a column that somebody dropped";
+ * test/commit/combining.sim.test.ts, "with all that belongs to it".
  */
 export async function buildAttempt(
   known: Known,

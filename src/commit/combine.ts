@@ -27,7 +27,7 @@ export interface Combined {
  * `running`: the vector after one's own checkpoint. `now`: wall clock, ms.
  *
  * Breaks: test/commit/combining.sim.test.ts, "what others have published goes along", "one at most goes along",
- * "A8: one that is as old", "one %s".
+ * "A8: one that is as old", "one %s", "A4: a zombie’s object".
  */
 export function combine(
   ownId: string,

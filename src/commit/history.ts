@@ -8,7 +8,7 @@ import type { Snapshot } from '../iceberg/metadata.ts';
  * every sequence number in (L, now] is that of an existing ancestor of the branch head or of a snapshot of another ref,
  * and none of them names it. L is the table's last sequence number at the cut; a rollback never lowers it.
  *
- * Breaks: test/commit/lookup.test.ts, "A2: is stale after a rollback";
+ * Breaks: test/commit/lookup.test.ts, "A2: is stale after a rollback", "is stale where another ref holds";
  * test/commit/traces.sim.test.ts, "finds its own id".
  */
 export type History =

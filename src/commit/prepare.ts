@@ -17,7 +17,7 @@ import type { Known } from './known.ts';
  * Invariants 3 and 5: it remembers the table's last sequence number at the cut, the topic and cluster ids and the time;
  * its manifest leaves snapshot id and sequence numbers to inheritance, so it is written once and never changes.
  *
- * Breaks: test/commit/prepare.test.ts, "leaves snapshot id";
+ * Breaks: test/commit/prepare.test.ts, "leaves snapshot id", "refuses ranges that", "refuses dead letters that";
  * test/commit/committer.test.ts, "refuses a cut whose counts do not agree".
  */
 export interface Prepared extends Checkpoint {

@@ -11,7 +11,8 @@ import type { OffsetsMap, TopicOffsets } from './commit.ts';
  * stand in each snapshot of ours, written in the same atomic commit as the rows.
  *
  * Breaks: test/commit/committer.test.ts, "carries the whole map"; test/commit/formats.test.ts, "comes back";
- * of dead letters test/commit/dead-letters.sim.test.ts, "arrives whole in the dead-letter table".
+ * test/commit/traces.sim.test.ts, "by the property and without an anchor", "after rollback, foreign compaction";
+ * test/commit/dead-letters.sim.test.ts, "arrives whole in the dead-letter table".
  */
 export interface Statement {
   readonly offsets: OffsetsMap;

@@ -5,7 +5,7 @@ import type { OffsetRange, OffsetsMap, TopicOffsets } from './commit.ts';
  *
  * Invariant 2: a checkpoint applies only if each of its ranges begins exactly where the vector stands, all or nothing.
  *
- * Breaks: test/commit/vector.test.ts, "is all or nothing", "a partition that appears later at 0";
+ * Breaks: test/commit/vector.test.ts, "is all or nothing", "a partition that appears later at 0", "records gaps";
  * test/commit/traces.sim.test.ts, "of which one is fenced is dropped whole",
  * "the old topic’s checkpoint fits by its offsets".
  */

@@ -3,7 +3,9 @@ import type { PrimitiveType } from './types.ts';
 
 /**
  * The type that holds the values of both a column and its writer by Iceberg's promotions (spec, "Schema Evolution"):
- * int to long, float to double, decimal to more digits of the same scale. Null: no such type.
+ * int to long, float to double, decimal to more digits of the same scale. Null: no such type, and invariant 7: never a cast.
+ *
+ * Breaks: test/schema/evolve.test.ts, "is incompatible".
  */
 export function commonType(table: PrimitiveType, writer: PrimitiveType): PrimitiveType | null {
   if (table === writer) return table;

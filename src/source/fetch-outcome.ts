@@ -30,7 +30,11 @@ export interface AnswerContext {
   readonly nothing: boolean;
 }
 
-/** Reads one partition of a fetch response. Pure; the caller moves the lane. */
+/**
+ * Reads one partition of a fetch response. Pure; the caller moves the lane.
+ *
+ * Breaks: test/source/fetch-outcome.test.ts, "offsets count as absent only when".
+ */
 export function judge(asked: Asked, answer: FetchedPartition, context: AnswerContext): Outcome {
   const { topic, partition } = asked.state.lane;
   const where = { topic, partition, requested: asked.offset };

@@ -194,6 +194,10 @@ describe('what is passed over', () => {
     expect((await zombie.committer.commit(stale)).kind).toBe('dropped');
     await b.commitTo(undefined, 2);
     expect(await world.problems([3, 2, 0])).toEqual([]);
+    // Whoever sees the object now removes it.
+    await a.commitTo(4);
+    await a.committer.close();
+    expect(objects(world)).toEqual([]);
   });
 
   test('A4: of two objects of others with the same range one at most goes along, the older one', async () => {

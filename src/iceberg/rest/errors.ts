@@ -52,7 +52,8 @@ const CONFLICT_TEXT = /sequence.number|first.row.id|snapshot .*already exists|al
  *
  * @throws TabletopicError for definite refusals: `CATALOG_AUTH`, `CATALOG_REFUSED`, `TABLE_NOT_FOUND`, and `CATALOG_UNAVAILABLE` for a 429.
  *
- * Breaks: test/iceberg/rest.test.ts, "of a commit as it is, and sends nothing twice", "that was turned away (429)".
+ * Breaks: test/iceberg/rest.test.ts, "of a commit as it is, and sends nothing twice", "that was turned away (429)",
+ * "renews it once".
  */
 export function commitOutcome(
   answer: HttpAnswer,
