@@ -3,12 +3,16 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { decodeAccounted, encodeAccounted } from '../../src/commit/accounted.ts';
 import { decodeListFile, encodeListFile } from '../../src/commit/dead-letter-list.ts';
+import { deadLetterHeaders } from '../../src/commit/dead-letter-topic.ts';
 import { deadLetterSchema } from '../../src/commit/dead-letter-schema.ts';
 import { statementText } from '../../src/commit/dead-letter-table.ts';
 import { LetterSet } from '../../src/commit/letter-set.ts';
 import { decodePending, encodePending } from '../../src/commit/pending.ts';
 import { decodeReplayed, encodeReplayed } from '../../src/commit/replayed.ts';
 import { encodeStatement } from '../../src/commit/statement.ts';
+import { convertProtobuf } from '../../src/schema/protobuf.ts';
+import { deriveChange } from '../../src/schema/derive.ts';
+import { encodeWaiting, waitingChange } from '../../src/schema/waiting-change.ts';
 import type { DeadLetterList } from '../../src/commit/dead-letter-list.ts';
 import type { Pending } from '../../src/commit/pending.ts';
 
@@ -19,7 +23,17 @@ const read = (name: string): Record<string, unknown> =>
     string,
     unknown
   >;
-for (const name of ['offsets', 'accounted', 'dead-letters', 'pending', 'replayed']) ajv.addSchema(read(name));
+const names = [
+  'offsets',
+  'accounted',
+  'dead-letters',
+  'pending',
+  'replayed',
+  'waiting',
+  'fields',
+  'dead-letter-headers',
+];
+for (const name of names) ajv.addSchema(read(name));
 
 function problems(schema: string, value: unknown): unknown {
   const validate = ajv.getSchema(schema)!;
@@ -102,6 +116,51 @@ test('dead letters: the columns', () => {
       ]),
     ),
   );
+});
+
+test('dead letters: the headers in a topic', () => {
+  const row = {
+    topic: 't',
+    partition: 0,
+    offset: 5n,
+    timestamp: 1_700_000_000_000_000n,
+    timestampType: 'CreateTime',
+    key: null,
+    value: Buffer.from('x'),
+    headers: [],
+    code: 'DECODE_JSON',
+    reason: 'the value is not JSON',
+    schemaId: 12,
+    checkpointId: 'c',
+    serviceVersion: '1.2.3',
+  };
+  const headers = (
+    of: typeof row | (Omit<typeof row, 'timestamp' | 'schemaId'> & { timestamp: null; schemaId: null }),
+  ) => Object.fromEntries(deadLetterHeaders(of, 'shop.orders').map(([name, value]) => [name, String(value)]));
+  const all = headers(row);
+  expect(problems('dead-letter-headers.schema.json', all)).toEqual([]);
+  expect(problems('dead-letter-headers.schema.json', headers({ ...row, timestamp: null, schemaId: null }))).toEqual([]);
+  const { properties } = read('dead-letter-headers') as { properties: object };
+  expect(Object.keys(all).toSorted()).toEqual(Object.keys(properties).toSorted());
+});
+
+test('a schema change that waits, and what fields are known by', () => {
+  const text =
+    'syntax = "proto3"; message Order { int64 id = 1; repeated Line lines = 2; map<string, int32> by = 3; } message Line { string sku = 1; }';
+  const { struct, identities } = convertProtobuf(text, {}, 'Order', { uint64: 'decimal', nanos: 'micros' });
+  const writer = { part: 'value' as const, struct, aliases: identities };
+  const empty = { type: 'struct' as const, 'schema-id': 0, fields: [] };
+  const derived = deriveChange({ schemas: [empty], current: empty, lastColumnId: 0, history: {} }, writer, {
+    onIncompatible: 'stop',
+    onDropped: 'stop',
+  });
+  const waiting = JSON.parse(encodeWaiting(waitingChange(derived.changes, 'schema 12', 1_700_000_000_000, writer))) as {
+    changes: unknown[];
+  };
+  expect(problems('waiting.schema.json', waiting)).toEqual([]);
+  expect(problems('waiting.schema.json', { ...waiting, changes: [] })).not.toEqual([]);
+  expect(Object.keys(derived.history)).not.toEqual([]);
+  expect(problems('fields.schema.json', JSON.parse(JSON.stringify(derived.history)))).toEqual([]);
 });
 
 const pending: Pending = {

@@ -21,3 +21,22 @@ test.each(['prometheus-alerts.yaml', 'grafana-dashboard.json'])('%s asks only fo
   expect(asked.size).toBeGreaterThan(3);
   for (const name of asked) expect(known, name).toContain(`# HELP ${name.replace(/_(bucket|count|sum)$/, '')} `);
 });
+
+test('the runbook says of every alert what to do', () => {
+  const alerts = [...readFileSync(join(root, 'deploy', 'prometheus-alerts.yaml'), 'utf8').matchAll(/alert: (\w+)/g)];
+  expect(alerts.length).toBeGreaterThan(5);
+  const text = readFileSync(join(root, 'deploy', 'runbook.md'), 'utf8');
+  for (const [, name] of alerts) expect(text).toContain(`| ${name} |`);
+});
+
+test('whatever makes the service unready or waits for a person has an alert', () => {
+  const asked = readFileSync(join(root, 'deploy', 'prometheus-alerts.yaml'), 'utf8');
+  for (const metric of [
+    'table_stopped',
+    'topics_paused',
+    'schema_changes_waiting',
+    'dependency_up',
+    'dead_letters_total',
+  ])
+    expect(asked).toContain(`tabletopic_${metric}`);
+});
