@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceFiles } from '../end-to-end/service-process.ts';
 import { sums } from '../real/generator.ts';
-import type { Load } from '../real/generator.ts';
+import type { Format, Load } from '../real/generator.ts';
 import { readers } from '../real/readers.ts';
 import { startStack } from '../real/stack.ts';
 
 export interface IngestOptions {
-  readonly formats: readonly ('avro' | 'json')[];
+  readonly formats: readonly Format[];
   readonly compression: NonNullable<Load['compression']>;
   readonly records: number;
   readonly runs: number;
@@ -24,7 +24,7 @@ export interface IngestRun {
 }
 
 export interface IngestResult {
-  readonly format: 'avro' | 'json';
+  readonly format: Format;
   readonly compression: string;
   readonly records: number;
   readonly runs: readonly IngestRun[];
@@ -41,13 +41,13 @@ export async function ingest({ formats, compression, records, runs, say }: Inges
   const results: IngestResult[] = [];
   try {
     for (const format of formats) {
-      const topic = `bench.${format}`;
+      const topic = `bench.${format.replace('-', '_')}`;
       const loaded = await stack.load({ topic, n: records, partitions: PARTITIONS, format, compression });
       say(`${records} ${format} records loaded, ${Math.round(loaded.value_bytes / records)} bytes each`);
       const expected = await sums({ n: records, format });
       const done: IngestRun[] = [];
       for (let run = 0; run < runs; run++) {
-        const table = `bench.${format}_${run}`;
+        const table = `${topic}_${run}`;
         const config = files.write(`bench-${format}-${run}`, [{ topic, table }], {
           http: 'off',
           defaults: { commitInterval: '10s' },

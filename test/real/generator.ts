@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { dirOf } from './parts.ts';
 import { run } from './tools.ts';
 
+/** Everything but `json` is in the wire format of the registry, under the subject `<topic>-value`. */
+export type Format = 'json' | 'avro' | 'protobuf' | 'json-schema';
+
 /** Which records: record i depends on (seed, i) alone, has id i and goes to partition i % partitions. */
 export interface Records {
   /** How many. */
@@ -9,7 +12,7 @@ export interface Records {
   /** First id; 0 unless said otherwise. */
   start?: number;
   seed?: number;
-  format?: 'json' | 'avro';
+  format?: Format;
   /** JSON: event_time as ISO text (default) or as epoch milliseconds. */
   ts?: 'iso' | 'millis';
   /** JSON: adds a struct geo {lat, city}. */
@@ -21,7 +24,7 @@ export interface Load extends Records {
   topic: string;
   /** The topic is created with so many when it is not there. */
   partitions?: number;
-  /** Base URL of the registry, for Avro. */
+  /** Base URL of the registry, for formats with a schema. */
   registry?: string;
   compression?: 'none' | 'lz4' | 'zstd' | 'snappy' | 'gzip';
   /** Records per second in all; as fast as possible when absent. */

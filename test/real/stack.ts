@@ -74,7 +74,7 @@ export class Environment {
 
   /** Loads generated records into a topic of this Kafka; Avro schemas go to this registry. */
   load(options: LoadOptions): Promise<LoadResult> {
-    const registry = options.format === 'avro' ? { registry: this.registry.url } : {};
+    const registry = (options.format ?? 'json') === 'json' ? {} : { registry: this.registry.url };
     return load({ brokers: this.kafka.brokers, ...registry, ...options });
   }
 
