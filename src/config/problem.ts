@@ -30,7 +30,8 @@ export class ConfigError extends TabletopicError {
 }
 
 export function problemText({ path, reason, remedy, line }: ConfigProblem): string {
-  return `${path === '' ? '' : `${path} `}${line === undefined ? '' : `(line ${line}) `}${reason}. ${remedy}`;
+  const place = `${path === '' ? '' : `${path} `}${line === undefined ? '' : `(line ${line}) `}`;
+  return `${place}${reason}${reason.endsWith('?') ? '' : '.'} ${remedy}`;
 }
 
 export type KeyPath = readonly (string | number)[];

@@ -107,11 +107,13 @@ export function readOptions(
   const known = options.map((option) => option.key);
   for (const key of Object.keys(raw)) {
     if (known.includes(key)) continue;
+    // `{ numbers: decimal(38, 2) }`: YAML takes the comma for the end of the value, and what follows it for a key.
+    const cut = raw[key] === null && key.endsWith(')');
     const near = closest(key, known);
     problems.add(
       [...path, key],
       `is no known key${near ? `; did you mean ${near}?` : ''}`,
-      `Known here: ${known.join(', ')}.`,
+      cut ? 'Inside { } and [ ], put a text that has a comma in quotes.' : `Known here: ${known.join(', ')}.`,
     );
   }
   const result: Record<string, unknown> = {};

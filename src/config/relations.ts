@@ -16,6 +16,7 @@ export function checkRelations(config: Config, raw: Record<string, unknown>, pro
     checkTable(config, rule, rawTables[i]!, rawDefaults, ['tables', i], problems);
   });
   checkSameTopicSameTable(config.tables, problems);
+  checkSameRoute(config.tables, problems);
 }
 
 function checkKafka({ kafka, memory }: Config, problems: Problems): void {
@@ -211,6 +212,23 @@ function checkSameTopicSameTable(rules: readonly TableRule[], problems: Problems
         ['tables', i],
         `gives topic ${rule.topic} the same table as ${earlier.path}`,
         'Remove one of them, or name another table.',
+      );
+    else seen.set(key, rule);
+  });
+}
+
+/** A rule that takes nothing because an earlier one takes the very same has a table that stays empty for ever. */
+function checkSameRoute(rules: readonly TableRule[], problems: Problems): void {
+  const seen = new Map<string, TableRule>();
+  rules.forEach((rule, i) => {
+    if (rule.topic === null || rule.route === null) return;
+    const key = JSON.stringify([rule.topic, rule.route]);
+    const earlier = seen.get(key);
+    if (earlier)
+      problems.add(
+        ['tables', i, 'route'],
+        `takes what ${earlier.path} takes first`,
+        'Remove one of them, or write another condition.',
       );
     else seen.set(key, rule);
   });

@@ -57,15 +57,18 @@ export const routeType: CustomType = {
   },
   read(raw) {
     if (raw === 'otherwise') return { kind: 'otherwise' } satisfies Route;
-    const refused = new Reason(`${show(raw)} is no route`, `Write ${form}.`);
+    const refused = (why: string): Reason => new Reason(why, `Write ${form}.`);
     const [kind, ...more] = keysOf(raw);
-    if (more.length > 0 || kind === undefined) return refused;
+    if (more.length > 0) return refused(`${[kind, ...more].join(' and ')} stand beside each other`);
+    if (kind !== 'record' && kind !== 'header' && kind !== 'field')
+      return refused(kind === undefined ? `${show(raw)} is no route` : `${kind} is none of record, header and field`);
     const value = (raw as Record<string, unknown>)[kind];
     if (kind === 'record') {
       const names = textsOf(value);
-      return names ? ({ kind, names } satisfies Route) : refused;
+      return names
+        ? ({ kind, names } satisfies Route)
+        : refused(`record is ${show(value)}, no name and no list of names`);
     }
-    if (kind !== 'header' && kind !== 'field') return refused;
     const place = kind === 'header' ? 'name' : 'path';
     const {
       [place]: at,
@@ -73,26 +76,31 @@ export const routeType: CustomType = {
       matches,
       ...rest
     } = keysOf(value).length > 0 ? (value as Record<string, unknown>) : {};
-    if (typeof at !== 'string' || at === '' || Object.keys(rest).length > 0) return refused;
+    const [unknown] = Object.keys(rest);
+    if (unknown !== undefined) return refused(`${kind} has no key ${unknown}, but ${place}, equals and matches`);
+    if (typeof at !== 'string' || at === '') return refused(`${kind} lacks ${place}`);
     const test = testOf(equals, matches);
-    if (test === null) return refused;
+    if (typeof test === 'string') return refused(`${kind} ${at} ${test}`);
     return kind === 'header'
       ? ({ kind, name: at, test } satisfies Route)
       : ({ kind, path: at.split('.'), test } satisfies Route);
   },
 };
 
-function testOf(equals: unknown, matches: unknown): ValueTest | null {
-  if ((equals === undefined) === (matches === undefined)) return null;
+/** The test, or what is wrong with it: a sentence without its subject. */
+function testOf(equals: unknown, matches: unknown): ValueTest | string {
+  if (equals === undefined && matches === undefined) return 'lacks equals or matches';
+  if (equals !== undefined && matches !== undefined) return 'has equals and matches: keep one';
   if (equals !== undefined) {
     const texts = textsOf(equals);
-    return texts && { equals: texts };
+    return texts ? { equals: texts } : `equals ${show(equals)}, no text and no list of texts`;
   }
-  if (typeof matches !== 'string') return null;
+  if (typeof matches !== 'string' || matches === '') return `matches ${show(matches)}, no regular expression`;
   try {
-    return new RegExp(matches, 'u').source === '' ? null : { matches };
-  } catch {
-    return null;
+    new RegExp(matches, 'u');
+    return { matches };
+  } catch (thrown) {
+    return `matches no regular expression: ${(thrown as Error).message}`;
   }
 }
 

@@ -183,6 +183,15 @@ tables:
     expect(found.find(({ path }) => path === 'tables[0].compression')!.reason).toContain('did you mean zstd?');
   });
 
+  test('a sentence that asks does not go on with a full stop', () => {
+    expect(() => parse(`${head}tables:\n  - { topic: a, branhc: b }\n`)).toThrow('did you mean branch? Known here');
+  });
+
+  test('a text that YAML cuts at its comma is said to need quotes', () => {
+    const found = problems(`${head}tables:\n  - { topic: a, numbers: decimal(38, 2) }\n`);
+    expect(found.map(({ remedy }) => remedy).join()).toContain('in quotes');
+  });
+
   const rule = (text: string): string => `${head}tables:\n  - ${text}\n`;
   test.each([
     ['no topic', rule('table: x'), 'tables[0]'],

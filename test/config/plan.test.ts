@@ -185,15 +185,25 @@ describe('routes', () => {
   });
 
   test.each([
-    ['{ record: [] }', 'is no route'],
-    ['{ header: { name: h } }', 'is no route'],
-    ['{ header: { name: h, equals: a, matches: b } }', 'is no route'],
-    ["{ field: { path: a, matches: '(' } }", 'is no route'],
-    ['{ field: { path: a, equals: b, more: c } }', 'is no route'],
-    ['{ record: a, header: { name: h, equals: a } }', 'is no route'],
+    ['{ record: [] }', 'record is []'],
+    ['{ header: { name: h } }', 'header h lacks equals or matches'],
+    ['{ header: { name: h, equals: a, matches: b } }', 'has equals and matches'],
+    ["{ field: { path: a, matches: '(' } }", 'Unterminated group'],
+    ['{ field: { path: a, equals: b, more: c } }', 'field has no key more'],
+    ['{ field: { equals: b } }', 'field lacks path'],
+    ['{ recrod: a }', 'recrod is none of record, header and field'],
+    ['{ record: a, header: { name: h, equals: a } }', 'record and header stand beside each other'],
     ['anything', 'is no route'],
   ])('%s is refused', (route, reason) => {
     expect(() => rules(`  - { topic: t, table: s.t, route: ${route} }`)).toThrow(reason);
+  });
+
+  test('a route that another one has before it takes nothing', () => {
+    const [first, second] = ['  - { topic: t, table: s.a, route: ', '  - { topic: t, table: s.b, route: '];
+    const route = '{ header: { name: h, equals: a } } }';
+    expect(() => rules(`${first}${route}\n${second}${route}`)).toThrow('takes what tables[0] takes first');
+    expect(() => rules(`${first}otherwise }\n${second}otherwise }`)).toThrow('takes what tables[0] takes first');
+    rules(`${first}${route}\n${second}{ header: { name: h, equals: b } } }`);
   });
 
   test('a route needs the topic and the table by name', () => {
