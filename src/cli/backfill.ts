@@ -5,7 +5,7 @@ import { identText } from '../iceberg/catalog.ts';
 import { type Publishing, publishingOf } from '../maintain/fork.ts';
 import { createLogger } from '../ops/logger.ts';
 import { BoundedSource } from '../source/bounded-source.ts';
-import { backfillText, publishText } from './backfill-text.ts';
+import { backfillText, publishSteps } from './backfill-text.ts';
 import {
   type BackfillOptions,
   type PartitionRange,
@@ -76,7 +76,9 @@ export async function backfillCommand(options: BackfillOptions, context: CliCont
     }
     const before = await look();
     if (before.publish) {
-      const said = publishText(before.publish, options);
+      const said = publishSteps(before.publish, options)
+        .map((line) => line.trim())
+        .join(' | ');
       if (before.publish.forward) logger.info(said);
       else logger.warn(said);
     }

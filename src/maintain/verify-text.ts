@@ -4,9 +4,9 @@ const shown = 20;
 
 /** The result for a person. */
 export function verifyText(result: VerifyResult): string {
-  const { table, level, ok, rows, snapshots, partitions, others } = result;
+  const { table, branch, level, ok, rows, snapshots, partitions, others } = result;
   const lines = [
-    `${ok ? 'ok' : 'NOT OK'}  ${table} (${level}): ${rows} rows, ${snapshots} snapshots, ${partitions.length} partitions`,
+    `${ok ? 'ok' : 'NOT OK'}  ${table}${branch === 'main' ? '' : ` branch ${branch}`} (${level}): ${rows} rows, ${snapshots} snapshots, ${partitions.length} partitions`,
   ];
   for (const {
     topic,

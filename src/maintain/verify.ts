@@ -16,6 +16,7 @@ import { verifyHistory } from './verify-history.ts';
  */
 export interface VerifyResult {
   readonly table: string;
+  readonly branch: string;
   readonly level: 'metadata' | 'deep';
   readonly ok: boolean;
   /** False: snapshots have expired, and what they accounted for cannot be checked any more (`from` says where it begins). */
@@ -84,6 +85,7 @@ export async function verifyTable(
   const history = verifyHistory(table, branch);
   const result: Omit<VerifyResult, 'ok'> = {
     table: name,
+    branch,
     level: readPositions ? 'deep' : 'metadata',
     complete: history.complete,
     snapshots: history.snapshots,

@@ -11,6 +11,7 @@ import { expectEveryRecordOnce } from '../real/expected.ts';
 import { sums } from '../real/generator.ts';
 import { python, readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
+import { startStack } from '../real/stack.ts';
 import { registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
 
@@ -173,6 +174,33 @@ describe('adopt', () => {
       [800, 500],
     ]);
     await expectVerified(config);
+  });
+
+  test('a cluster that has moved, with its offsets: stops the table, adopted it goes on where the table stands', async () => {
+    const loaded = { topic: 'moved.orders', partitions: 2, n: 1600 };
+    const { topic } = loaded;
+    const here = files.write('moved', [{ topic }], settings('moved'));
+    await stack.load({ ...loaded, n: 1000, format: 'avro' });
+    await files.run(here, '--until-caught-up').ends();
+    const moved = await startStack({ kafka: true });
+    try {
+      // A mirror that keeps offsets: the same records at the same places, and more.
+      await stack.load({ ...loaded, format: 'avro', brokers: moved.kafka.brokers });
+      const there = files.write('moved-there', [{ topic }], { ...settings('moved'), kafka: moved.kafka });
+      const stopped = files.run(there, '--until-caught-up');
+      await stopped.ends(3);
+      expect(stopped.log).toContain('"code":"KAFKA_TOPIC_CHANGED"');
+      const adopted = await files.json<AdoptResult>('adopt', there, '--table', topic, '--offsets', 'table');
+      expect(adopted.topics[0]!.partitions).toEqual([0, 1].map((partition) => ({ partition, from: 500, to: 500 })));
+      await files.run(there, '--until-caught-up').ends();
+      const reading = await readers.pyiceberg({ catalog, table: topic, columns });
+      expectEveryRecordOnce(reading, await sums({ n: loaded.n, format: 'avro' }), loaded);
+      await expectVerified(there);
+      // The old cluster is another one now.
+      await files.run(here, '--until-caught-up').ends(3);
+    } finally {
+      await moved.stop();
+    }
   });
 });
 

@@ -155,8 +155,8 @@ describe('other writers', () => {
 test('the text names what is wrong', async () => {
   const history = verifyHistory(tableOf(specs), 'main');
   const rows = await verify({ ...files, b: files['b']!.filter((row) => row!.offset !== 13), c: span(0, 4, 5) });
-  const text = verifyText({ table: 'shop.orders', level: 'deep', ok: false, ...history, ...rows });
-  expect(text).toMatch(/^NOT OK {2}shop\.orders \(deep\): 23 rows/);
+  const text = verifyText({ table: 'shop.orders', branch: 'audit', level: 'deep', ok: false, ...history, ...rows });
+  expect(text).toMatch(/^NOT OK {2}shop\.orders branch audit \(deep\): 23 rows/);
   expect(text).toContain('DUPLICATE t[0] offset 4:');
   expect(text).toContain('MISSING t[0] offsets 10 to 19: not there: 1 of offsets 13');
 });
