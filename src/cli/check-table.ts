@@ -7,6 +7,7 @@ import { SCHEMA_TYPES, knownSchemas, writerSchema } from '../ingest/registry-lay
 import type { SchemaLookup } from '../ingest/registry-layouts.ts';
 import { keyColumn } from '../schema/evolve-key.ts';
 import { deriveChange } from '../schema/derive.ts';
+import { UPGRADE, columnsOfV3 } from '../schema/format-version.ts';
 import type { WriterFields } from '../schema/derive.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import { changeId } from '../schema/waiting-change.ts';
@@ -64,7 +65,10 @@ export async function previewTable(
     columns: (columns ?? current)?.map((field) => ({ name: field.name, type: typeText(field.type) })) ?? null,
     partitionBy,
     changes: existing ? found.flatMap(({ writer }) => changesOf(writer, existing, plan)) : [],
-    warnings: warnings(columns ?? current ?? [], rule.timeOfDay, partitionBy, rule.partitionBy),
+    warnings: [
+      ...warnings(columns ?? current ?? [], rule.timeOfDay, partitionBy, rule.partitionBy),
+      ...nanosWarnings(columns ?? current ?? [], existing),
+    ],
   };
 }
 
@@ -188,6 +192,15 @@ function warnings(
         ]
       : []),
   ];
+}
+
+function nanosWarnings(fields: readonly NestedField[], existing: LoadedTable | null): string[] {
+  const newer = columnsOfV3({ type: 'struct', fields });
+  if (newer.length === 0) return [];
+  const version = existing?.metadata['format-version'] ?? 3;
+  return version < 3
+    ? [`The table has format version ${version}, which has no nanoseconds (${newer.join(', ')}). ${UPGRADE}`]
+    : [`Spark cannot load a table with a column of nanoseconds (${newer.join(', ')}).`];
 }
 
 /** A type on one line: `struct<a: int, b: list<string>>`. */

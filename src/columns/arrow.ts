@@ -16,6 +16,7 @@ import {
   Table,
   TimeMicrosecond,
   TimestampMicrosecond,
+  TimestampNanosecond,
   Utf8,
   RecordBatch,
   makeData,
@@ -71,6 +72,10 @@ function typeOf(vector: Vector): DataType {
       return new TimestampMicrosecond();
     case 'timestamptz':
       return new TimestampMicrosecond('UTC');
+    case 'timestamp_ns':
+      return new TimestampNanosecond();
+    case 'timestamptz_ns':
+      return new TimestampNanosecond('UTC');
     case 'string':
       return new Utf8();
     case 'binary':

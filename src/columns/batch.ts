@@ -18,7 +18,10 @@ export type VectorKind =
   | 'bool'
   /** int, date, decimal up to 9 digits (unscaled): `i32[i]`. */
   | 'i32'
-  /** long, time, timestamp, timestamptz (microseconds), decimal up to 18 digits: `i32[2i]` low, `i32[2i+1]` high. */
+  /**
+   * long, time, timestamp, timestamptz (microseconds), timestamp_ns, timestamptz_ns (nanoseconds), decimal up to 18
+   * digits: `i32[2i]` low, `i32[2i+1]` high.
+   */
   | 'i64'
   /** float: `f32`. */
   | 'f32'
@@ -56,6 +59,8 @@ export function storageOf(type: IcebergType): { kind: VectorKind; width: number 
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return { kind: 'i64', width: 0 };
     case 'float':
       return { kind: 'f32', width: 0 };

@@ -4,12 +4,19 @@ const HOUR = 3_600_000_000;
 
 /** Whole hours in a count of microseconds given as two words. */
 export function hoursOf(low: number, high: number): number {
-  return divideMicros(low, high, HOUR);
+  return divide(low, high, HOUR);
 }
 
 /** Whole days in a count of microseconds given as two words. */
 export function daysOf(low: number, high: number): number {
-  return divideMicros(low, high, 24 * HOUR);
+  return divide(low, high, 24 * HOUR);
+}
+
+/** Whole microseconds in a count of nanoseconds given as two words: the low word, then the high one, in `words`. */
+export function microsOfNanos(low: number, high: number, words: Int32Array): void {
+  const upper = Math.floor(high / 1000);
+  words[0] = Math.floor(((high - upper * 1000) * 4_294_967_296 + (low >>> 0)) / 1000);
+  words[1] = upper;
 }
 
 export function yearsOfDays(days: number): number {
@@ -29,7 +36,7 @@ export function monthsOfDays(days: number): number {
   return (era * 400 + yearOfEra - 1970) * 12 + fromMarch + 2;
 }
 
-function divideMicros(low: number, high: number, unit: number): number {
+function divide(low: number, high: number, unit: number): number {
   const micros = high * 4_294_967_296 + (low >>> 0);
   if (Number.isSafeInteger(micros)) return Math.floor(micros / unit);
   // Beyond the years 1684 to 2255 a double no longer holds microseconds.

@@ -1,5 +1,5 @@
 import { decimalOf } from '../schema/types.ts';
-import { daysOf, hoursOf, monthsOfDays, yearsOfDays } from './calendar.ts';
+import { daysOf, hoursOf, microsOfNanos, monthsOfDays, yearsOfDays } from './calendar.ts';
 import type { Vector } from './batch.ts';
 import { hashBytes, hashLong } from './murmur3.ts';
 import type { PartitionValue } from './partition-value.ts';
@@ -66,10 +66,12 @@ export function coderFor(transform: Transform, vector: Vector, coding: Coding): 
       const hash = hashOf(vector);
       return (v, i) => coding.ofNumber((hash(v, i) & 0x7fffffff) % transform.width, asIs);
     }
-    case 'hour':
-      return (v, i) => coding.ofNumber(hoursOf(v.i32[2 * i]!, v.i32[2 * i + 1]!), asIs);
+    case 'hour': {
+      const hours = ofMicros(vector, hoursOf);
+      return (v, i) => coding.ofNumber(hours(v, i), asIs);
+    }
     default: {
-      const days: Coder = type === 'date' ? (v, i) => v.i32[i]! : (v, i) => daysOf(v.i32[2 * i]!, v.i32[2 * i + 1]!);
+      const days: Coder = type === 'date' ? (v, i) => v.i32[i]! : ofMicros(vector, daysOf);
       if (transform.kind === 'day') return (v, i) => coding.ofNumber(days(v, i), asIs);
       const unit = transform.kind === 'month' ? monthsOfDays : yearsOfDays;
       return (v, i) => coding.ofNumber(unit(days(v, i)), asIs);
@@ -152,15 +154,25 @@ function hashOf(vector: Vector): Coder {
     case 'i32':
       return decimal ? (v, i) => ofDecimal(BigInt(v.i32[i]!)) : (v, i) => hashLong(v.i32[i]!, v.i32[i]! >> 31);
     case 'i64':
-      return decimal
-        ? (v, i) => ofDecimal(long(v.i32[2 * i]!, v.i32[2 * i + 1]!))
-        : (v, i) => hashLong(v.i32[2 * i]!, v.i32[2 * i + 1]!);
+      return decimal ? (v, i) => ofDecimal(long(v.i32[2 * i]!, v.i32[2 * i + 1]!)) : ofMicros(vector, hashLong);
     case 'fixed':
       if (decimal) return (v, i) => ofDecimal(fromBigEndian(v.bytes.subarray(i * v.width, (i + 1) * v.width)));
       return (v, i) => hashBytes(v.bytes, i * v.width, (i + 1) * v.width);
     default:
       return (v, i) => hashBytes(v.bytes, v.offsets[i]!, v.offsets[i + 1]!);
   }
+}
+
+const MICROS = new Int32Array(2);
+
+/** Of a 64-bit number; of nanoseconds the microseconds, rounded down, by which the spec's transforms go. */
+function ofMicros(vector: Vector, of: (low: number, high: number) => number): Coder {
+  const { type } = vector.field;
+  if (type !== 'timestamp_ns' && type !== 'timestamptz_ns') return (v, i) => of(v.i32[2 * i]!, v.i32[2 * i + 1]!);
+  return (v, i) => {
+    microsOfNanos(v.i32[2 * i]!, v.i32[2 * i + 1]!, MICROS);
+    return of(MICROS[0]!, MICROS[1]!);
+  };
 }
 
 function codePointsEnd(utf8: Uint8Array, start: number, end: number, count: number): number {

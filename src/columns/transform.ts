@@ -23,7 +23,7 @@ export function parseTransform(text: string): Transform {
  */
 export function resultType(transform: Transform, source: IcebergType): PrimitiveType {
   if (typeof source === 'string') {
-    const timestamp = source === 'timestamp' || source === 'timestamptz';
+    const timestamp = /^timestamp(tz)?(_ns)?$/.test(source);
     switch (transform.kind) {
       case 'identity':
       case 'void':

@@ -9,6 +9,7 @@ import { addFirst } from './vector.ts';
 import type { CreateTableRequest, LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
+import { refuseNewerTypes } from '../schema/format-version.ts';
 import type { Schema } from '../schema/types.ts';
 import type { OffsetsMap, TableState } from './commit.ts';
 import type { Known } from './known.ts';
@@ -68,10 +69,12 @@ export function evolveSchema(
   derive: (state: TableState) => SchemaChange | null,
   context: ChangeContext,
 ): Promise<Known> {
+  const { session } = context;
   return untilDone(context, async (known) => {
     const change = derive(known);
     if (change === null) return null;
     const { metadata } = known.table;
+    refuseNewerTypes(change.schema, metadata['format-version'], session.name);
     return {
       request: {
         requirements: [

@@ -140,7 +140,7 @@ export interface TableOptions {
   readonly location: string | null;
   readonly required: boolean;
   readonly timeOfDay: 'time' | 'long' | 'string';
-  readonly nanos: 'micros' | 'long' | 'error';
+  readonly nanos: 'micros' | 'long' | 'error' | 'native';
   /** Protobuf uint64 and fixed64: decimal(20, 0), or long and what does not fit a dead letter. */
   readonly uint64: 'decimal' | 'long';
   readonly unions: 'optional' | 'struct';

@@ -152,7 +152,6 @@ function withSchemaFiles(rule: TableRule, directory: string, path: KeyPath, prob
 function finish<T extends TableOptions>(table: T, written: Partial<TableOptions>): T {
   return {
     ...table,
-    formatVersion: 2,
     location: table.location ?? null,
     key: table.key ?? null,
     // The one attribute of CloudEvents that is no text.

@@ -128,6 +128,8 @@ const COLUMN_TYPES = [
   'time',
   'timestamp',
   'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
   'string',
   'uuid',
   'binary',

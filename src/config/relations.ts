@@ -143,6 +143,16 @@ function checkTable(
       'is a dead-letter topic too: what is bad in it would go round for ever',
       'Read it with another group of tables, or name another deadLetterTopic.',
     );
+  if (rule.formatVersion < 3) {
+    const remedy = 'Add formatVersion: 3, with which the table is created.';
+    if (rule.nanos === 'native')
+      problems.add(at('nanos'), `is native, and formatVersion ${rule.formatVersion} has no nanoseconds`, remedy);
+    for (const [name, type] of Object.entries(rule.columns))
+      if (type.endsWith('_ns'))
+        problems.add([...at('columns'), name], `is ${type}, which formatVersion ${rule.formatVersion} lacks`, remedy);
+  }
+  if (rule.properties['format-version'] !== undefined)
+    problems.add([...at('properties'), 'format-version'], 'is an option of its own', 'Use formatVersion.');
   for (const name of Object.keys(rule.columns).filter((column) => Object.hasOwn(rule.jsonColumns, column)))
     problems.add([...at('columns'), name], 'stands in jsonColumns too', 'Keep one of them.');
   if (rule.rowGroupSize > rule.targetFileSize)

@@ -197,6 +197,12 @@ export const tableOptions: readonly Option[] = [
     help: 'Schema changes made without asking: all that Iceberg can express, only new optional columns, or none. Any other waits for `tabletopic approve`, and so do the records behind it in their partition.',
   },
   {
+    key: 'formatVersion',
+    type: { kind: 'integer', min: 2, max: 3 },
+    default: 2,
+    help: 'Iceberg format version of tables when they are created; 3 adds row ids and nanosecond timestamps, which not every engine reads yet.',
+  },
+  {
     key: 'properties',
     type: { kind: 'stringMap' },
     default: {},
@@ -217,9 +223,9 @@ export const tableOptions: readonly Option[] = [
   },
   {
     key: 'nanos',
-    type: oneOf('micros', 'long', 'error'),
+    type: oneOf('micros', 'long', 'error', 'native'),
     default: 'micros',
-    help: 'Nanosecond timestamps: cut to microseconds (what is cut is counted), kept as a long, or refused.',
+    help: 'Nanosecond timestamps: cut to microseconds (what is cut is counted), kept as a long, refused, or columns of nanoseconds (timestamptz_ns, timestamp_ns; years 1677 to 2262), which need formatVersion 3.',
   },
   {
     key: 'uint64',

@@ -22,7 +22,7 @@ export interface InferOptions {
   readonly jsonColumns: Readonly<Record<string, 'json' | 'map'>>;
   /** Most leaves of an inferred table, at all levels together. Keys that are data (ids as keys) would have no end. */
   readonly maxColumns: number;
-  readonly nanos: 'micros' | 'long' | 'error';
+  readonly nanos: 'micros' | 'long' | 'error' | 'native';
 }
 
 /** The shape with one more JSON document, as UTF-8. What is not JSON counts for nothing here: its decoder will say why. */

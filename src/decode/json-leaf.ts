@@ -18,14 +18,15 @@ export const Coding = {
   timestamptz: 4,
   uuid: 5,
   base64: 6,
-  nanos: 7,
+  timestamptz_ns: 7,
   decimal: 8,
   unscaled: 9,
+  timestamp_ns: 10,
 } as const;
 export type CodingOf = (typeof Coding)[keyof typeof Coding];
 
 export function codingOf(vector: Vector, read: JsonRead): CodingOf {
-  if (read === 'nanos') return Coding.nanos;
+  if (read === 'nanos') return Coding.timestamptz_ns;
   if (read === 'unscaled') return Coding.unscaled;
   if (read !== 'plain') return Coding.none;
   const { type } = vector.field;
@@ -36,6 +37,8 @@ export function codingOf(vector: Vector, read: JsonRead): CodingOf {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
     case 'uuid':
       return Coding[type];
     default:
@@ -52,9 +55,10 @@ const FORMS: Readonly<Record<CodingOf, string>> = {
   [Coding.timestamptz]: 'a date and time with time zone (RFC 3339: 2026-01-31T23:59:59.999999Z)',
   [Coding.uuid]: 'a UUID',
   [Coding.base64]: 'base64 (RFC 4648, with padding)',
-  [Coding.nanos]: 'a date and time with time zone (RFC 3339: 2026-01-31T23:59:59.999999999Z)',
+  [Coding.timestamptz_ns]: 'a date and time with time zone (RFC 3339: 2026-01-31T23:59:59.999999999Z)',
   [Coding.decimal]: 'a decimal number',
   [Coding.unscaled]: 'base64 (RFC 4648, with padding) of an unscaled value',
+  [Coding.timestamp_ns]: 'a date and time without time zone (2026-01-31T23:59:59.999999999)',
 };
 
 const MICROS_PER_SECOND = 1_000_000;
@@ -67,7 +71,8 @@ const encoder = new TextEncoder();
  *
  * Nothing is coerced: years are 0001 to 9999 (also once the offset is applied), a leap second (`:60`) and 24:00 are
  * refused, a timestamptz must have an offset and a timestamp must not. Of more than six digits of a second those beyond
- * are cut where `nanos` is `micros`, and counted unless they are zeros; else the value is refused.
+ * are cut where `nanos` is `micros`, and counted unless they are zeros; else the value is refused, as is one of more than
+ * nine in a column of nanoseconds.
  */
 export class JsonLeafReader {
   /** Values of which digits were cut. */
@@ -75,10 +80,10 @@ export class JsonLeafReader {
   /** Why the last value was not taken. */
   code: 'DECODE_JSON' | 'VALUE_OUT_OF_RANGE' = 'DECODE_JSON';
   reason = '';
-  readonly #nanos: 'micros' | 'long' | 'error';
+  readonly #nanos: 'micros' | 'long' | 'error' | 'native';
   readonly #time = new DateTimeText();
 
-  constructor(nanos: 'micros' | 'long' | 'error') {
+  constructor(nanos: 'micros' | 'long' | 'error' | 'native') {
     this.#nanos = nanos;
   }
 
@@ -129,11 +134,11 @@ export class JsonLeafReader {
         ? time.date(bytes, start, end)
         : coding === Coding.time
           ? time.timeOfDay(bytes, start, end)
-          : time.dateTime(bytes, start, end, coding !== Coding.timestamp);
+          : time.dateTime(bytes, start, end, coding === Coding.timestamptz || coding === Coding.timestamptz_ns);
     if (!parsed) return time.leap ? this.#range('a leap second has no place in a column of times') : this.#form(coding);
     if (time.outside) return this.#range('the year is not in 0001 to 9999');
     if (coding === Coding.date) putI32(vector, time.days);
-    else if (coding === Coding.nanos) return this.#nanoseconds(vector);
+    else if (coding === Coding.timestamp_ns || coding === Coding.timestamptz_ns) return this.#nanoseconds(vector);
     else {
       if (time.nanos % 1000 > 0 || time.more) {
         if (this.#nanos !== 'micros') return this.#range('the time has more than six digits of a second');

@@ -168,6 +168,10 @@ function avroType(type: IcebergType, names: Set<string>): unknown {
       return wide('timestamp-micros', { 'adjust-to-utc': false });
     case 'timestamptz':
       return wide('timestamp-micros', { 'adjust-to-utc': true });
+    case 'timestamp_ns':
+      return wide('timestamp-nanos', { 'adjust-to-utc': false });
+    case 'timestamptz_ns':
+      return wide('timestamp-nanos', { 'adjust-to-utc': true });
     case 'uuid':
       return fixed('uuid_fixed', 16, { logicalType: 'uuid' });
     case 'binary':

@@ -90,16 +90,31 @@ export async function writeManifest(
   return manifest;
 }
 
-/** Entries of a manifest with what they inherit from its manifest list entry filled in (Iceberg spec, "Sequence Number Inheritance"). */
+/**
+ * Entries of a manifest with what they inherit from its manifest list entry filled in (Iceberg spec, "Sequence Number
+ * Inheritance" and "First Row ID Inheritance").
+ */
 export async function readManifest(io: FileIO, manifest: ManifestFile): Promise<ManifestEntry[]> {
   const entries = await decodeManifest(await io.read(manifest.location), manifest.location);
-  return entries.map((entry) => ({
+  let nextRowId = manifest.content === ManifestContent.data ? (manifest.firstRowId ?? null) : null;
+  return entries.map((entry) => {
+    let { file } = entry;
+    if (nextRowId !== null && entry.status !== EntryStatus.deleted && (file.firstRowId ?? null) === null) {
+      file = { ...file, firstRowId: nextRowId };
+      nextRowId += file.recordCount;
+    }
+    return { ...inherited(entry, manifest), file };
+  });
+}
+
+function inherited(entry: ManifestEntry, manifest: ManifestFile): ManifestEntry {
+  return {
     ...entry,
     snapshotId: entry.snapshotId ?? manifest.addedSnapshotId,
     sequenceNumber: entry.sequenceNumber ?? (entry.status === EntryStatus.added ? manifest.sequenceNumber : null),
     fileSequenceNumber:
       entry.fileSequenceNumber ?? (entry.status === EntryStatus.added ? manifest.sequenceNumber : null),
-  }));
+  };
 }
 
 /** Entries as they stand in the file, of any writer and format version 1 to 3. In v1 every sequence number is 0. */

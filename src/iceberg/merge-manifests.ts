@@ -30,18 +30,8 @@ export async function mergeManifests(
   const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === group[0]!.specId)!;
   const entries: ManifestEntry[] = [];
   const read = await readManifests(io, group, readsAtOnce, signal);
-  for (const [index, manifest] of group.entries()) {
-    let nextRowId = manifest.firstRowId ?? null;
-    for (const entry of read[index]!) {
-      if (entry.status === EntryStatus.deleted) continue;
-      let { file } = entry;
-      if (nextRowId !== null && (file.firstRowId ?? null) === null) {
-        file = { ...file, firstRowId: nextRowId };
-        nextRowId += file.recordCount;
-      }
-      entries.push({ ...entry, status: EntryStatus.existing, file });
-    }
-  }
+  for (const entry of read.flat())
+    if (entry.status !== EntryStatus.deleted) entries.push({ ...entry, status: EntryStatus.existing });
   const formatVersion = metadata['format-version'];
   const merged = await writeManifest(io, location, entries, {
     schema: schemaFor(spec, metadata),

@@ -3,6 +3,7 @@ import { tableFields } from '../commit/table-fields.ts';
 import { TabletopicError } from '../errors.ts';
 import { type LoadedTable, identText } from '../iceberg/catalog.ts';
 import { type ChangeRules, type DerivedChange, deriveChange } from '../schema/derive.ts';
+import { refuseNewerTypes } from '../schema/format-version.ts';
 import { type WaitingChange, changeId, waitingChanges, waitingProperty } from '../schema/waiting-change.ts';
 import { type ChangeTarget, type PlannedChange, commitChange } from './change.ts';
 
@@ -48,6 +49,7 @@ function planApproval(table: LoadedTable, { change, rules, ports }: ApproveOptio
   }
   const ids = new Set(chosen.map(({ id }) => id));
   const changed = fields.current !== before.current;
+  if (changed) refuseNewerTypes(fields.current, metadata['format-version'], name);
   return {
     request:
       chosen.length === 0

@@ -36,6 +36,7 @@ export const compressors: Compressors = {
 const parsers = {
   timestampFromMilliseconds: (value: bigint) => value * 1000n,
   timestampFromMicroseconds: (value: bigint) => value,
+  timestampFromNanoseconds: (value: bigint) => value,
   dateFromDays: (value: number) => value,
   uuidFromBytes: (value: Uint8Array) => value,
 };

@@ -64,6 +64,9 @@ export function fileSchema(schema: Schema): FileSchema {
     const { type } = field;
     if (typeof type === 'string') {
       const { kind, width } = storageOf(type);
+      // Other writers may have added columns of types that only format v3 has (variant, unknown, geometry …).
+      if (kind === 'bytes' && type !== 'string' && type !== 'binary')
+        throw new TabletopicError('SCHEMA_UNSUPPORTED', `column ${here.join('.')}: the type ${type} is not written`);
       const annotated = annotation(type, kind, width);
       elements.push({ ...head, ...annotated });
       leaves.push({
@@ -161,15 +164,19 @@ function annotation(type: PrimitiveType, kind: VectorKind, width: number): Annot
     case 'date':
       return { physical: PhysicalType.int32, converted: ConvertedType.date, logical: (t) => t.struct(6, empty) };
     case 'time':
-      return { physical: PhysicalType.int64, logical: (t) => t.struct(7, () => micros(t, false)) };
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(7, () => unit(t, false, MICROS)) };
     case 'timestamp':
-      return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => micros(t, false)) };
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => unit(t, false, MICROS)) };
     case 'timestamptz':
       return {
         physical: PhysicalType.int64,
         converted: ConvertedType.timestampMicros,
-        logical: (t) => t.struct(8, () => micros(t, true)),
+        logical: (t) => t.struct(8, () => unit(t, true, MICROS)),
       };
+    case 'timestamp_ns':
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => unit(t, false, NANOS)) };
+    case 'timestamptz_ns':
+      return { physical: PhysicalType.int64, logical: (t) => t.struct(8, () => unit(t, true, NANOS)) };
     case 'string':
       return { physical: PhysicalType.byteArray, converted: ConvertedType.utf8, logical: (t) => t.struct(1, empty) };
     case 'uuid':
@@ -181,10 +188,14 @@ function annotation(type: PrimitiveType, kind: VectorKind, width: number): Annot
   }
 }
 
+/** Members of the union `TimeUnit`. */
+const MICROS = 2;
+const NANOS = 3;
+
 /** Inside of `TimeType` and `TimestampType`: whether adjusted to UTC, and the unit. */
-function micros(thrift: ThriftWriter, adjusted: boolean): void {
+function unit(thrift: ThriftWriter, adjusted: boolean, member: number): void {
   thrift.bool(1, adjusted);
-  thrift.struct(2, () => thrift.struct(2, empty));
+  thrift.struct(2, () => thrift.struct(member, empty));
 }
 
 function empty(): void {}

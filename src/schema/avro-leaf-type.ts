@@ -87,6 +87,7 @@ export function leafPlan(
 
   function nanos(type: 'timestamp' | 'timestamptz'): LeafPlan {
     if (options.nanos === 'error') throw refused(path, 'has nanoseconds, and `nanos` is `error`');
+    if (options.nanos === 'native') return leaf(`${type}_ns`);
     return options.nanos === 'long' ? leaf('long') : leaf(type, 'nanos-to-micros');
   }
 }

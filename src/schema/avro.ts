@@ -10,7 +10,7 @@ import type { IcebergType, NestedField, StructType } from './types.ts';
 /** The table options that decide types (DESIGN §6). */
 export interface AvroOptions {
   readonly timeOfDay: 'time' | 'long' | 'string';
-  readonly nanos: 'micros' | 'long' | 'error';
+  readonly nanos: 'micros' | 'long' | 'error' | 'native';
   readonly unions: 'optional' | 'struct';
   /** Kafka Connect's own types (`format: debezium`). */
   readonly connect?: boolean;

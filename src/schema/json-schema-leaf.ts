@@ -42,6 +42,7 @@ export function leafOf(type: JsonType, flat: Flat, options: JsonSchemaOptions): 
 function text(flat: Flat, options: JsonSchemaOptions): JsonLeaf {
   switch (flat.other.get('format')) {
     case 'date-time':
+      if (options.nanos === 'native') return leaf('timestamptz_ns');
       return options.nanos === 'long' ? leaf('long', 'nanos') : leaf('timestamptz');
     case 'date':
       return leaf('date');

@@ -12,7 +12,7 @@ import type { NestedField, StructType } from './types.ts';
 /** The table options that decide types (DESIGN §6). */
 export interface JsonSchemaOptions {
   readonly timeOfDay: 'time' | 'long' | 'string';
-  readonly nanos: 'micros' | 'long' | 'error';
+  readonly nanos: 'micros' | 'long' | 'error' | 'native';
   /** By dotted path of names in the source: what is kept as JSON text, or as map<string, …>. */
   readonly jsonColumns: Readonly<Record<string, 'json' | 'map'>>;
 }

@@ -19,13 +19,16 @@ export interface EnumPlan {
   readonly of: ProtoEnum;
   readonly type: 'string';
 }
-/** `seconds` and `nanos`. A Timestamp is a timestamptz in microseconds, a Duration a long; `nanos: long` makes both longs of nanoseconds. */
+/**
+ * `seconds` and `nanos`. A Timestamp is a timestamptz in microseconds, a Duration a long; `nanos: long` makes both longs of
+ * nanoseconds, `nanos: native` a timestamptz_ns and, as there is no type of durations, a long of nanoseconds.
+ */
 export interface TimePlan {
   readonly op: 'time';
   readonly of: ProtoMessage;
   readonly kind: 'timestamp' | 'duration';
   readonly unit: 'micros' | 'nanos';
-  readonly type: 'timestamptz' | 'long';
+  readonly type: 'timestamptz' | 'timestamptz_ns' | 'long';
 }
 /** A message without fields: true where present. */
 export interface PresentPlan {

@@ -11,7 +11,7 @@ export type { MessageChoice } from './protobuf-parse.ts';
 
 /** The table options that decide types (DESIGN §6). */
 export interface ProtobufOptions {
-  readonly nanos: 'micros' | 'long' | 'error';
+  readonly nanos: 'micros' | 'long' | 'error' | 'native';
   readonly uint64: 'decimal' | 'long';
 }
 
@@ -153,7 +153,9 @@ class Planner {
     const { nanos } = this.#options;
     if (nanos === 'error')
       throw new TabletopicError('SCHEMA_INCOMPATIBLE', `${path}: has nanoseconds, and \`nanos\` is \`error\``);
-    if (nanos === 'long') return { op: 'time', of, kind, unit: 'nanos', type: 'long' };
+    const native = nanos === 'native' && kind === 'timestamp';
+    if (nanos === 'long' || nanos === 'native')
+      return { op: 'time', of, kind, unit: 'nanos', type: native ? 'timestamptz_ns' : 'long' };
     return { op: 'time', of, kind, unit: 'micros', type: kind === 'timestamp' ? 'timestamptz' : 'long' };
   }
 

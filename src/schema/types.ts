@@ -12,6 +12,9 @@ export type PrimitiveType =
   | 'time'
   | 'timestamp'
   | 'timestamptz'
+  /** Format v3: nanoseconds since 1970, of the years 1677 to 2262. */
+  | 'timestamp_ns'
+  | 'timestamptz_ns'
   | 'string'
   | 'uuid'
   | 'binary'

@@ -211,6 +211,35 @@ describe('check', () => {
     ]);
   });
 
+  test('a table of format v2 gets no nanoseconds, and a person is told before they come', async () => {
+    const text = JSON.stringify({
+      type: 'record',
+      name: 'Payment',
+      fields: [{ name: 'at', type: { type: 'long', logicalType: 'timestamp-nanos' } }],
+    });
+    const cli = world({
+      history: good,
+      connect: {
+        registry: () => ({
+          probe: () => Promise.resolve(),
+          schema: () => Promise.reject(new Error('by id')),
+          subjects: () => Promise.resolve([]),
+          latest: (subject) => Promise.resolve(subject === 't-value' ? { ...registered, text, id: 7 } : null),
+        }),
+      },
+    });
+    const native = file('schemaRegistry: { url: http://r }\ndefaults: { formatVersion: 3, nanos: native }');
+    await main(['check', '-c', native, '--json'], cli);
+    expect(JSON.parse(cli.out)).toMatchObject({
+      tables: [
+        {
+          columns: [{ name: 'at', type: 'timestamptz_ns' }],
+          warnings: [expect.stringMatching(/format version 2, which has no nanoseconds \(at\)\. Upgrade the table/)],
+        },
+      ],
+    });
+  });
+
   test('each failure has its line and remedy; the others are tried all the same', async () => {
     const failing = {
       fileIO: () =>

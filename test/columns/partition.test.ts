@@ -48,6 +48,9 @@ describe('hashes of the spec', () => {
     expect(bucket('time', 81068000000n)).toBe(expected(-662762989));
     expect(bucket('timestamp', 1510871468000000n)).toBe(expected(-2047944441));
     expect(bucket('timestamptz', 1510871468000001n)).toBe(expected(-1207196810));
+    // Nanoseconds hash as their microseconds.
+    expect(bucket('timestamp_ns', 1510871468000000000n)).toBe(expected(-2047944441));
+    expect(bucket('timestamptz_ns', 1510871468000001001n)).toBe(expected(-1207196810));
     expect(bucket('string', 'iceberg')).toBe(expected(1210000089));
     expect(bucket('uuid', Buffer.from('f79c3e09677c4bbda4793f349cb785e7', 'hex'))).toBe(expected(1488055340));
     expect(bucket('fixed[4]', Uint8Array.of(0, 1, 2, 3))).toBe(expected(-188683207));
@@ -92,6 +95,24 @@ test('time transforms round down, also before 1970', () => {
   expect(apply('day', 'date', [17501, -1, null])).toEqual([17501, -1, null]);
   expect(apply('month', 'date', [17501, -1])).toEqual([575, -1]);
   expect(apply('void', 'string', ['a', null])).toEqual([null, null]);
+});
+
+test('time transforms of nanoseconds are those of their microseconds, to both ends of 64 bits', () => {
+  const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
+  // 1677-09-21T00:12:43.145224192 and 2262-04-11T23:47:16.854775807.
+  const values = [least, -1n, 0n, 999n, most];
+  expect(apply('year', 'timestamp_ns', values)).toEqual([-293, -1, 0, 0, 292]);
+  expect(apply('month', 'timestamp_ns', values)).toEqual([-3508, -1, 0, 0, 3507]);
+  expect(apply('day', 'timestamptz_ns', values)).toEqual([-106752, -1, 0, 0, 106751]);
+  expect(apply('hour', 'timestamptz_ns', values)).toEqual([-2562048, -1, 0, 0, 2562047]);
+  expect(apply('identity', 'timestamptz_ns', values)).toEqual(values);
+  fc.assert(
+    fc.property(fc.bigInt({ min: least, max: most }), fc.integer({ min: 1, max: 1000 }), (nanos, width) => {
+      const micros = (nanos - (((nanos % 1000n) + 1000n) % 1000n)) / 1000n;
+      for (const transform of ['year', 'month', 'day', 'hour', `bucket[${width}]`])
+        expect(apply(transform, 'timestamp_ns', [nanos])).toEqual(apply(transform, 'timestamp', [micros]));
+    }),
+  );
 });
 
 test('time transforms agree with the calendar of the language', () => {

@@ -308,6 +308,22 @@ describe('schema commits', () => {
     expect(world.metadata.properties!['tabletopic.fields']).toBe('{"2":"x"}');
   });
 
+  test('to nanoseconds are refused where the format version has none', async () => {
+    for (const formatVersion of [2, 3] as const) {
+      const world = new World({ formatVersion });
+      const a = await world.instance().start();
+      const change = a.committer.evolve(({ table: { metadata } }) => {
+        const { schema, ...rest } = column(metadata, 'x')!;
+        const fields = schema.fields.map((field) =>
+          field.name === 'x' ? { ...field, type: 'timestamptz_ns' as const } : field,
+        );
+        return { ...rest, schema: { ...schema, fields } };
+      });
+      if (formatVersion === 2) await expect(change).rejects.toMatchObject({ code: 'TABLE_UNSUPPORTED' });
+      else expect((await change).table.metadata.schemas).toHaveLength(2);
+    }
+  });
+
   test('let checkpoints with the older schema through', async () => {
     const world = new World();
     const a = await world.instance().start();

@@ -24,7 +24,7 @@ const PARTITIONS = 2;
 const LOG_END = 12;
 
 async function run(seed: number): Promise<'caught up' | 'ambiguous'> {
-  const world = new World({ seed, partitions: PARTITIONS });
+  const world = new World({ seed, partitions: PARTITIONS, formatVersion: seed % 2 === 0 ? 3 : 2 });
   const random = (n: number): number => Math.floor(world.ports.random.next() * n);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
   let expired = false;

@@ -76,8 +76,12 @@ export class World {
   readonly catalog: MemoryCatalog;
   identity: TopicIdentity = { id: 'topic-1', cluster: 'cluster-1' };
   readonly partitions: number;
+  readonly formatVersion: 2 | 3;
+  /** First row id of each data file that was ever seen, by location. */
+  readonly #rowIds = new Map<string, number>();
 
-  constructor(options: { seed?: number; partitions?: number } = {}) {
+  constructor(options: { seed?: number; partitions?: number; formatVersion?: 2 | 3 } = {}) {
+    this.formatVersion = options.formatVersion ?? 2;
     this.ports = seededPorts(options.seed ?? 1);
     this.partitions = options.partitions ?? 1;
     this.io = new MemoryFileIO(this.ports.clock);
@@ -148,7 +152,7 @@ export class World {
         await writeManifest(this.io, `${folder}/${snapshotId}-m0.avro`, [entry], {
           schema,
           spec: { 'spec-id': 0, fields: [] },
-          formatVersion: 2,
+          formatVersion: this.formatVersion,
         }),
       );
     }
@@ -170,7 +174,8 @@ export class World {
         snapshotId,
         parentSnapshotId: plan.parentSnapshotId,
         sequenceNumber: plan.snapshot['sequence-number']!,
-        formatVersion: 2,
+        formatVersion: this.formatVersion,
+        firstRowId: plan.snapshot['first-row-id'] ?? null,
       }),
     );
     await this.update(plan.updates);
@@ -216,7 +221,9 @@ export class World {
   /** The independent checker: rows of the head as its manifests and files have them, never our own bookkeeping. */
   async rows(branch = 'main'): Promise<[partition: number, offset: number][]> {
     const rows: [number, number][] = [];
-    for (const file of await this.files(branch)) {
+    const files = await this.files(branch);
+    if (this.formatVersion === 3) this.#checkRowIds(files);
+    for (const file of files) {
       const object = this.io.objects.get(file.location);
       if (object === undefined) throw new Error(`live data file ${file.location} is gone`);
       const held = JSON.parse(Buffer.from(object.bytes).toString()) as [number, number][];
@@ -225,6 +232,21 @@ export class World {
       rows.push(...held);
     }
     return rows.sort(([p, o], [q, r]) => p - q || o - r);
+  }
+
+  /** Row lineage: each row has an id, no two have the same, all lie below the table's next, a file keeps its own for ever. */
+  #checkRowIds(files: readonly DataFile[]): void {
+    let end = 0;
+    for (const { location, firstRowId, recordCount } of files.toSorted((a, b) => a.firstRowId! - b.firstRowId!)) {
+      if (typeof firstRowId !== 'number' || firstRowId < end)
+        throw new Error(`row ids of ${location} begin at ${firstRowId}, those before it end at ${end}`);
+      end = firstRowId + recordCount;
+      const known = this.#rowIds.get(location) ?? firstRowId;
+      if (known !== firstRowId) throw new Error(`row ids of ${location} began at ${known}, now at ${firstRowId}`);
+      this.#rowIds.set(location, firstRowId);
+    }
+    const next = this.metadata['next-row-id']!;
+    if (end > next) throw new Error(`row ids end at ${end}, and the table's next is ${next}`);
   }
 
   async files(branch = 'main', target = ident): Promise<DataFile[]> {
@@ -328,7 +350,14 @@ export class Instance {
 
   async start(): Promise<this> {
     if ((await this.committer.load()) === null)
-      await this.committer.create({ schema, spec: { 'spec-id': 0, fields: [] }, properties: {} }, this.world.first());
+      await this.committer.create(
+        {
+          schema,
+          spec: { 'spec-id': 0, fields: [] },
+          properties: { 'format-version': String(this.world.formatVersion) },
+        },
+        this.world.first(),
+      );
     else await this.committer.ensureOffsets(this.world.first());
     return this;
   }

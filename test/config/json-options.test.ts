@@ -32,7 +32,20 @@ test('columns of JSON: types by dotted path, places kept as text or map, a cap',
   });
 });
 
+test('nanoseconds need format version 3', () => {
+  expect(rule('formatVersion: 3\n    nanos: native')).toMatchObject({ formatVersion: 3, nanos: 'native' });
+  expect(rule('formatVersion: 3\n    columns: { a: timestamp_ns, b: timestamptz_ns }').columns).toEqual({
+    a: 'timestamp_ns',
+    b: 'timestamptz_ns',
+  });
+  expect(rule('value: json').formatVersion).toBe(2);
+});
+
 test.each([
+  ['nanos: native', /nanos: is native, and formatVersion 2 has no nanoseconds/],
+  ['columns: { a: timestamptz_ns }', /columns\.a: is timestamptz_ns, which formatVersion 2 lacks/],
+  ['formatVersion: 4', /formatVersion/],
+  ["properties: { format-version: '3' }", /format-version: is an option of its own/],
   ['columns: { a: datetime }', /columns\.a: .*datetime.* is no column type/],
   ['columns: { a: auto }', /is no column type/],
   ['columns: { a: "decimal(39, 0)" }', /is no column type/],

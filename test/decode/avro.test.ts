@@ -206,6 +206,7 @@ describe('Avro, case by case', () => {
     expect(decode(time, ms, { ...options, timeOfDay: 'string' })).toBe('13:05:09.007');
     expect(decode({ type: 'long', logicalType: 'timestamp-nanos' }, [3], { ...options, nanos: 'long' })).toBe(-2n);
     expect(decode({ type: 'long', logicalType: 'timestamp-nanos' }, [3])).toBe(-1n);
+    expect(decode({ type: 'long', logicalType: 'timestamp-nanos' }, [3], { ...options, nanos: 'native' })).toBe(-2n);
     expect(decode(['null', 'int'], [2, 6], { ...options, unions: 'struct' })).toEqual({ int: 3 });
     expect(decode(['null', 'int'], [0], { ...options, unions: 'struct' })).toBe(null);
   });

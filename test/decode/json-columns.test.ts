@@ -117,6 +117,13 @@ describe('strings in columns that are not text', () => {
     expect(Object.keys(decode({ x: 'timestamptz' }, values, { nanos: 'error' }).failed)).toEqual(['0', '2']);
   });
 
+  test('declared nanoseconds: with time zone and without', () => {
+    const values = ['"2024-03-01T12:34:56.123456789Z"', '"2024-03-01T12:34:56.123456789"'].map((x) => `{"x":${x}}`);
+    const nanos = BigInt(Date.parse('2024-03-01T12:34:56Z')) * 1_000_000n + 123_456_789n;
+    expect(decode({ x: 'timestamptz_ns' }, values)).toMatchObject({ rows: [{ x: nanos }], cut: 0, interpreted: 1 });
+    expect(decode({ x: 'timestamp_ns' }, values)).toMatchObject({ rows: [{ x: nanos }], cut: 0, interpreted: 1 });
+  });
+
   test('any date-time is what JavaScript reads, whatever the offset', () => {
     const instant = fc.date({
       min: new Date('0001-01-02T00:00:00Z'),

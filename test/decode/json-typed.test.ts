@@ -195,6 +195,32 @@ describe('records of a JSON Schema', () => {
     ]);
   });
 
+  test('nanoseconds in columns of their own: never cut, and a number is no time', () => {
+    const schema = object({ t: { type: 'string', format: 'date-time' } });
+    const { rows, failed } = decode(
+      schema,
+      [
+        '{"t":"1969-12-31T23:59:59.999999999Z"}',
+        '{"t":"1677-09-21T00:12:43.145224192Z"}',
+        '{"t":"2262-04-11T23:47:16.854775807Z"}',
+        '{"t":"2262-04-11T23:47:16.854775808Z"}',
+        '{"t":"1677-09-21T00:12:43.145224191Z"}',
+        '{"t":"2000-01-01T00:00:00.0000000001Z"}',
+        '{"t":"2000-01-01T00:00:00"}',
+        '{"t":5}',
+      ],
+      { nanos: 'native' },
+    );
+    expect(rows).toEqual([{ t: -1n }, { t: -(2n ** 63n) }, { t: 2n ** 63n - 1n }]);
+    expect(Object.values(failed).map(({ code }) => code)).toEqual([
+      'VALUE_OUT_OF_RANGE',
+      'VALUE_OUT_OF_RANGE',
+      'VALUE_OUT_OF_RANGE',
+      'DECODE_JSON',
+      'SCHEMA_INCOMPATIBLE',
+    ]);
+  });
+
   test('nanoseconds as long', () => {
     const schema = object({ t: { type: 'string', format: 'date-time' } });
     const { rows, failed } = decode(

@@ -183,6 +183,24 @@ describe('Protobuf, case by case', () => {
     );
   });
 
+  test('nanoseconds in columns of their own, to both ends of 64 bits', () => {
+    const native: ProtobufOptions = { nanos: 'native', uint64: 'long' };
+    const at = (seconds: number[], nanos: number[]): unknown =>
+      one('google.protobuf.Timestamp', [10, seconds.length + nanos.length + 2, 8, ...seconds, 16, ...nanos], native);
+    expect(at([3], [9])).toBe(3_000_000_009n);
+    expect(one('google.protobuf.Duration', [10, 4, 8, 3, 16, 9], native)).toBe(3_000_000_009n);
+    const varint = (value: bigint): number[] =>
+      value < 0x80n ? [Number(value)] : [Number(value & 0x7fn) | 0x80, ...varint(value >> 7n)];
+    const seconds = (value: bigint): number[] => varint(BigInt.asUintN(64, value));
+    expect(at(seconds(-9_223_372_037n), varint(145_224_192n))).toBe(-(2n ** 63n));
+    expect(at(seconds(9_223_372_036n), varint(854_775_807n))).toBe(2n ** 63n - 1n);
+    for (const [s, n] of [
+      [-9_223_372_037n, 145_224_191n],
+      [9_223_372_036n, 854_775_808n],
+    ] as const)
+      expect(at(seconds(s), varint(n))).toMatch(/^VALUE_OUT_OF_RANGE f: it does not fit in 64 bits of nanoseconds/);
+  });
+
   test('nanoseconds that are cut are counted once, also of a record that is read a second time', () => {
     const text = `${head}import "google/protobuf/timestamp.proto"; message M { google.protobuf.Timestamp a = 1; google.protobuf.Timestamp b = 2; }`;
     const { layout, compiled } = twins(text);

@@ -24,6 +24,8 @@ const types = [
   'fixed[3]',
   'decimal(9, 2)',
   'decimal(38, 10)',
+  'timestamp_ns',
+  'timestamptz_ns',
 ] as const;
 const schema: Schema = {
   type: 'struct',
@@ -54,6 +56,8 @@ const values = [
   Uint8Array.of(1, 2, 3),
   Uint8Array.of(0xff, 0x00),
   Uint8Array.of(0x7f, 1),
+  -(2n ** 63n),
+  1_700_000_000_123_456_789n,
   19000,
   7,
 ];

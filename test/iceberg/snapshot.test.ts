@@ -190,6 +190,50 @@ describe('append snapshots', () => {
       10, 0,
     ]);
   });
+
+  it('of format v3 keep the row ids of what they merge, and give an empty snapshot none', async () => {
+    const { catalog, loaded } = await table({ 'format-version': '3', 'commit.manifest.min-count-to-merge': '3' });
+    let now = loaded;
+    for (const name of ['m1', 'm2', 'm3']) now = await append(catalog, now, name);
+    expect(head(now)).toMatchObject({ 'first-row-id': 20, 'added-rows': 10 });
+    const empty = await append(catalog, now, 'unused', {
+      manifests: [],
+      added: { files: 0, records: 0, size: 0, partitions: 0 },
+    });
+    expect(head(empty)).toMatchObject({ 'first-row-id': 30, 'added-rows': 0 });
+    const four = await append(catalog, empty, 'm4');
+    expect(head(four)).toMatchObject({ 'first-row-id': 30, 'added-rows': 10 });
+    expect(four.metadata['next-row-id']).toBe(40);
+    const list = await readManifestList(io, head(four)['manifest-list']!);
+    expect(list.length).toBeLessThan(4);
+    const files = (await Promise.all(list.map((manifest) => readManifest(io, manifest)))).flat();
+    expect(
+      files
+        .map(({ file: { location, firstRowId } }) => [location, firstRowId])
+        .toSorted((a, b) => String(a[0]).localeCompare(String(b[0]))),
+    ).toEqual([
+      ['m1', 0],
+      ['m2', 10],
+      ['m3', 20],
+      ['m4', 30],
+    ]);
+  });
+
+  it('give row ids to all that a table had when it was of format v2', async () => {
+    const { catalog, loaded } = await table();
+    const one = await append(catalog, loaded, 'u1');
+    const upgraded = await catalog.commit(one.ident, {
+      requirements: [],
+      updates: [{ action: 'upgrade-format-version', 'format-version': 3 }],
+      idempotencyKey: 'k',
+    });
+    if (upgraded.outcome !== 'committed') throw new Error(JSON.stringify(upgraded));
+    const two = await append(catalog, upgraded.table, 'u2');
+    expect(head(two)).toMatchObject({ 'first-row-id': 0, 'added-rows': 20 });
+    expect((await readManifestList(io, head(two)['manifest-list']!)).map((manifest) => manifest.firstRowId)).toEqual([
+      0, 10,
+    ]);
+  });
 });
 
 describe('planMerge', () => {

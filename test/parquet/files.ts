@@ -66,7 +66,12 @@ export async function decode(bytes: Uint8Array, schema: Schema): Promise<Record<
     compressors,
     utf8: false,
     useOffsetIndex: true,
-    parsers: { timestampFromMicroseconds: (v) => v, dateFromDays: (v) => v, uuidFromBytes: (v: Uint8Array) => v },
+    parsers: {
+      timestampFromMicroseconds: (v) => v,
+      timestampFromNanoseconds: (v) => v,
+      dateFromDays: (v) => v,
+      uuidFromBytes: (v: Uint8Array) => v,
+    },
   });
   return rows.map((row) => struct(row, schema.fields));
 }

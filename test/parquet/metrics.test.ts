@@ -32,6 +32,7 @@ describe('bounds in single-value serialization', () => {
     expect(bounds('date', [null, 5])).toEqual(['05000000', '05000000']);
     expect(bounds('long', [-1n, 0n, 4294967296n, 4294967295n])).toEqual(['ffffffffffffffff', '0000000001000000']);
     expect(bounds('long', [2147483648n, 1n, 4294967295n])).toEqual(['0100000000000000', 'ffffffff00000000']);
+    expect(bounds('timestamptz_ns', [1n, -1n])).toEqual(['ffffffffffffffff', '0100000000000000']);
     expect(bounds('timestamptz', [-4294967297n, -4294967296n])).toEqual(['fffffffffeffffff', '00000000ffffffff']);
   });
 

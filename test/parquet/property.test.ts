@@ -16,6 +16,8 @@ const primitives: PrimitiveType[] = [
   'time',
   'timestamp',
   'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
   'string',
   'uuid',
   'binary',

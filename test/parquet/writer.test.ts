@@ -18,6 +18,8 @@ const types: [PrimitiveType, Plain[]][] = [
   ['time', [0n, 86399999999n]],
   ['timestamp', [0n, -1n, 1700000000123456n]],
   ['timestamptz', [0n, -1n, 1700000000123456n]],
+  ['timestamp_ns', [0n, -1n, 1700000000123456789n, -(2n ** 63n)]],
+  ['timestamptz_ns', [0n, -1n, 2n ** 63n - 1n]],
   ['string', ['', 'a', 'Grüße 🌍', 'x'.repeat(200)]],
   ['binary', [new Uint8Array(0), Uint8Array.of(0, 255), new Uint8Array(100).fill(7)]],
   ['uuid', [new Uint8Array(16).fill(0xab), new Uint8Array(16)]],
@@ -49,6 +51,13 @@ describe('every primitive type', () => {
       });
     }
   }
+});
+
+test('a type that is not known is refused, not written as bytes', () => {
+  const schema = schemaOf(field(1, 'v', 'variant' as PrimitiveType));
+  expect(() => encode(schema, [{ v: null }], {}, 1)).toThrow(
+    expect.objectContaining({ code: 'SCHEMA_UNSUPPORTED', message: 'column v: the type variant is not written' }),
+  );
 });
 
 describe('every codec', () => {

@@ -22,11 +22,11 @@ def in_order(rows):
 def by_pyiceberg(query):
     from pyiceberg.catalog import load_catalog
 
-    from reading import s3_properties
+    from reading import s3_properties, sql_catalog
 
     catalog = query["catalog"]
     # Arrow's own S3 cannot complete a multipart upload at every server; s3fs can.
-    lake = load_catalog("lake", type="rest", uri=catalog["uri"], **s3_properties(catalog), **{"py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"})
+    lake = sql_catalog(catalog) if catalog["type"] == "sql" else load_catalog("lake", type="rest", uri=catalog["uri"], **s3_properties(catalog), **{"py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"})
     table = lake.load_table(query["table"])
     return arrow_rows(table.scan(selected_fields=(*query["columns"], "_kafka")).to_arrow())
 

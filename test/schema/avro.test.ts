@@ -107,6 +107,9 @@ describe('Avro types', () => {
     expect(typeOf(logical('int', 'time-millis'), { timeOfDay: 'string' })).toBe('string');
     expect(typeOf(logical('int', 'time-millis'), { timeOfDay: 'long' })).toBe('long');
     expect(typeOf(logical('long', 'timestamp-nanos'), { nanos: 'long' })).toBe('long');
+    expect(typeOf(logical('long', 'timestamp-nanos'), { nanos: 'native' })).toBe('timestamptz_ns');
+    expect(typeOf(logical('long', 'local-timestamp-nanos'), { nanos: 'native' })).toBe('timestamp_ns');
+    expect(typeOf(logical('long', 'timestamp-micros'), { nanos: 'native' })).toBe('timestamptz');
     expect(typeOf(['null', 'long'], { unions: 'struct' })).toEqual([struct(['long', false, 'long'])]);
   });
 

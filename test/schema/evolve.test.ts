@@ -80,6 +80,24 @@ test('fresh ids go level by level, as Iceberg gives them', () => {
 });
 
 describe('evolution', () => {
+  test('nanoseconds are no promotion of microseconds, nor the other way round', () => {
+    for (const [from, to] of [
+      ['timestamptz', 'timestamptz_ns'],
+      ['timestamptz_ns', 'timestamptz'],
+      ['timestamp', 'timestamp_ns'],
+      ['timestamp_ns', 'timestamptz_ns'],
+      ['long', 'timestamp_ns'],
+      ['timestamptz_ns', 'long'],
+    ] as const)
+      expect(run([field('at', from)], [field('at', to)]).incompatible).toEqual([
+        expect.objectContaining({ path: 'at', from, to }),
+      ]);
+    expect(run([field('at', 'timestamptz_ns')], [field('at', 'timestamptz_ns')])).toMatchObject({
+      changes: [],
+      incompatible: [],
+    });
+  });
+
   test('nothing new: the very same schema, and the writer bound in its own order', () => {
     const { table, last } = tableOf(
       field('a', 'long'),

@@ -105,6 +105,7 @@ describe('JSON Schema', () => {
 
   test('options: nanoseconds as long, places kept as JSON text or map', () => {
     expect(column({ type: 'string', format: 'date-time' }, { nanos: 'long' })).toBe('long');
+    expect(column({ type: 'string', format: 'date-time' }, { nanos: 'native' })).toBe('timestamptz_ns');
     const object = { type: 'object', properties: { a: { type: 'integer' } } };
     expect(column(object, { jsonColumns: { x: 'json' } })).toBe('string');
     expect(column({ type: 'object' }, { jsonColumns: { x: 'map' } })).toBe('map<string, string>');

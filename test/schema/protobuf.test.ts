@@ -102,6 +102,10 @@ describe('Protobuf messages as columns', () => {
       h: 'long',
       i: 'long',
     });
+    expect(columns(text, null, {}, { nanos: 'native', uint64: 'long' })).toMatchObject({
+      h: 'timestamptz_ns',
+      i: 'long',
+    });
   });
 
   test('messages that contain themselves are JSON, the record itself is not', () => {

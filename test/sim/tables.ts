@@ -88,6 +88,7 @@ defaults:
   inferTime: 1s
   onMissingOffsets: ${plan.onMissingOffsets}
   onDropped: ${plan.onDropped}
+  formatVersion: ${plan.seed % 2 === 0 ? 3 : 2}
 tables:
 ${rules.map((rule) => `  - { ${rule} }`).join('\n')}
 workers: 0
