@@ -34,7 +34,7 @@ export interface ForkOptions extends Pick<ChangeTarget, 'address' | 'ports'> {
  * there and main's offsets of there (DESIGN §2), so whoever writes it reads again what came after, and main goes on
  * untouched. Does nothing where the branch is there already, or main has no snapshot yet.
  *
- * Rejects with `USAGE` where no snapshot of main will do.
+ * Rejects with `USAGE` where no snapshot of main will do, and with `OFFSETS_AMBIGUOUS`.
  */
 export async function forkBranch(options: ForkOptions): Promise<void> {
   await commitChange(options, (table) => Promise.resolve(planFork(table, options)));
@@ -85,6 +85,8 @@ interface Stated {
 function choose(table: LoadedTable, ancestors: readonly Snapshot[], options: ForkOptions): Stated {
   const { topic, from, logStart } = options;
   const name = identText(table.ident);
+  // Rejects with `OFFSETS_AMBIGUOUS` where main's own cannot be told: then nothing else can either.
+  knownOf(table, MAIN);
   const stated = ancestors.flatMap((snapshot): Stated[] => {
     const text = snapshot.summary?.[OFFSETS];
     return text === undefined ? [] : [{ snapshot, statement: decodeStatement(text) }];
@@ -99,8 +101,6 @@ function choose(table: LoadedTable, ancestors: readonly Snapshot[], options: For
       ? readable.at(-1)
       : readable.find((candidate) => [...from].every(([partition, offset]) => nextOf(candidate, partition) <= offset));
   if (chosen) return chosen;
-  // Says why main itself is no help before what could be done instead.
-  if (stated.length === 0) knownOf(table, MAIN);
   const oldest = readable.at(-1);
   const at = (candidate: Stated): string =>
     [...logStart.keys()].map((partition) => `${partition}:${nextOf(candidate, partition)}`).join(', ');
