@@ -64,7 +64,11 @@ export class ManyCommitters {
 
   constructor(options: { seed: number; committers: number; interval: number; end: number; troubles?: Troubles }) {
     this.scheduler = new Interleaved(options.seed);
-    this.world = new World({ seed: options.seed, partitions: options.committers });
+    this.world = new World({
+      seed: options.seed,
+      partitions: options.committers,
+      formatVersion: options.seed % 2 === 0 ? 3 : 2,
+    });
     this.#committers = options.committers;
     this.#interval = options.interval;
     this.#end = options.end;
