@@ -3,7 +3,7 @@ import { ExitCode, TabletopicError, asTabletopicError } from '../errors.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import { createLogger } from '../ops/logger.ts';
-import type { TopicDescription } from '../source/source.ts';
+import type { Source, TopicDescription } from '../source/source.ts';
 import { type TablePreview, previewTable } from './check-table.ts';
 import { checkText } from './check-text.ts';
 import { Catalogs, connectSource, describeTopics, identOf, plansFor, withPatience, worstExit } from './connected.ts';
@@ -118,12 +118,27 @@ class Check {
       const { source, clusterId } = await connectSource(this.#config, this.#context, this.#logger);
       try {
         topics = await describeTopics(this.#config, source);
+        await this.#deadLetterTopics(source);
         return `cluster ${clusterId}, ${topics.length} topic${topics.length === 1 ? '' : 's'} of the rules, ${topics.reduce((sum, topic) => sum + topic.partitions.length, 0)} partitions`;
       } finally {
         await source.close();
       }
     });
     return topics;
+  }
+
+  async #deadLetterTopics(source: Source): Promise<void> {
+    const names = new Set(this.#config.tables.flatMap(({ deadLetterTopic }) => deadLetterTopic ?? []));
+    if (names.size === 0) return;
+    const found = new Set((await source.describeTopics([...names], [])).map(({ name }) => name));
+    for (const topic of names.difference(found))
+      this.#fail(
+        `dead-letter topic ${topic}`,
+        new TabletopicError('KAFKA_TOPIC_MISSING', `Topic ${topic} does not exist.`, {
+          hint: 'Create the topic: it is not created by the service.',
+          where: { topic },
+        }),
+      );
   }
 
   async #registry(registry: RegistryProbe | null): Promise<boolean> {

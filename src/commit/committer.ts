@@ -10,6 +10,7 @@ import { Serial } from './serial.ts';
 import { TableSession } from './session.ts';
 import { anchor, changeProperties, createTable, evolveSchema, writeFirstOffsets } from './table-changes.ts';
 import type { Logger } from 'pino';
+import { identText } from '../iceberg/catalog.ts';
 import type { Catalog, CreateTableRequest, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import type { Ports } from '../ports.ts';
@@ -76,6 +77,7 @@ class TableCommitter implements Committer {
       branch !== 'main'
         ? null
         : new ProjectionLoop({
+            table: identText(ident),
             projection: new WithTopic(new DeadLetterProjection(projected), projected, options.deadLetterSink ?? null),
             interval: options.projectionInterval ?? PROJECTION_INTERVAL,
             ports,

@@ -9,6 +9,8 @@ import type { DeadLetterProjection, ProjectionResult } from './projection.ts';
 const LAST_TRY = 5000;
 
 export interface ProjectionLoopOptions {
+  /** The table whose dead letters they are, for the log. */
+  readonly table: string;
   readonly projection: Pick<DeadLetterProjection, 'run'>;
   /** ms; 0: no timer. */
   readonly interval: number;
@@ -85,22 +87,22 @@ export class ProjectionLoop {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { projection, logger, onProjected, onFailed } = this.#options;
+    const { table, projection, logger, onProjected, onFailed } = this.#options;
     this.#behind = true;
     try {
       const result = await projection.run(signal);
       this.#behind = false;
       this.#empty = isEmptyList(result.list);
       if (result.added + result.removed > 0)
-        logger.info({ added: result.added, removed: result.removed }, 'dead-letter table written');
+        logger.info({ table, added: result.added, removed: result.removed }, 'dead-letter table written');
       onProjected(result);
     } catch (thrown) {
       // Closed while it waited between two attempts.
       if (signal.aborted && !(thrown instanceof TabletopicError)) return;
       const error = asTabletopicError(thrown);
       logger.warn(
-        { code: error.code, hint: error.hint, ...error.where },
-        `the dead-letter table is behind: ${error.message}`,
+        { code: error.code, hint: error.hint, ...error.where, table },
+        `not all dead letters are written where they are to be, tried again: ${error.message}`,
       );
       onFailed(error);
     }

@@ -97,7 +97,7 @@ function testOf(equals: unknown, matches: unknown): ValueTest | string {
   }
   if (typeof matches !== 'string' || matches === '') return `matches ${show(matches)}, no regular expression`;
   try {
-    new RegExp(matches, 'u');
+    new RegExp(matches, 'u').test('');
     return { matches };
   } catch (thrown) {
     return `matches no regular expression: ${(thrown as Error).message}`;

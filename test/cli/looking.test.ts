@@ -253,4 +253,12 @@ describe('check', () => {
     expect(cli.out).toMatch(/FAILED topic t: .*\n +KAFKA_TOPIC_MISSING: Create the topic/);
     expect(cli.out).toMatch(/FAILED storage of lake: access denied\n +STORAGE_AUTH/);
   });
+
+  test('a dead-letter topic that is not there is said before the first dead letter', async () => {
+    const dead = file('defaults: { deadLetterTopic: dead }');
+    const cli = world({ history: good });
+    expect(await main(['check', '-c', dead], cli)).toBe(3);
+    expect(cli.out).toMatch(/FAILED dead-letter topic dead: .*\n +KAFKA_TOPIC_MISSING: Create the topic: it is not/);
+    expect(await main(['check', '-c', dead], world({ history: good, topics: ['t', 'dead'] }))).toBe(0);
+  });
 });
