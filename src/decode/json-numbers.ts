@@ -1,10 +1,12 @@
+import type { Vector } from '../columns/batch.ts';
 import { decimalOf } from '../schema/types.ts';
+import { timeText } from './avro-convert.ts';
 import { fitsPrecision, putDecimal } from './json-bind.ts';
 import { putMicros } from './json-leaf.ts';
 import { doubleOf, fitsFloat, longOf, unscaled } from './json-number.ts';
 import type { JsonPlace } from './json-place.ts';
 import { DecodeStop } from './stop.ts';
-import { putI32, putI64, slot } from './vectors.ts';
+import { putBytes, putI32, putI64, slot } from './vectors.ts';
 
 const MILLIS_PER_DAY = 86_400_000;
 
@@ -22,6 +24,12 @@ export function putJsonNumber({ vector, read }: JsonPlace, text: string, path: s
     );
   };
   if (read === 'nanos') return false;
+  if (read === 'time-millis') {
+    const millis = Number(longOf(text) ?? outside());
+    if (millis < 0 || millis >= MILLIS_PER_DAY) outside();
+    putTime(vector, millis);
+    return true;
+  }
   const decimal = decimalOf(type);
   if (decimal) {
     const value = unscaled(text, decimal.scale);
@@ -53,10 +61,17 @@ export function putJsonNumber({ vector, read }: JsonPlace, text: string, path: s
   if (read === 'days') putI32(vector, BigInt.asIntN(32, whole) === whole ? Number(whole) : outside());
   else {
     const millis = Number(whole);
-    const limit = read === 'time-millis' ? MILLIS_PER_DAY : Number.MAX_SAFE_INTEGER;
-    if (Math.abs(millis) >= limit || (read === 'time-millis' && millis < 0)) outside();
+    if (Math.abs(millis) >= Number.MAX_SAFE_INTEGER) outside();
     const seconds = Math.floor(millis / 1000);
     putMicros(vector, seconds, (millis - seconds * 1000) * 1000);
   }
   return true;
+}
+
+/** As text, or as microseconds in a time or long column: as Avro's times of day. */
+function putTime(vector: Vector, millis: number): void {
+  if (vector.kind === 'bytes') {
+    const text = Buffer.from(timeText(millis * 1000, 3));
+    putBytes(vector, text, 0, text.length);
+  } else putMicros(vector, Math.floor(millis / 1000), (millis % 1000) * 1000);
 }

@@ -5,7 +5,7 @@ import type { IcebergType, PrimitiveType, StructType } from './types.ts';
  *
  * `plain`: by the column's type alone. `text`: the JSON text of the value, whatever it is, in a string column. The others
  * are the codings of JSON Schemas: `nanos`: a date-time as nanoseconds since 1970 in a long; `days`, `millis`,
- * `time-millis`: a number as date, timestamptz, time (Kafka Connect's Date, Timestamp, Time); `unscaled`: a decimal as a
+ * `time-millis`: a number as date, timestamptz, time of day, the latter by `timeOfDay` also as microseconds or text (Kafka Connect's Date, Timestamp, Time); `unscaled`: a decimal as a
  * number, or as the base64 of its unscaled value (Kafka Connect's Decimal).
  */
 export type JsonRead = 'plain' | 'text' | 'nanos' | 'days' | 'millis' | 'time-millis' | 'unscaled';

@@ -68,7 +68,7 @@ function logicalOf(flat: Flat, options: JsonSchemaOptions): JsonLeaf | null {
     case 'Date':
       return leaf('date', 'days');
     case 'Time':
-      return options.timeOfDay === 'time' ? leaf('time', 'time-millis') : leaf('long');
+      return leaf(options.timeOfDay, 'time-millis');
     case 'Timestamp':
       return leaf('timestamptz', 'millis');
     default:

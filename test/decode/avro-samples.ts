@@ -120,10 +120,9 @@ const named: readonly ((name: string) => Sample)[] = [
   (name) => leaf({ type: 'record', name, fields: [] }, fc.constant({}), () => true),
 ];
 
-/** A record schema with 1 to 8 fields, up to 4 levels deep. */
-export const recordSample: fc.Arbitrary<Sample> = fc
-  .array(fc.nat(), { minLength: 40, maxLength: 400 })
-  .map((choices) => {
+/** A record schema with 1 to 8 fields, up to 4 levels deep; names of types begin with the prefix. */
+export const recordSamples = (prefix: string): fc.Arbitrary<Sample> =>
+  fc.array(fc.nat(), { minLength: 40, maxLength: 400 }).map((choices) => {
     let at = 0;
     let names = 0;
     const next = (below: number): number => choices[at++ % choices.length]! % below;
@@ -132,7 +131,7 @@ export const recordSample: fc.Arbitrary<Sample> = fc
       return {
         schema: {
           type: 'record',
-          name: `R${names++}`,
+          name: `${prefix}R${names++}`,
           fields: fields.map(({ name, sample }) => ({ name, type: sample.schema })),
         },
         value: fc.record(Object.fromEntries(fields.map(({ name, sample }) => [name, sample.value]))),
@@ -143,7 +142,7 @@ export const recordSample: fc.Arbitrary<Sample> = fc
     const any = (depth: number): Sample => {
       const choice = next(depth >= 4 ? 5 : 10);
       if (choice < 4) return leaves[next(leaves.length)]!;
-      if (choice === 4) return named[next(named.length)]!(`N${names++}`);
+      if (choice === 4) return named[next(named.length)]!(`${prefix}N${names++}`);
       if (choice === 5) return record(depth);
       if (choice === 6) {
         const items = any(depth + 1);
@@ -184,7 +183,7 @@ export const recordSample: fc.Arbitrary<Sample> = fc
     };
     /** A union of null, int, string and an enum: a struct named after the branches. */
     const several = (): Sample => {
-      const symbol = `E${names++}`;
+      const symbol = `${prefix}E${names++}`;
       return {
         schema: ['int', 'null', 'string', { type: 'enum', name: symbol, symbols: ['X', 'Y'] }],
         value: fc.oneof(
@@ -199,6 +198,8 @@ export const recordSample: fc.Arbitrary<Sample> = fc
     };
     return record(0);
   });
+
+export const recordSample: fc.Arbitrary<Sample> = recordSamples('');
 
 /** The key under which avsc wraps a branch. */
 function branchKey(schema: unknown): string {

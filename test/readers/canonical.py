@@ -86,9 +86,29 @@ def from_arrow(value, kind):
     return value
 
 
-def arrow_rows(table):
+def numbers(kind):
+    """The Arrow type with numbers in place of dates and times, at every level."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(numbers(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_field, kind.item_field.with_type(numbers(kind.item_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(numbers(kind.value_type)))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(numbers(kind.value_type)))
+    if pa.types.is_date32(kind):
+        return pa.int32()
+    return pa.int64() if pa.types.is_timestamp(kind) or pa.types.is_time64(kind) else kind
+
+
+def arrow_rows(table, raw=False):
     """Rows of an Arrow table as canonical objects. Timestamps of nanoseconds are read as numbers: Python's have microseconds."""
     import pyarrow as pa
+
+    if raw:
+        table = pa.table({name: values.cast(numbers(values.type)) for name, values in zip(table.column_names, table.columns)})
 
     columns = {}
     for name, kind, values in zip(table.column_names, table.schema.types, table.columns):

@@ -1,6 +1,7 @@
 """All rows of a table by PyIceberg and by DuckDB, as canonical.py writes values.
 
-Argument: {"catalog", "table", "columns": [names], "engines": ["pyiceberg", "duckdb"]}.
+Argument: {"catalog", "table", "columns": [names], "engines": ["pyiceberg", "duckdb"], "raw": true?}. With "raw" PyIceberg's
+dates and times are the numbers that they are stored as, also those that Python's own types cannot hold.
 Answer: {engine: rows in the order of topic, partition, offset}.
 """
 import json
@@ -28,7 +29,7 @@ def by_pyiceberg(query):
     # Arrow's own S3 cannot complete a multipart upload at every server; s3fs can.
     lake = sql_catalog(catalog) if catalog["type"] == "sql" else load_catalog("lake", type="rest", uri=catalog["uri"], **s3_properties(catalog), **{"py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"})
     table = lake.load_table(query["table"])
-    return arrow_rows(table.scan(selected_fields=(*query["columns"], "_kafka")).to_arrow())
+    return arrow_rows(table.scan(selected_fields=(*query["columns"], "_kafka")).to_arrow(), query.get("raw", False))
 
 
 def by_duckdb(query):
