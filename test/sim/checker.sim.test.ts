@@ -29,6 +29,15 @@ test.each([
   expect(problems[0]).toMatch(expected);
 });
 
+test.each([
+  ['plant duplicate', /the row is there again/],
+  ['plant hole', /not there: \d+/],
+  ['plant lost file', /is lost: the table names it/],
+] as const)('verify finds it too: %s', async (kind, expected) => {
+  const { verified } = await simulate(planted(kind));
+  expect(verified.join('\n')).toMatch(expected);
+});
+
 /** So many dead letters that the statement's list goes on in a file. */
 const dead: Plan = {
   ...quiet,

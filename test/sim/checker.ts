@@ -291,6 +291,13 @@ export class Checker {
     return null;
   }
 
+  /** How many rows the head of the branch holds. */
+  async rows(): Promise<number> {
+    const { metadata } = this;
+    const head = metadata && headOf(metadata, this.table.branch);
+    return metadata && head !== null ? (await this.#readings.rows(snapshotOf(metadata, head)!)).length : 0;
+  }
+
   /** Whether the list of dead letters has grown into files. */
   get listFiles(): readonly string[] {
     return this.#readings.deadLetterFiles(this.statement()).lists;

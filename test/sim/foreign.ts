@@ -175,23 +175,31 @@ export class Foreign {
 
   /** Planted for the checker: the rows of one file once more, under another name. */
   duplicate(): Promise<string> {
-    return this.#snapshot('append', async (parents, folder) => {
-      for (const manifest of parents) {
-        const [entry] = await readManifest(this.#io, manifest);
-        const location = `${folder}/${this.#random.uuid()}.parquet`;
-        await this.#io.write(location, await this.#io.read(entry!.file.location));
-        return {
-          parents,
-          manifests: [await this.#manifest(folder, manifest.specId, [added({ ...entry!.file, location })])],
-        };
-      }
-      return { parents, manifests: [] };
-    });
+    return this.#snapshot(
+      'append',
+      async (parents, folder) => {
+        for (const manifest of parents) {
+          const [entry] = await readManifest(this.#io, manifest);
+          const location = `${folder}/${this.#random.uuid()}.parquet`;
+          await this.#io.write(location, await this.#io.read(entry!.file.location));
+          return {
+            parents,
+            manifests: [await this.#manifest(folder, manifest.specId, [added({ ...entry!.file, location })])],
+          };
+        }
+        return { parents, manifests: [] };
+      },
+      ...planted,
+    );
   }
 
   /** Planted for the checker: a snapshot without the files of one manifest. */
   drop(): Promise<string> {
-    return this.#snapshot('overwrite', (parents) => Promise.resolve({ parents: parents.slice(1), manifests: [] }));
+    return this.#snapshot(
+      'overwrite',
+      (parents) => Promise.resolve({ parents: parents.slice(1), manifests: [] }),
+      ...planted,
+    );
   }
 
   /** Planted for the checker: a live data file is deleted. */
@@ -266,13 +274,15 @@ export class Foreign {
       parents: readonly ManifestFile[],
       folder: string,
     ) => Promise<{ parents: readonly ManifestFile[]; manifests: readonly ManifestFile[] }>,
-    before: (snapshotId: bigint) => Promise<void> = () => Promise.resolve(),
+    beforehand: (snapshotId: bigint) => Promise<void> = () => Promise.resolve(),
+    silent = false,
   ): Promise<string> {
     const { metadata, head } = this;
     const list = metadata && head !== null ? snapshotOf(metadata, head)?.['manifest-list'] : undefined;
     if (!metadata || list === undefined) return 'no snapshot yet';
     const folder = `${metadata.location}/foreign`;
-    const { parents, manifests } = await build(await readManifestList(this.#io, list), folder);
+    const before = await readManifestList(this.#io, list);
+    const { parents, manifests } = await build(before, folder);
     const snapshotId = this.#random.long();
     const manifestListLocation = `${folder}/snap-${snapshotId}.avro`;
     const plan = planAppend({
@@ -281,7 +291,7 @@ export class Foreign {
       parentManifests: parents,
       manifests,
       added: { files: 0, records: 0, size: 0, partitions: 0 },
-      summary: { operation },
+      summary: { operation, ...(silent ? {} : await this.#counts(before, [...parents, ...manifests])) },
       snapshotId,
       manifestListLocation,
       now: this.#ports.clock.now(),
@@ -295,9 +305,30 @@ export class Foreign {
         formatVersion: metadata['format-version'],
       }),
     );
-    await before(snapshotId);
+    await beforehand(snapshotId);
     await this.#update(plan.updates);
     return `${operation} snapshot ${snapshotId}`;
+  }
+
+  /** Of a snapshot's summary: what it has added and removed, as every engine says. */
+  async #counts(before: readonly ManifestFile[], after: readonly ManifestFile[]): Promise<Record<string, string>> {
+    const [had, has] = [await this.#live(before), await this.#live(after)];
+    const rows = (of: ReadonlyMap<string, number>, without: ReadonlyMap<string, number>): number =>
+      [...of].reduce((sum, [location, count]) => sum + (without.has(location) ? 0 : count), 0);
+    return {
+      'added-records': String(rows(has, had)),
+      'deleted-records': String(rows(had, has)),
+      'total-records': String(rows(has, new Map())),
+    };
+  }
+
+  /** Rows of each live file. */
+  async #live(manifests: readonly ManifestFile[]): Promise<Map<string, number>> {
+    const rows = new Map<string, number>();
+    for (const manifest of manifests)
+      for (const { status, file } of await readManifest(this.#io, manifest))
+        if (status !== EntryStatus.deleted) rows.set(file.location, file.recordCount);
+    return rows;
   }
 
   #manifest(folder: string, specId: number, entries: Parameters<typeof writeManifest>[2]): Promise<ManifestFile> {
@@ -346,6 +377,9 @@ export class Foreign {
     return found;
   }
 }
+
+/** What is planted is said nowhere. */
+const planted = [() => Promise.resolve(), true] as const;
 
 function added(file: Parameters<typeof writeManifest>[2][number]['file']): Parameters<typeof writeManifest>[2][number] {
   return { status: EntryStatus.added, snapshotId: null, sequenceNumber: null, fileSequenceNumber: null, file };

@@ -11,6 +11,23 @@ const base: Plan = {
   calmAt: 15_000,
 };
 
+const historyLost: Plan = {
+  ...quiet,
+  seed: 429,
+  instances: 2,
+  partitions: 3,
+  format: 'json',
+  poison: 0.15,
+  commitInterval: 500,
+  operator: true,
+  calmAt: 29_903,
+  happenings: [
+    { at: 2726, kind: 'clock jump' },
+    { at: 12_132, kind: 'log compaction' },
+    { at: 14_474, kind: 'history lost' },
+  ],
+};
+
 test('a partition that the group gives before its topic is described again: its owner committed nothing more', async () => {
   const { outcome } = await run({ ...base, happenings: [{ at: 6000, kind: 'partition added' }] });
   expect(outcome).toBe('caught up');
@@ -181,21 +198,12 @@ test('a question about a schema that is answered while lanes go back: what was r
 });
 
 test('a table whose history is lost after a rollback, adopted: dead letters that were rolled back came back, and were read again', async () => {
-  const { outcome } = await run({
-    ...quiet,
-    seed: 429,
-    instances: 2,
-    partitions: 3,
-    format: 'json',
-    poison: 0.15,
-    commitInterval: 500,
-    operator: true,
-    calmAt: 29_903,
-    happenings: [
-      { at: 2726, kind: 'clock jump' },
-      { at: 12_132, kind: 'log compaction' },
-      { at: 14_474, kind: 'history lost' },
-    ],
-  });
+  const { outcome } = await run(historyLost);
   expect(outcome).toBe('caught up');
+});
+
+test('a table whose history is lost, adopted with its dead letters: verify took them for a disagreement', async () => {
+  const { outcome, reached } = await run({ ...historyLost, poison: 0.3 });
+  expect(outcome).toBe('caught up');
+  expect([...reached]).toContain('a person after OFFSETS_AMBIGUOUS');
 });

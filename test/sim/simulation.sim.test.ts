@@ -15,7 +15,8 @@ import { missed, run, runSeeds } from './seeds.ts';
  * 7. once faults stop, everything is in the tables in bounded time; a table stops only for a reason that the plan explains,
  *    and goes on once a person has done what its error asks for; a drain ends in bounded time;
  * 8. fetched bytes are within the budget after every event; in the end all are given back, and no upload is left open;
- * 9. the rows of a file belong to the partition that its manifest names.
+ * 9. the rows of a file belong to the partition that its manifest names;
+ * 10. in the end `verify` finds on both levels what the checker finds: nothing.
  */
 test('the same seed gives the same run', async () => {
   const [first, second] = [await run(1), await run(1)];

@@ -21,10 +21,13 @@ import { TOPIC, backfillConfig, backfillTable, configOf, firstTopics, tablesOf }
 import type { TableSpec } from './tables.ts';
 import { Trace } from './trace.ts';
 import { Producers } from './values.ts';
+import { verified } from './verified.ts';
 
 export interface Result {
   /** What broke an invariant; the first ends the run. */
   readonly problems: readonly string[];
+  /** What `verify` finds in the end in tables in which something was planted. */
+  readonly verified: readonly string[];
   readonly outcome: 'caught up' | `stopped ${ErrorCode}` | 'failed';
   readonly trace: Trace;
   readonly snapshots: number;
@@ -172,9 +175,13 @@ class Run {
     this.#becomeCalm();
     const outcome = await this.#settle();
     this.#trace.add('run', outcome);
+    const found: string[] = [];
+    if (happenings.some(({ kind }) => kind.startsWith('plant ')))
+      for (const checker of this.#checkers) found.push(...(await verified(checker, this.#catalog, this.#io)));
     for (const slot of this.#instances.slots) slot.process?.kill();
     return {
       problems: this.#problems,
+      verified: found,
       outcome,
       trace: this.#trace,
       snapshots: this.#checkers.reduce((sum, { snapshots }) => sum + snapshots, 0),
@@ -282,7 +289,12 @@ class Run {
       if (exit !== 0 && (exit === null || stopped.size === 0))
         this.problem(`7: ${name} was drained and ended with ${exit ?? 'nothing'}`);
     for (const checker of this.#checkers)
-      for (const text of [...(await checker.behind()), ...(await checker.files())]) this.problem(text);
+      for (const text of [
+        ...(await checker.behind()),
+        ...(await checker.files()),
+        ...(await verified(checker, this.#catalog, this.#io)),
+      ])
+        this.problem(text);
   }
 
   /** Whether a stop is true of the table and the log as they are. */
