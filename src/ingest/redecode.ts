@@ -104,7 +104,12 @@ export class Redecode {
     this.#pool.post(WORKER, {
       type: 'table',
       table: TABLE,
-      options: { ...workerOptions(plan.rule), onBadRecord: 'dead-letter', maxDeadLetterRate: null },
+      options: {
+        ...workerOptions(plan.rule),
+        onBadRecord: 'dead-letter',
+        onIncompatible: 'dead-letter',
+        maxDeadLetterRate: null,
+      },
       isolation: 'read_uncommitted',
       maxBatchBytes: Number.MAX_SAFE_INTEGER,
     });

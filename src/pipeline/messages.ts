@@ -46,6 +46,7 @@ const WORKER_OPTIONS = [
   'nanos',
   'numbers',
   'onBadRecord',
+  'onIncompatible',
   'rowGroupSize',
   'targetFileSize',
   'timeOfDay',

@@ -370,7 +370,9 @@ export class TableWorker {
     index: number,
     failure: Pick<DecodeFailure, 'code' | 'reason'>,
   ): boolean {
-    if (this.#open.options.onBadRecord === 'stop') {
+    const { onBadRecord, onIncompatible } = this.#open.options;
+    // JSON without schema has no schema that could be refused: its values are what does not fit.
+    if (onBadRecord === 'stop' || (onIncompatible === 'stop' && failure.code === 'SCHEMA_INCOMPATIBLE')) {
       const offset = positions.offsets[index]!;
       throw new TabletopicError(failure.code, failure.reason, {
         where: { topic: lane.topic, partition: lane.partition, offset },

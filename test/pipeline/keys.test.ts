@@ -45,6 +45,7 @@ class Lab {
       maxColumns: 1_000,
       maxDeadLetterRate: null,
       onBadRecord: 'dead-letter',
+      onIncompatible: 'dead-letter',
       rowGroupSize: 1 << 20,
       targetFileSize: 1 << 20,
       timeOfDay: 'time',

@@ -51,6 +51,7 @@ beforeEach(() => {
       maxColumns: 1_000,
       maxDeadLetterRate: 0.003,
       onBadRecord: 'dead-letter',
+      onIncompatible: 'dead-letter',
       rowGroupSize: 1 << 20,
       targetFileSize: 1 << 20,
       timeOfDay: 'time',

@@ -31,6 +31,7 @@ const options: Extract<ToWorker, { type: 'table' }>['options'] = {
   maxColumns: 1_000,
   maxDeadLetterRate: null,
   onBadRecord: 'dead-letter',
+  onIncompatible: 'dead-letter',
   rowGroupSize: 1 << 20,
   targetFileSize: 1 << 20,
   timeOfDay: 'time',
@@ -140,6 +141,22 @@ describe('a table in its worker', () => {
       [2n, 1n],
       [null, 2n],
     ]);
+  });
+
+  test('onIncompatible: stop holds for JSON too: a value that does not fit its column stops the table, what is no JSON does not', async () => {
+    core.handle({
+      type: 'table',
+      table: 7,
+      options: { ...options, onIncompatible: 'stop' },
+      isolation: 'read_committed',
+      maxBatchBytes: 1 << 20,
+    });
+    core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
+    send(0, ['{"a":1}', 'not json', '{"a":"text"}']);
+    await settle();
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    expect(all('failed')).toMatchObject([{ code: 'SCHEMA_INCOMPATIBLE', where: { offset: 2 } }]);
   });
 
   test('a record that is no row is a dead letter, whole; those around it are rows', async () => {
