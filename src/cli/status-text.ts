@@ -11,11 +11,13 @@ function tableText(report: TableReport): string {
   const lines = [`${report.table} (${report.catalog}) from ${report.topics.join(', ')}`];
   if (report.error) lines.push(`  ${report.error.code}: ${report.error.message}`);
   else if (!report.exists) lines.push('  does not exist yet: it is created with the first records');
+  else if (report.snapshotId === null) lines.push('  exists; nothing is committed to it yet');
   else {
+    const files = report.files === 1 ? '1 file' : `${count(report.files)} files`;
     lines.push(
-      `  rows ${count(report.rows)} in ${count(report.files)} files (${report.bytes === null ? '–' : `${(report.bytes / 1024 ** 2).toFixed(1)} MiB`}), dead letters ${count(report.deadLetters)}`,
-      `  snapshot ${report.snapshotId ?? '–'} of ${report.lastCommit === null ? '–' : new Date(report.lastCommit).toISOString()}, fresh ${report.freshnessSeconds === null ? '–' : timeText(report.freshnessSeconds)} ago, complete up to ${report.watermark === null ? '–' : new Date(report.watermark).toISOString()}`,
-      `  schema ${report.schemaId ?? '–'} with ${count(report.columns)} columns`,
+      `  rows ${count(report.rows)} in ${files} (${sizeText(report.bytes)}), dead letters ${count(report.deadLetters)}`,
+      `  snapshot ${report.snapshotId} of ${report.lastCommit === null ? '–' : new Date(report.lastCommit).toISOString()}, ${report.freshnessSeconds === null ? '–' : timeText(report.freshnessSeconds)} ago, complete up to ${report.watermark === null ? '–' : new Date(report.watermark).toISOString()}`,
+      `  schema ${report.schemaId ?? '–'} with ${report.columns === 1 ? '1 column' : `${count(report.columns)} columns`}`,
     );
   }
   for (const { id, schema, changes, since } of report.waiting)
@@ -27,6 +29,14 @@ function tableText(report: TableReport): string {
   for (const { topic, partition, next, end, lag } of report.partitions)
     lines.push(`    ${topic}[${partition}] next ${next ?? '–'} end ${end ?? '–'} lag ${lag ?? '–'}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** `8.2 KiB`, `31.0 MiB`: the unit by the size. */
+function sizeText(bytes: number | null): string {
+  if (bytes === null) return '–';
+  let [value, unit] = [bytes / 1024, 0];
+  for (; value >= 1024 && unit < 3; unit++) value /= 1024;
+  return `${value.toFixed(1)} ${['KiB', 'MiB', 'GiB', 'TiB'][unit]}`;
 }
 
 function count(value: number | null): string {

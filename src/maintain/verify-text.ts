@@ -32,7 +32,9 @@ export function verifyText(result: VerifyResult): string {
       .filter(([, count]) => count > 0)
       .map(([what, count]) => `, ${count} ${what}`)
       .join('');
-    lines.push(`    ${topic}[${partition}] offsets ${from} to ${next}: ${own} rows${rest}`);
+    lines.push(
+      `    ${topic}[${partition}] ${next > from ? `offsets ${from} to ${next - 1}` : `nothing from offset ${from}`}: ${own} rows${rest}`,
+    );
   }
   if (!result.complete)
     lines.push('    older snapshots have expired: what they accounted for cannot be checked any more');
