@@ -10,7 +10,7 @@ import { Lake } from './lake.ts';
 import { withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
 
-// Protobuf: what protoc-generated Python writes is what PyIceberg and DuckDB read.
+// Protobuf: what protoc-generated Python writes is what PyIceberg, DuckDB and Spark read.
 
 type Cells = Record<string, unknown>;
 
@@ -62,10 +62,11 @@ function comparable(row: Cells, json: readonly string[]): Cells {
 
 async function read(table: string, columns: readonly string[]): Promise<Record<string, Cells[] | string>> {
   const engines = ['pyiceberg', 'duckdb'];
-  return JSON.parse(await python('rows.py', JSON.stringify({ catalog, table, columns, engines }))) as Record<
+  const found = JSON.parse(await python('rows.py', JSON.stringify({ catalog, table, columns, engines }))) as Record<
     string,
     Cells[] | string
   >;
+  return { ...found, spark: await readers.sparkRows({ catalog, table, columns }) };
 }
 
 describe('every type', () => {

@@ -4,7 +4,7 @@ import { reference } from '../real/formats.ts';
 import { python, readers } from '../real/readers.ts';
 import { sharedStack } from '../real/shared.ts';
 import { Lake } from './lake.ts';
-import { registerAvro, withId } from './registry-client.ts';
+import { register, registerAvro, withId } from './registry-client.ts';
 import { ServiceFiles } from './service-process.ts';
 
 // The type table (README): what a format's reference libraries write is what PyIceberg, DuckDB and Spark read.
@@ -19,8 +19,16 @@ interface Written {
   records: { schema: number; bytes: string; row: Cells | null; code: string | null }[];
 }
 
-/** A format takes part by a script and a way to register its schemas. */
-const formats = [{ format: 'avro', script: 'write_avro.py', register: registerAvro }];
+/** A format takes part by a script, a way to register its schemas, and what becomes of nanoseconds that are refused. */
+const formats = [
+  { format: 'avro', script: 'write_avro.py', register: registerAvro, refused: 'SCHEMA_INCOMPATIBLE' },
+  {
+    format: 'json-schema',
+    script: 'write_json_schema.py',
+    register: (url: string, subject: string, schema: object) => register(url, subject, schema, [], 'JSON'),
+    refused: 'VALUE_OUT_OF_RANGE',
+  },
+];
 
 const stack = sharedStack();
 const files = new ServiceFiles(stack);
@@ -44,9 +52,9 @@ function comparable(row: Cells, json: readonly string[]): Cells {
   );
 }
 
-describe.each(formats)('$format', ({ format, script, register }) => {
+describe.each(formats)('$format', ({ format, script, register: registered, refused: code }) => {
   let written: Record<string, Written>;
-  const topicOf = (name: string): string => `types.${format}_${name}`;
+  const topicOf = (name: string): string => `types.${format.replace('-', '_')}_${name}`;
   const rowsOf = (name: string): Cells[] =>
     written[name]!.records.flatMap(({ row }) => (row ? [comparable(row, written[name]!.json)] : []));
 
@@ -79,7 +87,7 @@ describe.each(formats)('$format', ({ format, script, register }) => {
       const topic = topicOf(name);
       await stack.topic.create(topic, 1, { 'max.message.bytes': String(32 << 20) });
       const ids: number[] = [];
-      for (const schema of schemas) ids.push(await register(stack.registry.url, `${topic}-value`, schema));
+      for (const schema of schemas) ids.push(await registered(stack.registry.url, `${topic}-value`, schema));
       for (const { schema, bytes } of records)
         await producer.send({ topic, messages: [{ value: withId(ids[schema]!, Buffer.from(bytes, 'base64')) }] });
     }
@@ -134,15 +142,14 @@ describe.each(formats)('$format', ({ format, script, register }) => {
     const expected = rowsOf('nanos');
     expect(expected.length).toBeGreaterThan(10);
     // Rounded down: the last three of the nine digits go.
-    const cut = expected.map((row) => ({
-      at: String(row['at']).replace(/\d{3}Z$/, 'Z'),
-      local: String(row['local']).replace(/\d{3}$/, ''),
-    }));
-    const long = expected.map((row) => ({ at: `i${nanos(row['at'])}`, local: `i${nanos(row['local'])}` }));
+    const each = (change: (cell: unknown) => string): Cells[] =>
+      expected.map((row) => Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, change(cell)])));
+    const cut = each((cell) => String(cell).replace(/\d{3}(Z?)$/, '$1'));
+    const long = each((cell) => `i${nanos(cell)}`);
     expect(await read('nanos', topicOf('nanos'))).toEqual({ pyiceberg: cut, duckdb: cut });
     expect(await read('nanos', `${topicOf('nanos')}_long`)).toEqual({ pyiceberg: long, duckdb: long });
     const refused = await new Lake(catalog).rows(`${topicOf('nanos')}_error_dead_letters`, { columns: ['error_code'] });
-    expect(refused).toEqual(expected.map(() => ({ error_code: 'SCHEMA_INCOMPATIBLE' })));
+    expect(refused).toEqual(expected.map(() => ({ error_code: code })));
   });
 
   test('Spark finds a uuid by its value', async () => {

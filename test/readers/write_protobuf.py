@@ -236,7 +236,7 @@ def everything(all_pb, common_pb):
     deep = {"name": "one", "level2": {"number": 5, "level3": {"labels": {"k": "v", "": ""}, "weight": -0.0}}, "list": [{}, {"maybe": 0, "level3": {}}]}
     topic.add(nested=deep, r_message=[deep, {}, deep], m_int32={0: deep, -7: {}}, c_message={"maybe": 3}, money={"currency": "EUR", "units": -5})
     topic.add(nested={}, r_message=[{}], c_message={})
-    for seconds, nanos in ((0, 0), (-1, 999_999_000), (-2208988800, 1000), (253402300799, 999_999_999), (-62135596800, 0), (1700000000, 123_456_789)):
+    for seconds, nanos in ((0, 0), (-1, 999_999_000), (-2208988800, 1000), (253402300799, 999_999_999), (-62103974400, 0), (1700000000, 123_456_789)):
         at = T(seconds=seconds, nanos=nanos)
         topic.add(t_time=at, r_time=[at, T()], m_time={"a": at, "": T()})
     for seconds, nanos in ((0, 0), (-1, -500_000_000), (0, -1_999), (315_576_000_000, 999_999_999), (-315_576_000_000, -999_999_999)):
