@@ -5,6 +5,8 @@ import { tableFields } from '../commit/table-fields.ts';
 import type { Part } from '../decode/decoder.ts';
 import { SCHEMA_TYPES, knownSchemas, writerSchema } from '../ingest/registry-layouts.ts';
 import type { SchemaLookup } from '../ingest/registry-layouts.ts';
+import { subjectOf } from '../registry/subjects.ts';
+import { declaredMessages } from '../schema/protobuf-index.ts';
 import { keyColumn } from '../schema/evolve-key.ts';
 import { deriveChange } from '../schema/derive.ts';
 import { UPGRADE, columnsOfV3 } from '../schema/format-version.ts';
@@ -51,17 +53,12 @@ export async function previewTable(
   const { current, partitionBy } = existing
     ? describeExisting(existing, rule.metadataColumns)
     : { current: null, partitionBy: rule.partitionBy };
-  const typed = rule.value.format !== 'auto' && rule.value.format in SCHEMA_TYPES;
   return {
     table: [...namespace, name].join('.'),
     catalog: rule.catalog,
     topics,
     exists: catalogReached ? existing !== null : null,
-    source:
-      found.map(({ source }) => source).join('; ') ||
-      (typed
-        ? 'the registry has no schema of the topic yet: taken from the first records'
-        : 'inferred from the first records'),
+    source: found.map(({ source }) => source).join('; ') || (await unknownSource(registry, plan)),
     columns: (columns ?? current)?.map((field) => ({ name: field.name, type: typeText(field.type) })) ?? null,
     partitionBy,
     changes: existing ? found.flatMap(({ writer }) => changesOf(writer, existing, plan)) : [],
@@ -70,6 +67,21 @@ export async function previewTable(
       ...nanosWarnings(columns ?? current ?? [], existing),
     ],
   };
+}
+
+/** Why nothing is known of the columns before the first records. */
+async function unknownSource(registry: SchemaLookup | null, { rule: { value }, topics }: TablePlan): Promise<string> {
+  for (const topic of registry && value.format in SCHEMA_TYPES ? topics : []) {
+    const subject = subjectOf(value, 'value', topic);
+    const schema = subject === null ? null : await registry!.latest(subject);
+    if (schema?.type !== 'PROTOBUF') continue;
+    const names = declaredMessages(schema.text).map(({ name }) => name);
+    if (names.length < 2 || !SCHEMA_TYPES[value.format]!.includes(schema.type)) continue;
+    return `registry, subject ${subject}, schema ${schema.id} has several messages (${names.join(', ')}): the first records say which, or \`message\``;
+  }
+  return value.format !== 'auto' && value.format in SCHEMA_TYPES
+    ? 'the registry has no schema of the topic yet: taken from the first records'
+    : 'inferred from the first records';
 }
 
 interface FoundSchema {

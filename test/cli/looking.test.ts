@@ -240,6 +240,23 @@ describe('check', () => {
     });
   });
 
+  test('a Protobuf schema of several messages is named, though only records say which it is', async () => {
+    const text = 'syntax = "proto3"; message Paid { int64 id = 1; } message Refunded { int64 id = 1; }';
+    const cli = world({
+      connect: {
+        registry: () => ({
+          probe: () => Promise.resolve(),
+          schema: () => Promise.reject(new Error('by id')),
+          subjects: () => Promise.resolve([]),
+          latest: (subject) =>
+            Promise.resolve(subject === 't-value' ? { type: 'PROTOBUF', text, references: {}, id: 7 } : null),
+        }),
+      },
+    });
+    await main(['check', '-c', file('schemaRegistry: { url: http://r }')], cli);
+    expect(cli.out).toContain('subject t-value, schema 7 has several messages (Paid, Refunded)');
+  });
+
   test('each failure has its line and remedy; the others are tried all the same', async () => {
     const failing = {
       fileIO: () =>
