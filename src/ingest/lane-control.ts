@@ -104,6 +104,17 @@ export class LaneControl {
     }
   }
 
+  /**
+   * The worker has read on: where it said that a lane waits after the answer was on its way, only this tells that it does
+   * so no longer.
+   */
+  goesOn(id: number): void {
+    const known = this.#context.lanes.get(id);
+    if (!known || known.waitsFor === null) return;
+    known.waitsFor = null;
+    this.#context.options.source.resume(known.lane);
+  }
+
   /** Lanes that stand until the question is answered, as `topic-partition`. */
   behind(question: string): string[] {
     return this.#context.lanes

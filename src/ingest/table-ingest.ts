@@ -282,6 +282,7 @@ export class TableIngest {
       case 'position': {
         const lane = this.lanes.get(message.lane);
         if (lane?.generation !== message.generation) return;
+        this.#control.goesOn(message.lane);
         lane.advance(message.next, message.maxTimestamp, this.#context.options.ports.clock.now());
         this.#context.options.hooks.records(lane.lane.topic, message.records, message.bytes, message.digitsCut);
         if (message.ignored > 0) this.#context.options.hooks.ignored(message.ignored);

@@ -103,10 +103,11 @@ export class SimBroker {
     });
     const producerId = transactional ? (open?.producerId ?? ++this.#producers) : -1n;
     const base = partition.log.append(
-      produced.map(({ value }) => ({
+      produced.map(({ value, mark }) => ({
         timestamp: EPOCH + Math.round(this.#scheduler.now),
         key: Buffer.from(`k${this.#random.below(5)}`),
         value,
+        headers: [['first', Buffer.from(mark.slice(0, 1))]] as const,
       })),
       transactional
         ? {

@@ -17,6 +17,7 @@ interface AccountedTopic {
   readonly aborted: readonly number[];
   readonly control: readonly number[];
   readonly absent: readonly number[];
+  readonly elsewhere?: readonly number[];
 }
 
 export interface CheckerOptions {
@@ -179,7 +180,14 @@ export class Checker {
         for (let offset = first[p]!; offset < next[p]!; offset++) {
           const all = partition.truth.get(offset);
           const record = all?.at(-1);
-          if (!record || record.removed || !this.#visible(record) || offset >= partition.truncatedAt) continue;
+          if (
+            !record ||
+            !this.table.takes(record) ||
+            record.removed ||
+            !this.#visible(record) ||
+            offset >= partition.truncatedAt
+          )
+            continue;
           if (!held.has(keyOf(topic, p, offset, all!.length - 1)))
             problems.push(`2: ${name}/${p}/${offset} is missing below the checkpoint, ${next[p]}`);
         }
@@ -220,7 +228,12 @@ export class Checker {
       ranges.partition.forEach((partition, i) => {
         const [start, end] = [ranges.start[i]!, ranges.end[i]!];
         const sum =
-          ranges.rows[i]! + ranges.deadLetters[i]! + ranges.aborted[i]! + ranges.control[i]! + ranges.absent[i]!;
+          ranges.rows[i]! +
+          ranges.deadLetters[i]! +
+          ranges.aborted[i]! +
+          ranges.control[i]! +
+          ranges.absent[i]! +
+          (ranges.elsewhere?.[i] ?? 0);
         if (sum !== end - start) problems.push(`6: ${name}: ${topic}/${partition} ${start}–${end} adds up to ${sum}`);
         const rows = added.filter(
           (row) => row.topic === topic && row.partition === partition && row.offset >= start && row.offset < end,
@@ -323,7 +336,10 @@ export class Checker {
       if (topic.name !== name) continue;
       const records = topic.partitions[partition]?.truth.get(offset) ?? [];
       const i = records.findLastIndex(
-        (record) => this.#visible(record) && (dead ? record.value.toString() : this.table.markIn(record)) === value,
+        (record) =>
+          this.#visible(record) &&
+          this.table.takes(record) &&
+          (dead ? record.value.toString() : this.table.markIn(record)) === value,
       );
       const cutOff = offset >= (topic.partitions[partition]?.truncatedAt ?? Infinity);
       if (i >= 0) return { topic, key: keyOf(topic, partition, offset, i), valid: !cutOff || !records[i]!.removed };

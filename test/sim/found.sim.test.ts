@@ -207,3 +207,40 @@ test('a table whose history is lost, adopted with its dead letters: verify took 
   expect(outcome).toBe('caught up');
   expect([...reached]).toContain('a person after OFFSETS_AMBIGUOUS');
 });
+
+test('a worker that said that a lane waits when the answer was on its way: the partition was never read again', async () => {
+  const { outcome } = await run({
+    seed: 27,
+    instances: 1,
+    groups: 1,
+    partitions: 1,
+    isolation: 'read_committed',
+    format: 'avro',
+    tables: 'routed',
+    branch: 'main',
+    poison: 0,
+    pace: 1500,
+    padding: 500,
+    memory: 65536,
+    commitInterval: 500,
+    onMissingOffsets: 'stop',
+    onDropped: 'stop',
+    operator: true,
+    calmAt: 21491,
+    faults: [],
+    happenings: [
+      { at: 2090, kind: 'rollback' },
+      { at: 2599, kind: 'retention' },
+      { at: 4569, kind: 'outage' },
+      { at: 7462, kind: 'partition added' },
+      { at: 7532, kind: 'clock of one jumps' },
+      { at: 10280, kind: 'rebalance' },
+      { at: 12525, kind: 'crash' },
+      { at: 13693, kind: 'pause' },
+      { at: 15780, kind: 'spec changed' },
+      { at: 16704, kind: 'pause' },
+      { at: 16776, kind: 'foreign snapshot' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});

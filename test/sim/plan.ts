@@ -65,9 +65,9 @@ export interface Plan {
   readonly format: 'string' | 'json' | 'avro';
   /**
    * Beside the table of the topic: a second table of the same topic; tables of topics that a pattern finds as they
-   * appear; a second topic that feeds the same table.
+   * appear; a second topic that feeds the same table; the topic parted between three tables by `route`.
    */
-  readonly tables: 'one' | 'second' | 'pattern' | 'shared';
+  readonly tables: 'one' | 'second' | 'pattern' | 'shared' | 'routed';
   /** Branch that is written; `audit` is published by happenings. */
   readonly branch: 'main' | 'audit';
   readonly poison: number;
@@ -193,7 +193,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
   const calmAt = many ? 36_000 : random.between(15_000, 45_000);
   const instances = random.pick([1, 1, 2, 2, 2, 3, 3, 5]);
   const format = many ? 'json' : random.pick(['string', 'json', 'avro', 'avro'] as const);
-  const tables = random.pick(['one', 'one', 'one', 'second', 'pattern', 'shared'] as const);
+  const tables = random.pick(['one', 'one', 'one', 'second', 'pattern', 'shared', 'routed'] as const);
   const branch = random.chance(0.1) ? 'audit' : 'main';
   const big = random.chance(0.2);
   return {
@@ -249,7 +249,8 @@ function happeningsOf(
   if (random.chance(0.5)) some(others, 4);
   if (random.chance(0.3)) some(servers, 3);
   if (random.chance(0.15)) some(rare, 1);
-  if (random.chance(0.1)) some(['backfill'], 1, 1);
+  // A backfill's table takes the whole topic.
+  if (random.chance(0.1) && tables !== 'routed') some(['backfill'], 1, 1);
   if (format === 'avro') some(['schema evolved'], 5);
   if (tables === 'pattern') some(['topic appears'], 2, 1);
   if (branch !== 'main') some(['publish'], 4, 1);

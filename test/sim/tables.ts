@@ -13,6 +13,8 @@ export interface TableSpec {
   /** What tells the record of a row, and of a record the same. */
   readonly markOf: (row: Record<string, unknown>) => string;
   readonly markIn: (produced: Produced) => string;
+  /** Whether a record is the table's by its route. */
+  readonly takes: (produced: Produced) => boolean;
   /** Offsets [from, to) of each partition, where the table holds a part of its topic only. */
   readonly bounds: readonly (readonly [from: number, to: number])[] | null;
 }
@@ -22,6 +24,9 @@ const SECOND_TOPIC = 'shop.returns';
 /** Topics that a pattern finds. */
 export const LATE = ['shop.late_a', 'shop.late_b'] as const;
 
+/** Tables that part the topic by the first letter of a record's mark. */
+const ROUTED = ['orders', 'orders_one', 'orders_rest'] as const;
+
 /** Topics that exist when the run begins. */
 export function firstTopics({ tables }: Plan): readonly string[] {
   return tables === 'shared' ? [TOPIC, SECOND_TOPIC] : [TOPIC];
@@ -29,7 +34,13 @@ export function firstTopics({ tables }: Plan): readonly string[] {
 
 export function tablesOf(plan: Plan): TableSpec[] {
   const { branch, format, tables } = plan;
-  const ordinary = { namespace: ['shop'], markOf: markOf[format], markIn: ({ mark }: Produced) => mark, bounds: null };
+  const ordinary = {
+    namespace: ['shop'],
+    markOf: markOf[format],
+    markIn: ({ mark }: Produced) => mark,
+    takes: () => true,
+    bounds: null,
+  };
   const main: TableSpec = { ...ordinary, name: 'orders', branch, topics: firstTopics(plan) };
   switch (tables) {
     case 'second':
@@ -49,6 +60,13 @@ export function tablesOf(plan: Plan): TableSpec[] {
         main,
         ...LATE.map((topic) => ({ ...ordinary, name: topic.slice(5), branch: 'main' as const, topics: [topic] })),
       ];
+    case 'routed':
+      return ['0', '1', '2'].map((first, n) => ({
+        ...main,
+        name: ROUTED[n]!,
+        branch: n === 0 ? branch : 'main',
+        takes: ({ mark }) => mark.startsWith(first),
+      }));
     default:
       return [main];
   }
@@ -63,6 +81,7 @@ export function backfillTable({ format }: Plan, bounds: NonNullable<TableSpec['b
     topics: [TOPIC],
     markOf: markOf[format],
     markIn: ({ mark }) => mark,
+    takes: () => true,
     bounds,
   };
 }
@@ -71,8 +90,10 @@ export function configOf(plan: Plan): Config {
   const { format, tables, branch } = plan;
   const rules = [
     ...firstTopics(plan).map(
-      (topic) => `topic: ${topic}, table: shop.orders, value: { format: ${format} }, branch: ${branch}`,
+      (topic) =>
+        `topic: ${topic}, table: shop.orders, value: { format: ${format} }, branch: ${branch}${tables === 'routed' ? ', route: { header: { name: first, equals: "0" } }' : ''}`,
     ),
+    ...(tables === 'routed' ? routedRules(plan) : []),
     ...(tables === 'second' ? [`topic: ${TOPIC}, table: shop.orders_raw, value: { format: bytes }`] : []),
     ...(tables === 'pattern'
       ? [`topicPattern: '^shop\\.late_(.)$', table: shop.late_$1, value: { format: ${format} }`]
@@ -102,6 +123,17 @@ workers: 0
     memory: plan.memory,
     tables: base.tables.map((rule) => ({ ...rule, commitInterval: plan.commitInterval })),
   };
+}
+
+/** By a field where every value can be read, by a header, and what is left. */
+function routedRules({ format, poison }: Plan): readonly string[] {
+  const second =
+    format === 'string' || poison > 0
+      ? '{ header: { name: first, equals: "1" } }'
+      : '{ field: { path: id, matches: "^1" } }';
+  return [second, 'otherwise'].map(
+    (route, n) => `topic: ${TOPIC}, table: shop.${ROUTED[n + 1]!}, value: { format: ${format} }, route: ${route}`,
+  );
 }
 
 /** As `tabletopic backfill` has it: one table, no group. */
