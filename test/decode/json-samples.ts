@@ -30,28 +30,30 @@ const leaf: fc.Arbitrary<Case> = fc.oneof(
     .jsonValue({ maxDepth: 2 })
     .map((value) => ({ schema: true, value, row: value === null ? null : JSON.stringify(value) })),
 );
-export const { node } = fc.letrec<{ node: Case }>((tie) => ({
-  node: fc.oneof(
-    { maxDepth: 3 },
-    leaf,
-    fc
-      .dictionary(fc.constantFrom('a', 'b', 'key.1', 'ключ', '😀'), nullable(tie('node')), { minKeys: 1, maxKeys: 3 })
-      .map((members) => ({
+/** Of members with these names. */
+export const nodeOf = (...names: readonly string[]): fc.Arbitrary<Case> =>
+  fc.letrec<{ node: Case }>((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 3 },
+      leaf,
+      fc.dictionary(fc.constantFrom(...names), nullable(tie('node')), { minKeys: 1, maxKeys: 3 }).map((members) => ({
         schema: object(Object.fromEntries(Object.entries(members).map(([key, { schema }]) => [key, schema]))),
         value: Object.fromEntries(Object.entries(members).map(([key, { value }]) => [key, value])),
         row: Object.fromEntries(Object.entries(members).map(([key, { row }]) => [key, row])),
       })),
-    fc.tuple(tie('node'), fc.nat(3)).map(([{ schema, value, row }, n]) => ({
-      schema: { type: 'array', items: schema },
-      value: Array<unknown>(n).fill(value),
-      row: Array<unknown>(n).fill(row),
-    })),
-    fc
-      .tuple(tie('node'), fc.uniqueArray(fc.string({ unit: 'grapheme' }), { maxLength: 3 }))
-      .map(([{ schema, value, row }, keys]) => ({
-        schema: { type: 'object', additionalProperties: { allOf: [schema] } },
-        value: Object.fromEntries(keys.map((key) => [key, value])),
-        row: Object.keys(Object.fromEntries(keys.map((key) => [key, value]))).map((key) => [key, row]),
+      fc.tuple(tie('node'), fc.nat(3)).map(([{ schema, value, row }, n]) => ({
+        schema: { type: 'array', items: schema },
+        value: Array<unknown>(n).fill(value),
+        row: Array<unknown>(n).fill(row),
       })),
-  ),
-}));
+      fc
+        .tuple(tie('node'), fc.uniqueArray(fc.string({ unit: 'grapheme' }), { maxLength: 3 }))
+        .map(([{ schema, value, row }, keys]) => ({
+          schema: { type: 'object', additionalProperties: { allOf: [schema] } },
+          value: Object.fromEntries(keys.map((key) => [key, value])),
+          row: Object.keys(Object.fromEntries(keys.map((key) => [key, value]))).map((key) => [key, row]),
+        })),
+    ),
+  })).node;
+
+export const node: fc.Arbitrary<Case> = nodeOf('a', 'b', 'key.1', 'ключ', '😀');

@@ -1,13 +1,13 @@
 import '../seed.ts';
 import fc from 'fast-check';
 import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { convertAvro } from '../../src/schema/avro.ts';
 import { convertJsonSchema } from '../../src/schema/json-schema.ts';
 import { convertProtobuf } from '../../src/schema/protobuf.ts';
 import type { StructType } from '../../src/schema/types.ts';
 import { avscType, recordSamples } from '../decode/avro-samples.ts';
-import { node, nullable, object } from '../decode/json-samples.ts';
+import { nodeOf, nullable, object } from '../decode/json-samples.ts';
 import { typeOf } from '../decode/protobuf-lab.ts';
 import { encode, messageSample } from '../decode/protobuf-samples.ts';
 import { python, readers } from '../real/readers.ts';
@@ -100,7 +100,8 @@ function protobuf(): Written {
 }
 
 function jsonSchema(): Written {
-  const cases = draw(nullable(node), SCHEMAS, 0);
+  // No emoji: in a struct of a map PyIceberg does not find a field of such a name, which DuckDB does.
+  const cases = draw(nullable(nodeOf('a', 'b', 'key.1', 'ключ', 'CamelCase')), SCHEMAS, 0);
   const schema = object(
     byColumn((_, i) => cases[i]!.schema),
     { $schema: 'https://json-schema.org/draft/2020-12/schema', $defs: { uuid: { type: 'string', format: 'uuid' } } },
@@ -113,22 +114,28 @@ function jsonSchema(): Written {
   };
 }
 
-test.each([
+describe.each([
   { format: 'avro', type: 'AVRO', write: avro },
   { format: 'protobuf', type: 'PROTOBUF', write: protobuf },
   { format: 'json-schema', type: 'JSON', write: jsonSchema },
-] as const)('$format', async ({ format, type, write }) => {
+] as const)('$format', ({ format, type, write }) => {
   const { schema, struct, payloads, rows } = write();
   const topic = `random.${format.replace('-', '_')}`;
-  await stack.topic.create(topic, 1);
-  const id = await register(stack.registry.url, `${topic}-value`, schema, [], type);
-  await producer.send({ topic, messages: payloads.map((payload) => ({ value: withId(id, payload) })) });
-  await files.run(files.write(`random-${format}`, [{ topic }]), '--until-caught-up').ends();
-  const query = { catalog, table: topic, columns, engines: ['pyiceberg'], raw: true };
-  const { pyiceberg } = JSON.parse(await python('rows.py', JSON.stringify(query))) as { pyiceberg: unknown[] };
-  const names = struct.fields.map(({ name }) => name);
-  expect(names).toEqual(columns);
-  expect(typeof pyiceberg === 'string' ? pyiceberg : pyiceberg.map(sorted)).toEqual(
-    rows.map((row) => cellOf(struct, row)),
-  );
+
+  beforeAll(async () => {
+    await stack.topic.create(topic, 1);
+    const id = await register(stack.registry.url, `${topic}-value`, schema, [], type);
+    await producer.send({ topic, messages: payloads.map((payload) => ({ value: withId(id, payload) })) });
+    await files.run(files.write(`random-${format}`, [{ topic }]), '--until-caught-up').ends();
+  });
+
+  test('is read equal', async () => {
+    const query = { catalog, table: topic, columns, engines: ['pyiceberg'], raw: true };
+    const { pyiceberg } = JSON.parse(await python('rows.py', JSON.stringify(query))) as { pyiceberg: unknown[] };
+    const names = struct.fields.map(({ name }) => name);
+    expect(names).toEqual(columns);
+    expect(typeof pyiceberg === 'string' ? pyiceberg : pyiceberg.map(sorted)).toEqual(
+      rows.map((row) => cellOf(struct, row)),
+    );
+  });
 });
