@@ -40,9 +40,8 @@ export default defineConfig({
           globalSetup: ['test/real/setup.ts'],
           pool: 'forks',
           execArgv,
-          // One file at a time: the servers share the machine with the tests.
-          maxWorkers: 1,
-          fileParallelism: false,
+          // Two files at a time: a test waits for servers and engines more than it computes.
+          maxWorkers: 2,
           testTimeout: 600_000,
           hookTimeout: 300_000,
           // Servers, engines and tests share two cores: a test that fails for want of time is run once more, and the
