@@ -31,7 +31,7 @@ export const ACCOUNTED = 'tabletopic.accounted';
 export const WATERMARK = 'tabletopic.watermark';
 /** Property: the statement about the snapshot that it names. */
 export const CHECKPOINT_PROPERTY = 'tabletopic.checkpoint.';
-/** Property: for each field id its source path and names (DESIGN §6). */
+/** Property: for each field id its source path and every name it had: what renames are known by (DESIGN §6). */
 export const FIELDS_PROPERTY = 'tabletopic.fields';
 
 export function checkpointProperty(branch: string): string {

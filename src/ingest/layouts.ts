@@ -12,6 +12,7 @@ import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/me
 import type { RouteSchema } from '../pipeline/route-reader.ts';
 import type { Ports } from '../ports.ts';
 import { tableFields } from '../commit/table-fields.ts';
+import { FIELDS_PROPERTY } from '../commit/statement.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
 import type { FieldAliases } from '../schema/evolve.ts';
@@ -20,7 +21,7 @@ import { allowed, changeText } from '../schema/policy.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 import { Mutex } from './mutex.ts';
 import { askRoute } from './route-schema.ts';
-import { FIELDS_PROPERTY, createRequest, layoutOf } from './new-table.ts';
+import { createRequest, layoutOf } from './new-table.ts';
 import { positionColumns } from './position-columns.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 import type { Waiting } from './waiting-changes.ts';

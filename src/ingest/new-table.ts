@@ -11,8 +11,6 @@ import { MAPPING_VERSION, assignIds } from '../schema/evolve.ts';
 import { keyColumn } from '../schema/evolve-key.ts';
 import type { NestedField, StructType } from '../schema/types.ts';
 
-/** What every name of a field was, by field id: what renames are known by (DESIGN §6). */
-export const FIELDS_PROPERTY = 'tabletopic.fields';
 /** Version of the type mapping, pinned per table, so that an upgrade never changes a table's types. */
 const MAPPING_PROPERTY = 'tabletopic.mapping-version';
 

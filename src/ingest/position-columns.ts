@@ -1,3 +1,4 @@
+import { FIELDS_PROPERTY } from '../commit/statement.ts';
 import { kafkaFields } from '../columns/metadata-columns.ts';
 import type { SchemaChange } from '../commit/table-changes.ts';
 import type { TableOptions } from '../config/config.ts';
@@ -6,7 +7,6 @@ import { currentSchema } from '../iceberg/metadata.ts';
 import type { TableMetadata } from '../iceberg/metadata.ts';
 import { assignIds } from '../schema/assign-ids.ts';
 import type { StructType } from '../schema/types.ts';
-import { FIELDS_PROPERTY } from './new-table.ts';
 
 /**
  * The change that gives a table the columns of positions that it lacks; null: it has them. A table that others made never
