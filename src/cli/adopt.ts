@@ -22,15 +22,17 @@ export async function adoptCommand(
   return ExitCode.done;
 }
 
-/** `earliest`, `latest`, `table`, or `0:5,1:7` (also written as `{0: 5, 1: 7}`). */
+/** `earliest`, `latest`, `table`, or `0:5,1:7` (also written as `{0: 5, 1: 7}`), with several topics `shop.orders:0:5,…`. */
 export function parseAdoptOffsets(text: string): AdoptOffsets {
   if (text === 'earliest' || text === 'latest' || text === 'table') return text;
-  const offsets = new Map<number, number>();
+  const offsets = new Map<number | `${string}:${number}`, number>();
   for (const pair of text.replace(/^\{|\}$/g, '').split(',')) {
-    const [, partition, offset] = /^\s*(\d{1,9})\s*:\s*(\d{1,15})\s*$/.exec(pair) ?? [];
+    const [, topic, partition, offset] = /^\s*(?:([\w.-]+):)?(\d{1,9})\s*:\s*(\d{1,15})\s*$/.exec(pair) ?? [];
     if (partition === undefined)
-      throw new InvalidArgumentError('Write earliest, latest, table or 0:OFFSET,1:OFFSET,….');
-    offsets.set(Number(partition), Number(offset));
+      throw new InvalidArgumentError(
+        'Write earliest, latest, table or 0:OFFSET,1:OFFSET,…; with several topics TOPIC:0:OFFSET,….',
+      );
+    offsets.set(topic === undefined ? Number(partition) : `${topic}:${Number(partition)}`, Number(offset));
   }
   return offsets;
 }

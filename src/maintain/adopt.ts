@@ -11,8 +11,11 @@ import { planOffsetsSnapshot } from './offsets-snapshot.ts';
 import { type Lost, absent } from './rollback.ts';
 import type { TopicLog } from './topic-log.ts';
 
-/** Where to go on: the log's start or end, where the table stands (or last said that it did), or an offset for each partition. */
-export type AdoptOffsets = 'earliest' | 'latest' | 'table' | ReadonlyMap<number, number>;
+/**
+ * Where to go on: the log's start or end, where the table stands (or last said that it did), or an offset for each partition,
+ * by its number where one topic is adopted and by `topic:partition` where several are.
+ */
+export type AdoptOffsets = 'earliest' | 'latest' | 'table' | ReadonlyMap<number | `${string}:${number}`, number>;
 
 export interface AdoptOptions extends ChangeTarget {
   /** The topics that feed the table by its rule. */
@@ -69,7 +72,7 @@ async function planAdopt(table: LoadedTable, options: AdoptOptions): Promise<Pla
   const skipped: Lost[] = [];
   const ended: Omit<Adopted, 'snapshot'>[] = [];
   for (const topic of chosen) {
-    const step = await adoptTopic(topic, last?.[topic] ?? null, stated !== null, options);
+    const step = await adoptTopic(topic, last?.[topic] ?? null, stated !== null, chosen.length === 1, options);
     offsets[topic] = step.offsets;
     skipped.push(...step.skipped);
     if (step.ended.length > 0)
@@ -165,7 +168,16 @@ function choose(
       hint: `Its topics: ${topics.join(', ')}.`,
       where,
     });
-  // Without known offsets every topic needs some.
+  // Without known offsets every topic needs some, in one snapshot: one that it does not name would be read from its beginning.
+  if (stated === null && topic !== null && topics.length > 1)
+    throw new TabletopicError(
+      'USAGE',
+      `Where ${where.table} stands is not known of any of its topics: adopt all of them at once.`,
+      {
+        hint: `Leave out --topic, and say --offsets ${topics.map((name) => `${name}:0:OFFSET`).join(',')},…, or earliest, latest, table.`,
+        where,
+      },
+    );
   const candidates =
     topic !== null ? [topic] : stated === null ? topics : topics.filter((name) => stated[name] !== undefined);
   const missing = candidates.find((name) => log.identities[name] === undefined);
@@ -188,18 +200,22 @@ interface TopicStep {
   readonly ended: Adopted['ended'];
 }
 
-/** @param stated whether `before` holds at the head, or is only what was last said. */
+/**
+ * @param stated whether `before` holds at the head, or is only what was last said.
+ * @param alone whether this is the only topic that is adopted.
+ */
 async function adoptTopic(
   topic: string,
   before: TopicOffsets | null,
   stated: boolean,
+  alone: boolean,
   options: AdoptOptions,
 ): Promise<TopicStep> {
   const { log } = options;
   const identity = log.identities[topic]!;
   const partitions = Array.from({ length: log.partitions[topic]! }, (_, partition) => ({ topic, partition }));
   const bounds = await log.bounds(partitions);
-  const next = bounds.map((bound, partition) => offsetFor(topic, partition, before, bound, options));
+  const next = bounds.map((bound, partition) => offsetFor(topic, partition, before, bound, alone, options));
   next.forEach((offset, partition) => checkInside(topic, partition, offset, bounds[partition]!));
   const same = before !== null && stated && sameIdentity(before, identity);
   const skipped: Lost[] = [];
@@ -238,15 +254,20 @@ function offsetFor(
   partition: number,
   before: TopicOffsets | null,
   { start, end }: { readonly start: number; readonly end: number },
+  alone: boolean,
   { offsets, log }: AdoptOptions,
 ): number {
   if (offsets === 'earliest') return start;
   if (offsets === 'latest') return end;
-  const named = offsets instanceof Map ? (offsets as ReadonlyMap<number, number>).get(partition) : undefined;
-  if (named !== undefined) return named;
   const where = { topic, partition };
-  if (offsets instanceof Map)
-    throw new TabletopicError('USAGE', `--offsets names no offset for partition ${partition} of ${topic}.`, { where });
+  if (typeof offsets === 'object' && offsets !== null) {
+    const named = offsets.get(`${topic}:${partition}`) ?? (alone ? offsets.get(partition) : undefined);
+    if (named !== undefined) return named;
+    throw new TabletopicError('USAGE', `--offsets names no offset for partition ${partition} of ${topic}.`, {
+      hint: alone ? 'Write 0:OFFSET,1:OFFSET,….' : 'Several topics are adopted: write TOPIC:PARTITION:OFFSET,….',
+      where,
+    });
+  }
   if (offsets === null && before?.id !== log.identities[topic]!.id)
     throw new TabletopicError(
       'USAGE',

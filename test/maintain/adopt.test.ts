@@ -204,6 +204,42 @@ describe('offsets that are ambiguous', () => {
     expect((await other.instance().start()).next(1)).toBe(7);
   });
 
+  test('of several topics are stated all at once: one that is left out would be read from its beginning', async () => {
+    const of = await broken();
+    const before = of.metadata;
+    const both = (offsets: AdoptOffsets, topic: string | null) =>
+      adoptTopics({
+        ...targetOf(of),
+        topics: [TOPIC, 'other'],
+        topic,
+        offsets,
+        log: {
+          identities: { [TOPIC]: of.identity, other: anew },
+          partitions: { [TOPIC]: 2, other: 1 },
+          bounds: (partitions) => Promise.resolve(partitions.map(() => ({ start: 0, end: 1000 }))),
+        },
+      });
+    const alone = new Map([
+      [0, 30],
+      [1, 60],
+    ]);
+    await expect(both(alone, TOPIC)).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(both(alone, null)).rejects.toMatchObject({ code: 'USAGE' });
+    expect(of.metadata).toBe(before);
+    const { topics } = await both(
+      new Map<`${string}:${number}`, number>([
+        [`${TOPIC}:0`, 30],
+        [`${TOPIC}:1`, 60],
+        ['other:0', 8],
+      ]),
+      null,
+    );
+    expect(topics.map(({ topic, partitions }) => [topic, partitions.map(({ to }) => to)])).toEqual([
+      [TOPIC, [30, 60]],
+      ['other', [8]],
+    ]);
+  });
+
   test('a table that never held offsets is none of ours', async () => {
     const of = new World();
     await of.catalog.createNamespace(ident.namespace);

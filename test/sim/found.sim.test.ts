@@ -208,6 +208,17 @@ test('a table whose history is lost, adopted with its dead letters: verify took 
   expect([...reached]).toContain('a person after OFFSETS_AMBIGUOUS');
 });
 
+test('a table of several topics whose history is lost: adopting one of them had the others read from their beginning', async () => {
+  const { outcome, reached } = await run({
+    ...base,
+    tables: 'shared',
+    operator: true,
+    happenings: [{ at: 9000, kind: 'history lost' }],
+  });
+  expect(outcome).toBe('caught up');
+  expect([...reached]).toContain('a person after OFFSETS_AMBIGUOUS');
+});
+
 test('a worker that said that a lane waits when the answer was on its way: the partition was never read again', async () => {
   const { outcome } = await run({
     seed: 27,

@@ -28,52 +28,45 @@ export class Operator {
   }
 
   /**
-   * `tabletopic adopt` for each topic of a table: a topic that was made anew from its beginning, any other from where the
-   * table stands, as far as the log reaches.
+   * `tabletopic adopt`: a topic that was made anew is read from its beginning, any other from where the table stands, as far
+   * as the log reaches.
    */
   async adopt(checker: Checker): Promise<string> {
     const { namespace, name, branch, topics } = checker.table;
-    const said: string[] = [];
+    const offsets = new Map<`${string}:${number}`, number>();
     for (const topic of topics) {
       const found = this.#broker.topics.get(topic);
+      if (!found) return '';
       const stated = checker.statement()?.topics[topic];
-      if (!found || !stated) continue;
-      const { snapshotId } = await adoptTopics({
-        address: { catalog: this.#catalog, ident: { namespace, name }, branch },
-        io: () => this.#io,
-        ports: this.#ports,
-        topics,
-        topic,
-        offsets:
-          stated.id === found.id
-            ? new Map(
-                found.partitions.map(({ log }, p) => [
-                  p,
-                  Math.max(log.logStart, Math.min(log.end, stated.next[p] ?? 0)),
-                ]),
-              )
-            : 'earliest',
-        log: topicLog(
-          {
-            listOffsets: (queries) =>
-              Promise.resolve(
-                queries.map(({ topic: of, partition, at }) => {
-                  const { log } = this.#broker.topics.get(of)!.partitions[partition]!;
-                  if (at === 'earliest') return log.logStart;
-                  return this.#isolation === 'read_committed' ? log.lastStableOffset : log.end;
-                }),
-              ),
-          },
-          this.#broker.describe(topics, []),
-          this.#broker.clusterId,
-        ),
+      found.partitions.forEach(({ log }, p) => {
+        const stands = stated?.id === found.id ? (stated.next[p] ?? 0) : 0;
+        offsets.set(`${topic}:${p}`, Math.max(log.logStart, Math.min(log.end, stands)));
       });
-      if (snapshotId !== null) checker.adopted(BigInt(snapshotId));
-      said.push(`${topic} adopted in ${snapshotId}`);
-      // What the next one stands on.
-      await checker.changed();
     }
-    return said.join(', ');
+    const { snapshotId, topics: adopted } = await adoptTopics({
+      address: { catalog: this.#catalog, ident: { namespace, name }, branch },
+      io: () => this.#io,
+      ports: this.#ports,
+      topics,
+      topic: null,
+      offsets,
+      log: topicLog(
+        {
+          listOffsets: (queries) =>
+            Promise.resolve(
+              queries.map(({ topic: of, partition, at }) => {
+                const { log } = this.#broker.topics.get(of)!.partitions[partition]!;
+                if (at === 'earliest') return log.logStart;
+                return this.#isolation === 'read_committed' ? log.lastStableOffset : log.end;
+              }),
+            ),
+        },
+        this.#broker.describe(topics, []),
+        this.#broker.clusterId,
+      ),
+    });
+    if (snapshotId !== null) checker.adopted(BigInt(snapshotId));
+    return `${adopted.map(({ topic }) => topic).join(', ')} adopted in ${snapshotId}`;
   }
 
   async publish(checker: Checker): Promise<string> {
