@@ -40,7 +40,7 @@ export class Operator {
       const stated = checker.statement()?.topics[topic];
       found.partitions.forEach(({ log }, p) => {
         const stands = stated?.id === found.id ? (stated.next[p] ?? 0) : 0;
-        offsets.set(`${topic}:${p}`, Math.max(log.logStart, Math.min(log.end, stands)));
+        offsets.set(`${topic}:${p}`, Math.max(log.logStart, Math.min(this.#end(topic, p), stands)));
       });
     }
     const { snapshotId, topics: adopted } = await adoptTopics({
@@ -54,11 +54,11 @@ export class Operator {
         {
           listOffsets: (queries) =>
             Promise.resolve(
-              queries.map(({ topic: of, partition, at }) => {
-                const { log } = this.#broker.topics.get(of)!.partitions[partition]!;
-                if (at === 'earliest') return log.logStart;
-                return this.#isolation === 'read_committed' ? log.lastStableOffset : log.end;
-              }),
+              queries.map(({ topic, partition, at }) =>
+                at === 'earliest'
+                  ? this.#broker.topics.get(topic)!.partitions[partition]!.log.logStart
+                  : this.#end(topic, partition),
+              ),
             ),
         },
         this.#broker.describe(topics, []),
@@ -67,6 +67,11 @@ export class Operator {
     });
     if (snapshotId !== null) checker.adopted(BigInt(snapshotId));
     return `${adopted.map(({ topic }) => topic).join(', ')} adopted in ${snapshotId}`;
+  }
+
+  #end(topic: string, partition: number): number {
+    const { log } = this.#broker.topics.get(topic)!.partitions[partition]!;
+    return this.#isolation === 'read_committed' ? log.lastStableOffset : log.end;
   }
 
   async publish(checker: Checker): Promise<string> {
