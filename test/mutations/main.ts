@@ -78,6 +78,8 @@ async function tried(dir: string, { file, old, becomes, test: [testFile, title] 
 
 async function tryAll(): Promise<void> {
   const chosen = mutations.filter((mutation) => JSON.stringify(mutation).includes(only));
+  // Without files vitest would run every test there is.
+  if (chosen.length === 0) throw new Error(`no mutation has ${JSON.stringify(only)}`);
   const dir = copyOf();
   try {
     const sound = await run(dir, [...new Set(chosen.map(({ test: [file] }) => file))]);
