@@ -55,14 +55,17 @@ test('a bad event: dead letters are replayed beside a running service, none twic
   const good = await registerAvro(stack.registry.url, `${topic}-value`, schema('int'));
   const bad = await registerAvro(stack.registry.url, `${topic}-by-mistake`, schema('string'));
   let produced = 0;
-  /** Every third one is of the schema that does not fit; every ninth one is cut off, and stays a dead letter. */
+  /**
+   * Every third one is of the schema that does not fit; every ninth one is cut off, and stays a dead letter. Both partitions begin
+   * with the schema that fits: the first that comes makes the table.
+   */
   const produce = async (count: number): Promise<void> => {
     const messages: (Message & { partition: number })[] = [];
     for (const end = produced + count; produced < end; produced++) {
       const text = `${produced} EUR`;
-      const amount = produced % 3 === 0 ? [...zigzag(text.length), ...Buffer.from(text)] : zigzag(produced % 60);
+      const amount = produced % 3 === 2 ? [...zigzag(text.length), ...Buffer.from(text)] : zigzag(produced % 60);
       const body = Buffer.from([...zigzag(produced), ...amount]);
-      const value = withId(produced % 3 === 0 ? bad : good, produced % 9 === 0 ? body.subarray(0, -1) : body);
+      const value = withId(produced % 3 === 2 ? bad : good, produced % 9 === 8 ? body.subarray(0, -1) : body);
       messages.push({ partition: produced % PARTITIONS, value, key: `k${produced}`, headers: { n: String(produced) } });
     }
     await producer.send({ topic, messages });
@@ -104,7 +107,7 @@ test('a bad event: dead letters are replayed beside a running service, none twic
 
   const last = await files.json<Replayed>('replay', mended, '--table', topic);
   expect(last.failed.map(({ code }) => code)).toEqual(['DECODE_AVRO']);
-  const dead = Math.ceil(produced / 9);
+  const dead = Math.floor(produced / 9);
   expect(last.failed[0]!.count).toBe(dead);
   for (const level of [[], ['--deep']]) {
     const { ok, tables } = await files.json<Verified>('verify', mended, ...level);
@@ -114,16 +117,16 @@ test('a bad event: dead letters are replayed beside a running service, none twic
       ok: true,
       rows: produced - dead,
       dead,
-      replayed: Math.ceil(produced / 3) - dead,
+      replayed: Math.floor(produced / 3) - dead,
     });
   }
   // What a reader that is not ours finds: each record once, in one of the two tables.
   const rows = await lake.rows(topic, { columns: ['id', 'amount', 'amount_string'] });
   const letters = await lake.rows(`${topic}_dead_letters`);
   const ids = rows.map((row) => Number(row['id'])).sort((a, b) => a - b);
-  expect(ids).toEqual([...Array(produced).keys()].filter((id) => id % 9 !== 0));
+  expect(ids).toEqual([...Array(produced).keys()].filter((id) => id % 9 !== 8));
   expect(
-    rows.every((row) => (Number(row['id']) % 3 === 0) === (row['amount_string'] === `${Number(row['id'])} EUR`)),
+    rows.every((row) => (Number(row['id']) % 3 === 2) === (row['amount_string'] === `${Number(row['id'])} EUR`)),
   ).toBe(true);
   expect(letters.map((row) => Buffer.from(row['key'] as string, 'hex').toString()).sort()).toEqual(
     [...Array(dead).keys()].map((n) => `k${n * 9}`).sort(),
