@@ -156,7 +156,7 @@ export const tableOptions: readonly Option[] = [
     key: 'onIncompatible',
     type: oneOf('dead-letter', 'stop', 'new-column'),
     default: 'dead-letter',
-    help: 'What to do with a schema change that Iceberg cannot express. `new-column`: a column `<name>_<type>` beside the old one; in JSON without schema, where single values do not fit their column, these are dead letters.',
+    help: 'What to do with a schema change that Iceberg cannot express. `new-column`: a column `<name>_<type>` beside the old one; in JSON without schema, which has no changes but values of another kind than their column, for these values.',
   },
   {
     key: 'onBadRecord',

@@ -9,7 +9,7 @@ import type { Shape, ShapeField } from './shape.ts';
 import { DecodeStop } from './stop.ts';
 import type { IcebergType, NestedField, PrimitiveType, StructType } from '../schema/types.ts';
 
-export { emptyShape, mergeShapes } from './shape.ts';
+export { emptyShape, kindOf, mergeShapes } from './shape.ts';
 export type { Shape, ShapeField } from './shape.ts';
 
 /** The table options that decide the columns of JSON without schema. Paths are dotted, of the names in the source. */
@@ -23,6 +23,8 @@ export interface InferOptions {
   /** Most leaves of an inferred table, at all levels together. Keys that are data (ids as keys) would have no end. */
   readonly maxColumns: number;
   readonly nanos: 'micros' | 'long' | 'error' | 'native';
+  /** `new-column`: values that do not fit their column go to one of their own beside it. */
+  readonly onIncompatible?: 'dead-letter' | 'stop' | 'new-column';
 }
 
 /** The shape with one more JSON document, as UTF-8. What is not JSON counts for nothing here: its decoder will say why. */

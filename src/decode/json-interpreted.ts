@@ -4,6 +4,7 @@ import type { DecodeFailure, Decoder } from './decoder.ts';
 import { Coding, JsonLeafReader, codingOf } from './json-leaf.ts';
 import { putJsonNumber } from './json-numbers.ts';
 import type { JsonBinding, JsonMembers, JsonPlace, JsonTarget } from './json-place.ts';
+import { holderOf, withoutPlace } from './json-siblings.ts';
 import { sliceJson } from './json-slice.ts';
 import type { JsonSlice } from './json-slice.ts';
 import { UnknownMembers } from './json-unknown.ts';
@@ -106,12 +107,19 @@ export class InterpretedJson implements Decoder {
   }
 
   #members(members: JsonMembers, object: ReadonlyMap<string, JsonSlice>, path: string): void {
+    /** Members with a column that is of another kind than they are. */
+    const extra = new Set<string>();
     for (const place of members.places) {
-      const { key } = place;
-      this.#value(place, object.get(key) ?? null, path === '' ? key : `${path}.${key}`);
+      const { key, siblings } = place;
+      const value = object.get(key) ?? null;
+      const at = path === '' ? key : `${path}.${key}`;
+      const other = value !== null && members.extra !== null && withoutPlace(this.#binding, place, value) !== null;
+      if (other) extra.add(key);
+      const holder = value === null || siblings.length === 0 ? place : (holderOf(place, value) ?? place);
+      for (const one of [place, ...siblings]) this.#value(one, one === holder && !other ? value : null, at);
     }
     this.#missing(members);
-    if (members.extra) this.#extra(members, members.extra, object);
+    if (members.extra) this.#extra(members, members.extra, object, extra);
   }
 
   #missing({ missing }: JsonMembers): void {
@@ -122,9 +130,14 @@ export class InterpretedJson implements Decoder {
     }
   }
 
-  #extra({ places, ignored }: JsonMembers, column: Vector, object: ReadonlyMap<string, JsonSlice>): void {
+  #extra(
+    { places, ignored }: JsonMembers,
+    column: Vector,
+    object: ReadonlyMap<string, JsonSlice>,
+    other: ReadonlySet<string>,
+  ): void {
     const known = new Set([...places.map((place) => place.key), ...ignored]);
-    const rest = [...object].filter(([key]) => !known.has(key));
+    const rest = [...object].filter(([key]) => !known.has(key) || other.has(key));
     if (rest.length === 0) return column.appendNull();
     return putText(column, `{${rest.map(([key, value]) => `${JSON.stringify(key)}:${value.text}`).join(',')}}`);
   }

@@ -86,8 +86,9 @@ export class JsonObjectNode {
   constructor({ places, extra, missing, ignored }: JsonMembers) {
     this.fields = places.map((place) => new JsonNode(place));
     this.extra = extra;
-    this.missing = missing;
-    this.plain = extra === null && missing.length === 0;
+    // A value that fits its column is the only one that is decided here.
+    this.missing = [...missing, ...places.flatMap(({ siblings }) => siblings.map(({ vector }) => vector))];
+    this.plain = extra === null && this.missing.length === 0;
     this.ignored = new Set(ignored);
     // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
     const keys = places.map((place) => Buffer.from(`"${place.key}"`, 'utf8'));

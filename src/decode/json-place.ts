@@ -5,6 +5,7 @@ import { KEY_COLUMN, sourceName } from '../schema/names.ts';
 import type { StructType } from '../schema/types.ts';
 import type { InferOptions } from './infer.ts';
 import { leavesIn } from '../schema/grow.ts';
+import { isSibling } from '../schema/sibling-column.ts';
 import { valueColumns } from './vectors.ts';
 import { at } from '../schema/at.ts';
 
@@ -15,12 +16,16 @@ export type Part = 'value' | 'key';
 export interface JsonPlace {
   /** The key of the member as the document has it; `element` in a list, `value` in a map. */
   readonly key: string;
+  /** Without schema: dotted, of the names in the source. */
+  readonly path: string;
   readonly vector: Vector;
   readonly read: JsonRead;
   /** Of a struct. */
   readonly members: JsonMembers | null;
   /** Of a list its element, of a map its value. */
   readonly inner: JsonPlace | null;
+  /** Without schema: columns beside it for values that it cannot hold, in the order in which they are tried. */
+  readonly siblings: readonly JsonPlace[];
 }
 
 /** What an object fills. */
@@ -55,6 +60,8 @@ export interface JsonBinding {
   readonly unknown: 'columns' | 'extra';
   /** By a JSON Schema: also members with null, [] or {} are kept. */
   readonly typed: boolean;
+  /** A value that no column of its member can hold is a member without a place. */
+  readonly asksSiblings: boolean;
   readonly options: InferOptions;
 }
 
@@ -74,6 +81,7 @@ export function untypedBinding(
     part,
     unknown: full ? 'extra' : 'columns',
     typed: false,
+    asksSiblings: options.onIncompatible === 'new-column',
     options,
     attach(batch): JsonTarget {
       const owned = ownedBy(batch, part);
@@ -98,12 +106,18 @@ interface UntypedOptions extends InferOptions {
 
 function untypedMembers(vectors: readonly Vector[], options: UntypedOptions, prefix: string): JsonMembers {
   const extra = vectors.find((vector) => isExtraColumn(vector.field)) ?? null;
-  const places = vectors
-    .filter((vector) => vector !== extra)
-    .map((vector) => {
-      const key = sourceName(vector.field);
-      return untypedPlace(key, vector, options, `${prefix}${key}`);
-    });
+  const byKey = Map.groupBy(
+    vectors.filter((vector) => vector !== extra),
+    ({ field }) => sourceName(field),
+  );
+  const places = [...byKey].flatMap(([key, columns]): JsonPlace[] => {
+    const own = columns.filter(({ field }) => !isSibling(field));
+    const siblings = columns.filter(({ field }) => isSibling(field));
+    const all = [...own, ...siblings].map((vector) => untypedPlace(key, vector, options, `${prefix}${key}`));
+    // Somebody else may have dropped the first column, or made two of one name.
+    const alone = all.slice(0, Math.max(1, own.length));
+    return alone.map((place, i) => (i === 0 ? { ...place, siblings: all.slice(alone.length) } : place));
+  });
   const ignored = options.ignored.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
   return { places, extra, missing: [], ignored };
 }
@@ -112,9 +126,11 @@ function untypedPlace(key: string, vector: Vector, options: UntypedOptions, path
   const text = vector.field.type === 'string' && at(options.jsonColumns, path) === 'json';
   return {
     key,
+    path,
     vector,
     read: text ? 'text' : 'plain',
     members: vector.kind === 'struct' ? untypedMembers(vector.children, options, `${path}.`) : null,
+    siblings: [],
     inner: innerOf(vector, (name, child) => untypedPlace(name, child, options, `${path}.${name}`)),
   };
 }

@@ -23,6 +23,7 @@ export function typedBinding(
     part,
     unknown: 'extra',
     typed: true,
+    asksSiblings: false,
     options,
     attach(batch: ColumnBatch): JsonTarget {
       const owned = ownedBy(batch, part);
@@ -58,7 +59,7 @@ function membersOf(plan: JsonStruct, struct: StructType, vectors: readonly Vecto
 
 /** Null where a list has no place for its elements. */
 function placeOf(key: string, plan: JsonPlan, type: IcebergType, vector: Vector): JsonPlace | null {
-  const place = { key, vector, read: 'plain', members: null, inner: null } as const;
+  const place = { key, path: '', vector, read: 'plain', members: null, inner: null, siblings: [] } as const;
   switch (plan.op) {
     case 'leaf':
       return { ...place, read: plan.read };

@@ -1,10 +1,11 @@
 import { extraField } from '../schema/extra-column.ts';
 import { sourceName } from '../schema/names.ts';
 import type { IcebergType, NestedField, StructType } from '../schema/types.ts';
-import { membersToStruct, mergeShapes } from './infer.ts';
+import { kindOf, membersToStruct, mergeShapes } from './infer.ts';
 import type { Shape } from './infer.ts';
 import type { JsonBinding, JsonMembers, JsonPlace } from './json-place.ts';
 import { shapeOf } from './json-shape.ts';
+import { holderOf, withoutPlace } from './json-siblings.ts';
 import type { JsonSlice } from './json-slice.ts';
 import { isText, parseJson } from './json-value.ts';
 import { hasColumn } from './draft.ts';
@@ -16,8 +17,8 @@ const encoder = new TextEncoder();
 export class UnknownMembers {
   found = false;
   readonly #binding: JsonBinding;
-  /** By the object's place: for each key where it first stood, and its shape. */
-  readonly #shapes = new Map<JsonMembers, Map<string, { at: number; shape: Shape }>>();
+  /** By the object's place: for each key (and kind, where each kind has a column) where it first stood, and its shape. */
+  readonly #shapes = new Map<JsonMembers, Map<string, { name: string; at: number; shape: Shape }>>();
 
   constructor(binding: JsonBinding) {
     this.#binding = binding;
@@ -29,7 +30,7 @@ export class UnknownMembers {
     let at = 0;
     for (const [key, value] of object) {
       const place = byKey.get(key);
-      if (place) this.#inside(place, value);
+      if (place) this.#known(members, place, value, at);
       else if (!members.ignored.includes(key)) this.#unknown(members, key, value, at);
       at++;
     }
@@ -38,11 +39,17 @@ export class UnknownMembers {
   /** Why the record stops: what columns it would need. */
   stop(members: JsonMembers): DecodeStop {
     const names = [...this.#shapes.values()]
-      .flatMap((keys) => [...keys.keys()])
+      .flatMap((keys) => [...keys.values()].map(({ name }) => name))
       .slice(0, 10)
       .map((name) => JSON.stringify(name))
       .join(', ');
     return new DecodeStop('SCHEMA_INCOMPATIBLE', `the table has no column for ${names}`, this.#struct(members, ''));
+  }
+
+  #known(members: JsonMembers, place: JsonPlace, value: JsonSlice, at: number): void {
+    const shape = withoutPlace(this.#binding, place, value);
+    if (!shape) this.#inside(place.siblings.length === 0 ? place : (holderOf(place, value) ?? place), value);
+    else if (!members.extra || this.#binding.unknown === 'columns') this.#add(members, place.key, at, shape);
   }
 
   #unknown(members: JsonMembers, key: string, value: JsonSlice, at: number): void {
@@ -61,8 +68,13 @@ export class UnknownMembers {
     this.found = true;
     let keys = this.#shapes.get(members);
     if (!keys) this.#shapes.set(members, (keys = new Map()));
-    const known = keys.get(key);
-    keys.set(key, known ? { at: Math.min(at, known.at), shape: mergeShapes(known.shape, shape) } : { at, shape });
+    const id = this.#binding.asksSiblings ? `${key}\0${kindOf(shape)}` : key;
+    const known = keys.get(id);
+    keys.set(id, {
+      name: key,
+      at: Math.min(at, known?.at ?? at),
+      shape: known ? mergeShapes(known.shape, shape) : shape,
+    });
   }
 
   #inside({ members, inner, vector }: JsonPlace, value: JsonSlice): void {
@@ -76,13 +88,12 @@ export class UnknownMembers {
 
   /** New members, and the columns that have new ones inside. */
   #struct(members: JsonMembers, prefix: string): StructType {
-    const fields: NestedField[] = members.places.flatMap((place) => {
+    const places = members.places.flatMap((place) => [place, ...place.siblings]);
+    const fields: NestedField[] = places.flatMap((place) => {
       const type = this.#type(place, `${prefix}${place.key}`);
       return type ? [{ ...place.vector.field, type }] : [];
     });
-    const shapes = [...(this.#shapes.get(members) ?? [])]
-      .map(([name, { at, shape }]) => ({ name, at, shape }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const shapes = [...(this.#shapes.get(members)?.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
     if (shapes.length > 0 && this.#binding.unknown === 'extra')
       fields.push(extraField(members.places.flatMap(({ key, vector }) => [key, vector.field.name])));
     else if (shapes.length > 0) fields.push(...membersToStruct(shapes, this.#binding.options, prefix).fields);

@@ -107,7 +107,7 @@ export class Redecode {
       options: {
         ...workerOptions(plan.rule),
         onBadRecord: 'dead-letter',
-        onIncompatible: 'dead-letter',
+        onIncompatible: plan.rule.onIncompatible === 'new-column' ? 'new-column' : 'dead-letter',
         maxDeadLetterRate: null,
       },
       isolation: 'read_uncommitted',

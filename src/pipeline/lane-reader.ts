@@ -1,4 +1,5 @@
 import { TabletopicError } from '../errors.ts';
+import type { StructType } from '../schema/types.ts';
 import type { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
 import type { ToWorker } from './messages.ts';
@@ -44,7 +45,7 @@ export class LaneReader {
   index = 0;
   /** The reader's positions hold a batch of which records from `index` on are not taken yet. */
   inBatch = false;
-  /** The last record whose unknown fields were asked for: asked once for each part, then it is a dead letter. */
+  /** What was asked last for a part of a record: where the answer left it as it is, the record is a dead letter. */
   #askedAt = '';
   #aborted = 0;
   #control = 0;
@@ -110,9 +111,12 @@ export class LaneReader {
     this.next = Math.max(this.next, this.reader.nextOffset);
   }
 
-  /** Notes that the unknown fields of this part of a record are asked for; false: they were already. */
-  asked(offset: number, part: string): boolean {
-    const asked = `${offset} ${part}`;
+  /**
+   * Notes that these unknown fields of a part of a record are asked for; false: the very same were asked for just before.
+   * Another question can only follow from an answer that added columns, of which there is an end.
+   */
+  asked(offset: number, part: string, fields: StructType): boolean {
+    const asked = `${offset} ${part} ${JSON.stringify(fields)}`;
     if (asked === this.#askedAt) return false;
     this.#askedAt = asked;
     return true;

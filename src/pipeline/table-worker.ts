@@ -254,7 +254,7 @@ export class TableWorker {
     const [part, failure] = key.failure && this.#key ? [this.#key, key.failure] : [this.#value, decoder.failure];
     const offset = positions.offsets[taken]!;
     const { unknownFields } = failure;
-    if (unknownFields && lane.asked(offset, part.part)) {
+    if (unknownFields && lane.asked(offset, part.part, unknownFields)) {
       // A question of this record alone: what another lacks, or this lane before a reset, is no answer for it.
       const question = `${part.part} fields of lane ${lane.id} at ${offset}`;
       this.#ask(lane, question, () => this.#post(part.fieldsQuestion(question, unknownFields), []));

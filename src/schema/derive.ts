@@ -53,8 +53,11 @@ export function deriveChange(table: TableFields, writer: WriterFields, rules: Ch
   const history = writer.most === undefined ? withEarlierNames(table) : table.history;
   const run = (struct: StructType, ignored?: ReadonlySet<string>): Evolution =>
     (writer.part === 'key' ? evolveKey : evolve)(current, lastColumnId, struct, history, writer.aliases, ignored);
+  const siblings = rules.onIncompatible === 'new-column';
   let struct =
-    writer.most === undefined ? writer.struct : grown(ownColumns(current, writer.part), writer.struct, writer.most);
+    writer.most === undefined
+      ? writer.struct
+      : grown(ownColumns(current, writer.part), writer.struct, writer.most, siblings);
   let result = run(struct);
   if (result.incompatible.length > 0 && rules.onIncompatible === 'new-column') {
     struct = withNewColumns(struct, result.incompatible);

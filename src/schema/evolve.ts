@@ -2,6 +2,7 @@ import { IdSource, freshType } from './assign-ids.ts';
 import { NameScope, columnDoc, isServiceColumn, sourceName } from './names.ts';
 import { commonType } from './promote.ts';
 import { isNewer, isOtherProtobufField, isProtobufField, withProtobuf } from './protobuf-history.ts';
+import { isSibling } from './sibling-column.ts';
 import type { IcebergType, NestedField, PrimitiveType, Schema, StructType } from './types.ts';
 
 export { assignIds } from './assign-ids.ts';
@@ -182,10 +183,13 @@ class Evolver {
     pass((column, field) => isProtobufField(known(column), aliases(field)));
     pass(
       (column, field) =>
-        sourceName(column) === sourceName(field) && !isOtherProtobufField(known(column), aliases(field)),
+        sourceName(column) === sourceName(field) &&
+        (isSibling(column) || isSibling(field) ? column.name === field.name : true) &&
+        !isOtherProtobufField(known(column), aliases(field)),
     );
     pass(
       (column, field) =>
+        !isSibling(field) &&
         (known(column)?.names.includes(sourceName(field)) ?? false) &&
         !isOtherProtobufField(known(column), aliases(field)),
     );
@@ -199,10 +203,13 @@ class Evolver {
 
   #added(field: NestedField, path: string, writerPath: string): NestedField {
     const source = sourceName(field);
-    const name = this.#names.claim(path, source);
+    const sibling = isSibling(field);
+    const name = this.#names.claim(path, sibling ? field.name : source);
     const id = this.ids.next();
     const doc =
-      name === field.name ? field.doc : columnDoc(source, name, field.name === source ? field.doc : undefined);
+      sibling || name === field.name
+        ? field.doc
+        : columnDoc(source, name, field.name === source ? field.doc : undefined);
     const { doc: _, ...rest } = field;
     const column: NestedField = {
       ...rest,

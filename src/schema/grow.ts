@@ -1,5 +1,6 @@
 import { extraField, isExtraColumn } from './extra-column.ts';
 import { isServiceColumn, sourceName } from './names.ts';
+import { isSibling, siblingField, takesKind } from './sibling-column.ts';
 import type { IcebergType, NestedField, StructType } from './types.ts';
 
 /** Columns that hold values: leaves at every level, without those of the service (`top`) and without `_extra`. */
@@ -22,16 +23,17 @@ export function leavesIn(type: IcebergType, top = false): number {
 /**
  * The table's own columns, and with them the new ones of `fields` for which there is room: a table of JSON without schema
  * has at most `most` leaves. What has no room makes the struct that it would stand in have the column `_extra`. A field
- * that the table has stays as it is.
+ * that the table has stays as it is; `siblings`: one of another kind gets a column beside it (`onIncompatible: new-column`).
  */
-export function grown(table: StructType, fields: StructType, most: number): StructType {
-  const room = { left: most - leavesIn(table, true) };
+export function grown(table: StructType, fields: StructType, most: number, siblings = false): StructType {
+  const room = { left: most - leavesIn(table, true), siblings };
   const own = table.fields.filter((field) => !isServiceColumn(field.name));
   return overlaid({ type: 'struct', fields: own }, fields, room);
 }
 
 interface Room {
   left: number;
+  readonly siblings: boolean;
 }
 
 function overlaid(table: StructType, fields: StructType, room: Room): StructType {
@@ -40,16 +42,24 @@ function overlaid(table: StructType, fields: StructType, room: Room): StructType
   let more = false;
   for (const field of fields.fields) {
     const name = sourceName(field);
-    const at = table.fields.findIndex((column) => column !== extra && sourceName(column) === name);
+    const own = columns.filter((column) => column !== extra && sourceName(column) === name);
+    const taker = own.find((column) => takesKind(column.type, field.type));
     if (isExtraColumn(field)) more = true;
-    else if (at >= 0) columns[at] = { ...columns[at]!, type: overlaidType(columns[at]!.type, field.type, room) };
-    else {
+    else if (taker) columns[columns.indexOf(taker)] = { ...taker, type: overlaidType(taker.type, field.type, room) };
+    else if (own.some((column) => !isSibling(column))) {
+      const type = room.siblings ? fitted(field.type, room) : null;
+      if (type) columns.push(siblingField(name, type));
+      else if (room.siblings) more = true;
+    } else {
       // A member that is called as `_extra` is stays inside of it.
       const type = extra && sourceName(extra) === name ? null : fitted(field.type, room);
       if (type) columns.push({ ...field, id: 0, required: false, type });
       else more = true;
     }
   }
+  // A new field of the source keeps its name, and the sibling that would have it steps aside.
+  const added = columns.splice(table.fields.length);
+  columns.push(...added.filter((field) => !isSibling(field)), ...added.filter(isSibling));
   return { type: 'struct', fields: more && !extra ? withExtra(columns) : columns };
 }
 

@@ -52,6 +52,6 @@ function renamedInside(type: IcebergType, path: readonly string[]): IcebergType 
 }
 
 /** `decimal(10, 2)` → `decimal_10_2`, a struct → `struct`. */
-function typeName(type: IcebergType): string {
+export function typeName(type: IcebergType): string {
   return typeof type === 'string' ? type.replaceAll(/[^a-z0-9]+/g, '_').replace(/_$/, '') : type.type;
 }

@@ -299,6 +299,31 @@ describe('without schema', () => {
     expect((await lake.schema(topic)).spec).toEqual(['paid_at_day: day']);
   });
 
+  test('onIncompatible: new-column: values of another kind go beside their column, also after a restart', async () => {
+    const topic = 'json.kinds';
+    await stack.topic.create(topic, 1);
+    const rule = { topic, value: 'json', onIncompatible: 'new-column' };
+    const run = async (bodies: readonly string[]): Promise<void> => {
+      await producer.send({ topic, messages: bodies.map((value) => ({ value })) });
+      await files.run(files.write('json-kinds', [rule], settings('json-kinds')), '--until-caught-up').ends();
+    };
+    await run(['{"id":1,"o":{"a":1}}', '{"id":2,"o":{"a":2}}']);
+    await run(['{"id":3}', '{"id":"four","id_string":"own"}', '{"id":5.5,"o":{"a":"x"}}']);
+    await run(['{"id":"six","o":{"a":"y"}}', '{"id":18446744073709551616}', '{"id":8}']);
+    const columns = ['id', 'id_string', 'id_string_2', 'id_double', 'o'];
+    const nothing = Object.fromEntries(columns.map((column) => [column, null]));
+    expect(await rows(topic, columns)).toEqual([
+      { ...nothing, id: 'i1', o: { a: 'i1', a_string: null } },
+      { ...nothing, id: 'i2', o: { a: 'i2', a_string: null } },
+      { ...nothing, id: 'i3' },
+      { ...nothing, id_string: 'sown', id_string_2: 'sfour' },
+      { ...nothing, id_double: 'f0x1.6000000000000p+2', o: { a: null, a_string: 'sx' } },
+      { ...nothing, id_string_2: 'ssix', o: { a: null, a_string: 'sy' } },
+      { ...nothing, id: 'i8' },
+    ]);
+    expect(await letters(topic)).toEqual([[6, 'VALUE_OUT_OF_RANGE']]);
+  });
+
   test('keys that are data do not explode the table: not with two instances, not after a restart', async () => {
     const topic = 'json.cap';
     await stack.topic.create(topic, 2);

@@ -83,6 +83,33 @@ describe('members of JSON without a column', () => {
     ]);
   });
 
+  test('onIncompatible: new-column: two instances that find one member of other kinds make one column of each kind', async () => {
+    const { of, a, b } = await two('value: json, onIncompatible: new-column');
+    const ask = (instance: Instance, question: string, ...types: PrimitiveType[]): Promise<void> =>
+      instance.layouts.question(0, {
+        type: 'need-fields',
+        table: 0,
+        part: 'value',
+        key: -1,
+        fields: { type: 'struct', fields: types.map((type) => field('x', type)) },
+        question,
+      });
+    const shown = (): string[] =>
+      currentSchema(of.metadata).fields.map(({ name, type, doc = '' }) => `${name} ${typeText(type)} ${doc}`.trim());
+    await ask(a, 'one', 'long');
+    // `b` has not seen the column yet.
+    await Promise.all([ask(a, 'two', 'string'), ask(b, 'three', 'string', 'boolean'), ask(b, 'four', 'string')]);
+    const doc = 'Source name: "x". Values that do not fit the column of that name.';
+    expect(shown()).toEqual(['offset long', 'x long', `x_string string ${doc}`, `x_boolean boolean ${doc}`]);
+    expect(b.sent.map(({ answered }) => answered)).toEqual(['three', 'four']);
+    expect(b.sent[0]!.columns).toEqual(['offset', 'x', 'x_string', 'x_boolean']);
+    // A member that is called as the sibling is, and a third instance, which knows only the table.
+    await a.ask(['x_string'], 'five');
+    const third = new Instance(of, (await of.instance().start()).committer, 'value: json, onIncompatible: new-column');
+    await ask(third, 'six', 'boolean', 'double');
+    expect(shown().slice(4)).toEqual(['x_string_2 long Source name: "x_string".', `x_double double ${doc}`]);
+  });
+
   test('by a JSON Schema: the layout is answered, and what is bound stays', async () => {
     const { a } = await two('value: json-schema');
     await a.ask(['_extra'], 'one', 7);

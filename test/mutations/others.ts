@@ -309,6 +309,17 @@ export const others: readonly Mutation[] = [
   },
   {
     invariant: '7',
+    broken: 'a column for values of another kind is taken for the field of its name',
+    file: 'src/schema/sibling-column.ts',
+    old: 'doc: columnDoc(source, name, DOC)!',
+    becomes: 'doc: DOC',
+    test: [
+      'test/decode/json-siblings.test.ts',
+      'a field of the source that is called as a sibling is another column, whichever came first',
+    ],
+  },
+  {
+    invariant: '7',
     broken: 'an empty answer counts as absent offsets though other partitions were asked for',
     file: 'src/source/fetch-outcome.ts',
     old: '  if (context.certain)\n',

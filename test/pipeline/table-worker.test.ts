@@ -8,7 +8,8 @@ import type { FromWorker, Layout, ToWorker } from '../../src/pipeline/messages.t
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
 import { isServiceColumn } from '../../src/schema/names.ts';
-import type { NestedField, PrimitiveType, Schema } from '../../src/schema/types.ts';
+import { siblingField } from '../../src/schema/sibling-column.ts';
+import type { IcebergType, NestedField, Schema } from '../../src/schema/types.ts';
 
 // One worker without a thread: what it is told and what it says.
 
@@ -83,7 +84,7 @@ function send(from: number, values: readonly (string | null)[], generation = 0):
   return bytes.byteLength;
 }
 
-function layoutOf(columns: Readonly<Record<string, PrimitiveType>>, schemaId = 0): Layout {
+function layoutOf(columns: Readonly<Record<string, IcebergType>>, schemaId = 0): Layout {
   const fields = Object.entries(columns).map(([name, type]): NestedField => ({ id: 0, name, required: false, type }));
   const { struct } = assignIds({ type: 'struct', fields: [...fields, ...kafkaFields('struct')] }, 1);
   const schema: Schema = { ...struct, 'schema-id': schemaId };
@@ -219,6 +220,50 @@ describe('a table in its worker', () => {
     expect(all('need-fields')).toHaveLength(1);
     core.handle({ type: 'cut', table: 7, cut: 1 });
     expect(all('cut-done')[0]).toMatchObject({ deadLetters: [{ offset: 1 }], ranges: [{ start: 0, end: 2 }] });
+  });
+
+  test('onIncompatible: new-column: a record asks again for as long as answers add columns, then it is a row', async () => {
+    core.handle({
+      type: 'table',
+      table: 7,
+      options: { ...options, onIncompatible: 'new-column' },
+      isolation: 'read_committed',
+      maxBatchBytes: 1 << 20,
+    });
+    core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
+    send(0, ['{"o":{"a":1}}', '{"o":"x","n":1}', '{"o":true}']);
+    await settle();
+    const struct: IcebergType = { type: 'struct', fields: [{ id: 50, name: 'a', required: false, type: 'long' }] };
+    const layout = (id: number, ...more: NestedField[]): Layout => {
+      const { schema, ...rest } = layoutOf({ o: struct });
+      return { ...rest, schema: { ...schema, 'schema-id': id, fields: [...schema.fields, ...more] } };
+    };
+    const n: NestedField = { id: 98, name: 'n', required: false, type: 'long' };
+    const o: NestedField = { ...siblingField('o', 'string'), id: 99 };
+    answer(layout(0));
+    await settle();
+    // Somebody else's change: half of what was asked for.
+    answer(layout(1, n));
+    await settle();
+    answer(layout(2, n, o));
+    await settle();
+    // No column of a boolean comes, and the record does not ask for ever.
+    answer(layout(2, n, o));
+    await settle();
+    expect(all('need-fields').map(({ fields }) => fields.fields.map(({ name, type }) => [name, type]))).toEqual([
+      [
+        ['o', 'string'],
+        ['n', 'long'],
+      ],
+      [['o', 'string']],
+      [['o', 'boolean']],
+    ]);
+    core.handle({ type: 'cut', table: 7, cut: 1 });
+    expect(all('cut-done')[0]).toMatchObject({ deadLetters: [{ offset: 2 }], ranges: [{ start: 0, end: 3 }] });
+    expect((await rows()).map((row) => [row['o'], row['n'], row['o_string']])).toEqual([
+      [{ a: 1n }, undefined, undefined],
+      [undefined, 1n, 'x'],
+    ]);
   });
 
   test('a reset drops what is open, and records of the former generation', async () => {

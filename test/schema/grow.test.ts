@@ -67,16 +67,16 @@ describe('a table of JSON grows', () => {
     })).type;
     const record = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd', 'e'), types, { maxKeys: 4 }).map(struct);
     fc.assert(
-      fc.property(record, record, fc.integer({ min: 1, max: 12 }), (x, y, cap) => {
+      fc.property(record, record, fc.integer({ min: 1, max: 12 }), fc.boolean(), (x, y, cap, siblings) => {
         let table: StructType & { 'schema-id': number } = { type: 'struct', fields: [], 'schema-id': 0 };
         let last = 0;
         for (const more of [x, y, x]) {
-          const wanted = grown(table, more, cap);
+          const wanted = grown(table, more, cap, siblings);
           const { schema, lastColumnId, incompatible, changes } = evolve(table, last, wanted);
           expect(incompatible).toEqual([]);
           expect(changes.every(({ kind }) => kind === 'add')).toBe(true);
           expect(leavesIn(schema, true)).toBeLessThanOrEqual(cap);
-          expect(grown(schema, more, cap)).toEqual({ type: 'struct', fields: schema.fields });
+          expect(grown(schema, more, cap, siblings)).toEqual({ type: 'struct', fields: schema.fields });
           table = schema;
           last = lastColumnId;
         }
