@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensureInstalled, findNode, nodeEnv, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
 
 const usage =
@@ -78,7 +78,7 @@ async function vitest(node, projects, args) {
     // What fails outside of tests, a set-up say, is not in the report.
     return { code, ...counted, failed: code === 0 ? counted.failed : Math.max(1, counted.failed) };
   } catch {
-    return { code, passed: 0, failed: 1, skipped: 0 };
+    return { code, passed: 0, failed: 1, skipped: 0, failures: [] };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -87,10 +87,17 @@ async function vitest(node, projects, args) {
 /** A file that could not be run counts as one failed test. */
 function totals(report) {
   const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
+  const tests = report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.map(({ status, fullName }) => ({ status, name: `${relative(root, name)}: ${fullName}` })),
+  );
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + broken.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures: [
+      ...broken.map(({ name, message }) => `${relative(root, name)}: ${message.split('\n', 1)[0]}`),
+      ...tests.filter(({ status }) => status === 'failed').map(({ name }) => name),
+    ],
   };
 }
 
@@ -112,7 +119,7 @@ async function real(node, args) {
   if (missing === '') return await vitest(node, ['real'], args);
   console.log(`left out: the tests against real servers (test/**/*.real.test.ts): missing ${missing}`);
   const fails = command === 'real' || process.env.CI === 'true';
-  return { code: fails ? 1 : 0, passed: 0, failed: fails ? 1 : 0, skipped: 0 };
+  return { code: fails ? 1 : 0, passed: 0, failed: fails ? 1 : 0, skipped: 0, failures: [] };
 }
 
 async function main() {
@@ -132,6 +139,8 @@ async function main() {
 
   const sum = (what) => results.reduce((total, r) => total + r[what], 0);
   const failed = results.some((r) => r.code !== 0);
+  // Named once more where it is seen: the reports above are long.
+  for (const name of results.flatMap(({ failures }) => failures)) console.log(`failed: ${name}`);
   console.log(`tests: ${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
   process.exit(failed ? 1 : 0);
 }
