@@ -2,7 +2,7 @@ import { historySince } from './history.ts';
 import { replayStands } from './replay.ts';
 import { applyRanges } from './vector.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
-import type { NestedField, IcebergType, Schema } from '../schema/types.ts';
+import { missingField } from '../schema/missing-field.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { OffsetsMap } from './commit.ts';
 import type { Known } from './known.ts';
@@ -54,36 +54,10 @@ export function judge(checkpoint: Checkpoint, known: Known, branch: string, runn
       `the default partition spec is ${metadata['default-spec-id']}, the files follow ${checkpoint.specId}`,
     );
   }
-  const missing = missingField(
-    metadata.schemas.find((schema) => schema['schema-id'] === checkpoint.schemaId),
-    currentSchema(metadata),
-  );
+  const current = currentSchema(metadata);
+  const written = metadata.schemas.find((schema) => schema['schema-id'] === checkpoint.schemaId);
+  const missing = !written ? '(unknown schema id)' : written === current ? null : missingField(written, current);
   if (missing !== null) return dropped(`the table no longer has the column ${missing} that the files have`);
   const applied = applyRanges(running, checkpoint.ranges, checkpoint.topics);
   return applied.fits ? { kind: 'fits', offsets: applied.offsets } : dropped(applied.reason);
-}
-
-/** Name of a field of `written` that `current` does not have, by id at every level; null: there is none. */
-function missingField(written: Schema | undefined, current: Schema): string | null {
-  if (written === undefined) return '(unknown schema id)';
-  if (written['schema-id'] === current['schema-id']) return null;
-  const ids = new Set(fieldsOf(current).map((field) => field.id));
-  return fieldsOf(written).find((field) => !ids.has(field.id))?.name ?? null;
-}
-
-function fieldsOf(type: IcebergType): Pick<NestedField, 'id' | 'name'>[] {
-  if (typeof type === 'string') return [];
-  switch (type.type) {
-    case 'struct':
-      return type.fields.flatMap((field) => [field, ...fieldsOf(field.type)]);
-    case 'list':
-      return [{ id: type['element-id'], name: 'element' }, ...fieldsOf(type.element)];
-    case 'map':
-      return [
-        { id: type['key-id'], name: 'key' },
-        { id: type['value-id'], name: 'value' },
-        ...fieldsOf(type.key),
-        ...fieldsOf(type.value),
-      ];
-  }
 }

@@ -4,6 +4,7 @@ import { RewrittenJson, rewriteOf } from '../decode/json-rewrite.ts';
 import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
+import { missingField } from '../schema/missing-field.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
 import type { DecoderAnswer, Layout, SchemaKey, WorkerTableOptions } from './messages.ts';
 
@@ -46,9 +47,14 @@ export class Decoders {
     return answer && 'bound' in answer ? (answer.ignored ?? 0) : 0;
   }
 
-  /** The layout changed: decoders write to the columns of one layout. */
-  forget(): void {
+  /**
+   * The layout changed: decoders write to the columns of one layout. A schema that is bound to columns which the table no
+   * longer has is asked for again: somebody dropped them, perhaps added them anew, and their values would be left out.
+   */
+  forget(layout: Layout): void {
     this.#compiled.clear();
+    for (const [key, answer] of this.#answers)
+      if ('bound' in answer && missingField(answer.bound.struct, layout.schema) !== null) this.#answers.delete(key);
   }
 
   /** The table may be another by now: every answer is asked for again. */

@@ -340,7 +340,7 @@ export class TableWorker {
     this.#batch = new ColumnBatch(layout.schema);
     this.#kafka = new KafkaColumns(layout.schema, this.#open.options.metadataColumns);
     this.#keyColumn = this.#batch.columns.find((column) => column.field.name === KEY_COLUMN) ?? null;
-    for (const { decoders } of this.#parts) decoders.forget();
+    for (const { decoders } of this.#parts) decoders.forget(layout);
     this.#files ??= new TableFiles(this.#id, this.#open.options, this.#post);
     this.#files.layout(layout);
   }

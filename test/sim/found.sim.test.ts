@@ -255,3 +255,52 @@ test('a worker that said that a lane waits when the answer was on its way: the p
   });
   expect(outcome).toBe('caught up');
 });
+
+test('a column that somebody dropped and another instance added again: its values were left out of the rows', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 1672,
+    format: 'avro',
+    instances: 2,
+    partitions: 1,
+    tables: 'shared',
+    commitInterval: 500,
+    onMissingOffsets: 'skip',
+    onDropped: 'recreate',
+    operator: true,
+    calmAt: 20_597,
+    faults: [{ operation: 'catalog.commit', n: 4, kind: 'lost-request' }],
+    happenings: [
+      { at: 6120, kind: 'schema evolved' },
+      { at: 9022, kind: 'schema evolved' },
+      { at: 14_392, kind: 'column dropped' },
+      { at: 17_299, kind: 'rebalance' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});
+
+test('a column that somebody dropped, in an instance that knows the schema already: onDropped was not asked', async () => {
+  const { outcome } = await run({
+    ...quiet,
+    seed: 1383,
+    format: 'avro',
+    instances: 3,
+    partitions: 3,
+    poison: 0.15,
+    onMissingOffsets: 'skip',
+    onDropped: 'stop',
+    operator: true,
+    calmAt: 31_194,
+    happenings: [
+      { at: 7345, kind: 'crash' },
+      { at: 9365, kind: 'spec changed' },
+      { at: 9616, kind: 'clock of one jumps' },
+      { at: 10_465, kind: 'clock of one jumps' },
+      { at: 10_686, kind: 'drain' },
+      { at: 23_551, kind: 'retention' },
+      { at: 28_157, kind: 'column dropped' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});

@@ -211,7 +211,9 @@ class Run {
       }
       if (open.length === 0) break;
       const stops = open.flatMap(({ checker }) => this.#stopOf(checker) ?? []);
-      if (stops.length < open.length) continue;
+      // A drain may have ended the last instance with the tables behind that have not stopped.
+      const running = this.#instances.slots.some(({ exit }) => exit === null);
+      if (stops.length < (running ? open.length : 1)) continue;
       if (!this.#plan.operator || ++this.#acts > MOST_ACTS) break;
       await this.#act();
       until = this.#scheduler.now + PROGRESS_BOUND;
