@@ -1,6 +1,7 @@
 import type { LeafPlan } from '../schema/avro-plan.ts';
 import { storageOf } from '../columns/batch.ts';
-import type { AvroBinding, AvroBound, Slot } from './avro-bind.ts';
+import type { AvroBinding, AvroBound } from './avro-bind.ts';
+import type { Slot } from './slots.ts';
 
 /** Fields of one generated function: V8 does not optimise functions beyond 61,440 bytes of bytecode. */
 const FIELDS_PER_FUNCTION = 64;
@@ -49,8 +50,8 @@ class Writer {
 const { long: L, text: X, copy: Y, grow: G, millisToMicros: M, nanosToMicros: Q, parseUuid: U, timeMicros: H, readValue: V } = rt;
 let ${flat.map(({ index: n }) => `v${n},n${n},i${n},f${n},t${n},o${n},y${n},d${n},k${n}`).join(',') || '_'};
 ${this.#functions.join('\n')}
-const attach = (s) => {
-${flat.map(({ index: n }) => `v${n}=s[${n}].vector;n${n}=v${n}.validity;i${n}=v${n}.i32;f${n}=v${n}.kind==='f32'?v${n}.f32:v${n}.f64;t${n}=v${n}.bits;o${n}=v${n}.offsets;y${n}=v${n}.bytes;d${n}=new DataView(y${n}.buffer,y${n}.byteOffset,y${n}.byteLength);k${n}=v${n}.byteCapacity;`).join('\n')}
+const attach = () => {
+${flat.map(({ index: n }) => `v${n}=slots[${n}].vector;n${n}=v${n}.validity;i${n}=v${n}.i32;f${n}=v${n}.kind==='f32'?v${n}.f32:v${n}.f64;t${n}=v${n}.bits;o${n}=v${n}.offsets;y${n}=v${n}.bytes;d${n}=new DataView(y${n}.buffer,y${n}.byteOffset,y${n}.byteLength);k${n}=v${n}.byteCapacity;`).join('\n')}
 };
 const run = (source, from, to, base) => {
   const b = source.bytes, dv = source.view, starts = source.payloadStart, lengths = source.payloadLength;

@@ -7,6 +7,7 @@ import type { AvroBinding } from './avro-bind.ts';
 import { avroCode } from './avro-codegen.ts';
 import { CompiledAvro } from './avro-compiled.ts';
 import { InterpretedAvro } from './avro-interpreted.ts';
+import { compiledOr } from './compiled.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
 
 /**
@@ -28,7 +29,6 @@ export function targetOf(layout: Schema, part: 'value' | 'key'): 'value' | numbe
   return part === 'value' ? part : (layout.fields.find((field) => field.name === KEY_COLUMN)?.id ?? 0);
 }
 
-/** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
 export function makeAvroDecoder(
   bound: BoundSchema,
   layout: Schema,
@@ -41,11 +41,6 @@ export function makeAvroDecoder(
 /** Generated code where it can be, else the interpreted decoder. */
 export function decoderOf(binding: AvroBinding): Decoder {
   const code = avroCode(binding);
-  if (!code) return new InterpretedAvro(binding);
-  try {
-    return new CompiledAvro(binding, code);
-  } catch (error) {
-    if (error instanceof EvalError) return new InterpretedAvro(binding);
-    throw error;
-  }
+  const interpreted = (): Decoder => new InterpretedAvro(binding);
+  return code ? compiledOr(() => new CompiledAvro(binding, code), interpreted) : interpreted();
 }

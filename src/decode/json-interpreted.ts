@@ -10,7 +10,7 @@ import type { JsonSlice } from './json-slice.ts';
 import { UnknownMembers } from './json-unknown.ts';
 import { isText } from './json-value.ts';
 import { DecodeStop, NO_FAILURE } from './stop.ts';
-import { putBool, putBytes, putList, slot } from './vectors.ts';
+import { appendNullRow, putBool, putBytes, putList, slot } from './vectors.ts';
 
 /**
  * JSON by JSON.parse: judges every record that the byte decoder gives up on, and is its oracle.
@@ -64,14 +64,7 @@ export class InterpretedJson implements Decoder {
   }
 
   #nulls(): void {
-    for (const column of this.#target.owned) {
-      if (column.field.required)
-        throw new DecodeStop(
-          'SCHEMA_INCOMPATIBLE',
-          `${column.field.name}: the record has no value, and the column is required`,
-        );
-      column.appendNull();
-    }
+    for (const column of this.#target.owned) appendNullRow(column);
   }
 
   #row(value: JsonSlice): void {

@@ -1,11 +1,10 @@
-import { TabletopicError } from '../errors.ts';
-import { isServiceColumn } from '../schema/names.ts';
-import { commonType } from '../schema/promote.ts';
+import { KEY_COLUMN } from '../schema/names.ts';
 import type { ProtoField } from '../schema/protobuf-node.ts';
 import type { MessagePlan, ProtoPlan } from '../schema/protobuf-plan.ts';
-import type { IcebergType, ListType, MapType, NestedField, Schema, StructType } from '../schema/types.ts';
-import type { Slot } from './avro-bind.ts';
+import type { IcebergType, ListType, MapType, Schema, StructType } from '../schema/types.ts';
 import type { MessageTypes } from './protobuf-json-text.ts';
+import { Slots, checkHolds, columnOf } from './slots.ts';
+import type { Binding, Slot } from './slots.ts';
 
 /** A plan joined with the columns that it writes. `slot` null: the value is read and dropped. */
 export interface ProtoBound {
@@ -23,12 +22,7 @@ export interface ProtoBound {
   readonly most: number;
 }
 
-/** The root has no slot of its own, except for a key decoder, whose root is the struct `_key`. */
-export interface ProtoBinding {
-  readonly root: ProtoBound;
-  readonly slots: readonly Slot[];
-  /** Top-level columns that the decoder owns. */
-  readonly owned: readonly Slot[];
+export interface ProtoBinding extends Binding<ProtoBound> {
   readonly types: MessageTypes;
 }
 
@@ -45,24 +39,18 @@ export function bindProtobuf(
   part: 'value' | 'key',
   types: MessageTypes,
 ): ProtoBinding {
-  const binder = new Binder();
-  if (part === 'key') {
-    const index = layout.fields.findIndex((field) => field.name === '_key');
-    const slot = binder.slot([index], layout.fields[index]!);
-    const columns = (slot.field.type as StructType).fields.map((field, i) => binder.slot([index, i], field));
-    return { root: binder.message(plan, struct, slot, columns, '', null), slots: binder.slots, owned: [slot], types };
-  }
-  const owned = layout.fields.flatMap((field, i) => (isServiceColumn(field.name) ? [] : [binder.slot([i], field)]));
-  return { root: binder.message(plan, struct, null, owned, '', null), slots: binder.slots, owned, types };
+  const slots = new Slots();
+  const column = part === 'key' ? slots.column(layout, (field) => field.name === KEY_COLUMN) : null;
+  const columns = column ? slots.fields(column) : slots.value(layout);
+  const root = new Binder(slots).message(plan, struct, column, columns, '', null);
+  return { root, slots: slots.all, owned: column ? [column] : columns, types };
 }
 
 class Binder {
-  readonly slots: Slot[] = [];
+  readonly #slots: Slots;
 
-  slot(path: readonly number[], field: NestedField): Slot {
-    const slot: Slot = { index: this.slots.length, path, field, vector: null };
-    this.slots.push(slot);
-    return slot;
+  constructor(slots: Slots) {
+    this.#slots = slots;
   }
 
   message(
@@ -76,7 +64,7 @@ class Binder {
     const missing = new Set(columns);
     const children = plan.fields.map((member, i): ProtoBound => {
       const bound = struct.fields[i]!;
-      const column = bound.id > 0 ? (columns.find((candidate) => candidate.field.id === bound.id) ?? null) : null;
+      const column = columnOf(columns, bound);
       const child = this.#bind(
         member.plan,
         bound.type,
@@ -101,54 +89,29 @@ class Binder {
       most,
     });
     switch (plan.op) {
-      case 'message': {
-        const columns = slot
-          ? (slot.field.type as StructType).fields.map((inner, i) => this.slot([...slot.path, i], inner))
-          : [];
-        return this.message(plan, type as StructType, slot, columns, path, field);
-      }
+      case 'message':
+        return this.message(plan, type as StructType, slot, this.#slots.fields(slot), path, field);
       case 'list': {
         const list = type as ListType;
-        const inner = slot && list['element-id'] > 0 ? this.slot([...slot.path, 0], elementOf(slot.field.type)) : null;
-        // Without its items the list itself cannot be written either.
-        const own = inner ? slot : null;
-        return node(
-          [this.#bind(plan.items, list.element, inner, `${path}.element`, null)],
-          own,
-          mostItems(inner ? [inner] : []),
-        );
+        const inner = this.#slots.element(slot, list);
+        const items = this.#bind(plan.items, list.element, inner, `${path}.element`, null);
+        return node([items], inner && slot, mostItems(inner));
       }
       case 'map': {
         const map = type as MapType;
-        const target = slot?.field.type as MapType | undefined;
-        const key =
-          slot && this.slot([...slot.path, 0], { id: map['key-id'], name: 'key', required: true, type: target!.key });
-        const value =
-          slot &&
-          this.slot([...slot.path, 1], {
-            id: map['value-id'],
-            name: 'value',
-            required: target!['value-required'],
-            type: target!.value,
-          });
-        return node(
-          [
-            this.#bind(plan.key, map.key, key, `${path}.key`, null),
-            this.#bind(plan.values, map.value, value, `${path}.value`, null),
-          ],
-          slot,
-          mostItems(value ? [value] : []),
-        );
+        const { key, value } = this.#slots.entry(slot, map);
+        const keys = this.#bind(plan.key, map.key, key, `${path}.key`, null);
+        return node([keys, this.#bind(plan.values, map.value, value, `${path}.value`, null)], slot, mostItems(value));
       }
       default:
-        if (slot) checkType(type, slot.field, path);
+        if (slot) checkHolds(slot.field, type, path);
         return node();
     }
   }
 }
 
-function mostItems(items: readonly Slot[]): number {
-  const columns = items.reduce((sum, { field }) => sum + leaves(field.type), 0);
+function mostItems(items: Slot | null): number {
+  const columns = items ? leaves(items.field.type) : 0;
   return columns > FEW_COLUMNS ? Math.floor(MOST_CELLS / columns) : Infinity;
 }
 
@@ -156,16 +119,4 @@ function leaves(type: IcebergType): number {
   if (typeof type === 'string') return 1;
   if (type.type === 'struct') return type.fields.reduce((sum, field) => sum + leaves(field.type), 0);
   return 1;
-}
-
-function elementOf(type: IcebergType): NestedField {
-  const list = type as ListType;
-  return { id: list['element-id'], name: 'element', required: list['element-required'], type: list.element };
-}
-
-function checkType(writer: IcebergType, column: NestedField, path: string): void {
-  const holds =
-    typeof writer === 'string' && typeof column.type === 'string' && commonType(column.type, writer) === column.type;
-  if (!holds)
-    throw new TabletopicError('SCHEMA_INCOMPATIBLE', `${path}: the column cannot hold the type of the writer schema`);
 }

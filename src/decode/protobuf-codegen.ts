@@ -1,6 +1,6 @@
 import { storageOf } from '../columns/batch.ts';
 import { wireTypeOf } from '../schema/protobuf-node.ts';
-import type { Slot } from './avro-bind.ts';
+import type { Slot } from './slots.ts';
 import type { ProtoBinding, ProtoBound } from './protobuf-bind.ts';
 import { LENGTH, READ_TAG, copied, leafCode, presentText, varintText } from './protobuf-leaf-code.ts';
 import { MessageState } from './protobuf-message-state.ts';

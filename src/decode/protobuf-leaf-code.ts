@@ -1,6 +1,6 @@
 import { storageOf } from '../columns/batch.ts';
 import type { ScalarPlan } from '../schema/protobuf-plan.ts';
-import type { Slot } from './avro-bind.ts';
+import type { Slot } from './slots.ts';
 
 /** Reads a length into t; leaves where it goes beyond the end. */
 export const LENGTH =

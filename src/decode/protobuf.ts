@@ -1,6 +1,7 @@
 import { convertProtobuf } from '../schema/protobuf.ts';
 import type { ProtobufOptions } from '../schema/protobuf.ts';
 import type { Schema } from '../schema/types.ts';
+import { compiledOr } from './compiled.ts';
 import type { BoundSchema, Decoder } from './decoder.ts';
 import { bindProtobuf } from './protobuf-bind.ts';
 import type { ProtoBinding } from './protobuf-bind.ts';
@@ -22,7 +23,7 @@ export function protobufBinding(
   return bindProtobuf(plan, bound.struct, layout, part, file);
 }
 
-/** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
+/** Generated code where it can be, else the interpreted decoder. */
 export function makeProtobufDecoder(
   bound: BoundSchema,
   layout: Schema,
@@ -31,11 +32,6 @@ export function makeProtobufDecoder(
 ): Decoder {
   const binding = protobufBinding(bound, layout, options, part);
   const code = protobufCode(binding);
-  if (!code) return new InterpretedProtobuf(binding);
-  try {
-    return new CompiledProtobuf(binding, code);
-  } catch (error) {
-    if (error instanceof EvalError) return new InterpretedProtobuf(binding);
-    throw error;
-  }
+  const interpreted = (): Decoder => new InterpretedProtobuf(binding);
+  return code ? compiledOr(() => new CompiledProtobuf(binding, code), interpreted) : interpreted();
 }

@@ -1,5 +1,6 @@
 import type { ColumnBatch, Vector } from '../columns/batch.ts';
 import { isServiceColumn } from '../schema/names.ts';
+import { DecodeStop } from './stop.ts';
 
 /**
  * Appending one value to a vector whose length is kept: what the interpreted decoders do for every value, and the
@@ -60,6 +61,20 @@ export function putList(vector: Vector): void {
   const i = slot(vector);
   vector.offsets[i + 1] = vector.children[0]!.length;
   vector.length++;
+}
+
+/**
+ * What a record without a value is in a top-level column.
+ *
+ * @throws DecodeStop SCHEMA_INCOMPATIBLE where the column is required.
+ */
+export function appendNullRow(column: Vector): void {
+  if (column.field.required)
+    throw new DecodeStop(
+      'SCHEMA_INCOMPATIBLE',
+      `${column.field.name}: the record has no value, and the column is required`,
+    );
+  column.appendNull();
 }
 
 /** Appends `count` nulls. */
