@@ -55,13 +55,13 @@ ${flat.map(({ index: n }) => `v${n}=slots[${n}].vector;n${n}=v${n}.validity;i${n
 };
 const run = (source, from, to, base) => {
   const b = source.bytes, dv = source.view, starts = source.payloadStart, lengths = source.payloadLength;
-  c.bytes = b; c.view = dv;
   for (let i = from; i < to; i++) {
     const n = lengths[i];
     at.i = i;
     at.cut = c.cut;
     if (n < 0) return i;
     const p = starts[i], end = p + n;
+    ${this.#parts.length > 0 ? 'c.open(b, dv, p, end);' : ''}
     if (f${last}_(b, dv, p, end, base + i - from) !== end) return i;
   }
   return to;
@@ -139,7 +139,7 @@ return { attach, run };`;
     }
     // A string or bytes vector may have moved to a larger array.
     const again = bound.slot && kindOf(bound.slot) === 'bytes' ? this.#again(bound.slot) : '';
-    return `${length}c.p=p;c.end=end;V(parts[${index}],c);p=c.p;${again}`;
+    return `${length}c.p=p;V(parts[${index}],c);p=c.p;${again}`;
   }
 
   #again({ index: n }: Slot): string {

@@ -123,6 +123,27 @@ describe('Avro against avsc', () => {
     expect(decodeAll(compiled, layout, [encoded, encoded])).toEqual({ rows: [row, row], failed: {}, cut: 0 });
     expect(compiled.interpreted).toBe(0);
   });
+
+  test('what one record may hold is counted anew for each', () => {
+    const tree = { type: 'record', name: 'T', fields: [{ name: 'next', type: ['null', 'T'] }] };
+    const schema = {
+      type: 'record',
+      name: 'R',
+      fields: [
+        { name: 'nothings', type: { type: 'array', items: 'null' } },
+        { name: 'tree', type: tree },
+      ],
+    };
+    const { layout, compiled } = twins(schema);
+    const encoded = Buffer.from([0x80, 0xf1, 0x04, 0, 0]);
+    const deep = Buffer.from([0, ...new Array<number>(300).fill(2), 0]);
+    // Breaks off 300 levels down.
+    const broken = deep.subarray(0, -1);
+    const { rows, failed } = decodeAll(compiled, layout, [encoded, encoded, broken, broken, deep]);
+    expect(rows).toHaveLength(3);
+    expect(Object.keys(failed)).toEqual(['2', '3']);
+    expect(compiled.interpreted, 'only what is broken').toBe(2);
+  });
 });
 
 describe('Avro, case by case', () => {
