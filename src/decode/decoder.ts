@@ -50,7 +50,10 @@ export interface BoundSchema {
   readonly text: string;
   /** Referenced schemas, by name. */
   readonly references: Readonly<Record<string, string>>;
-  /** JSON without schema: dotted paths in the source of members whose column was dropped and stays so: they are left out. */
+  /**
+   * JSON without schema: dotted paths in the source of members whose column was dropped and stays so: they are left out.
+   * The empty path: the key as a whole.
+   */
   readonly ignored?: readonly string[];
   /** Protobuf: full name of the message. */
   readonly message?: string;

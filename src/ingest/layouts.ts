@@ -15,6 +15,7 @@ import { tableFields } from '../commit/table-fields.ts';
 import { FIELDS_PROPERTY } from '../commit/statement.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
+import { WHOLE_KEY } from '../schema/evolve-key.ts';
 import type { FieldAliases } from '../schema/evolve.ts';
 import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
 import { allowed, changeText } from '../schema/policy.ts';
@@ -329,7 +330,8 @@ export class Layouts {
   #jsonAnswer(state: TableState, part: Part): SchemaAnswer {
     const struct: StructType = { type: 'struct', fields: fieldsOf(state, part) };
     const inside = `${KEY_COLUMN}.`;
-    const ignored = [...this.#ignored[part]].map((path) => (part === 'key' ? path.slice(inside.length) : path));
+    const inKey = (path: string): string => (path === KEY_COLUMN ? WHOLE_KEY : path.slice(inside.length));
+    const ignored = [...this.#ignored[part]].map((path) => (part === 'key' ? inKey(path) : path));
     const bound = { format: 'json' as const, text: '', references: {}, struct, ignored };
     return { part, key: PLAIN_KEY, bound, ignored: ignored.length };
   }

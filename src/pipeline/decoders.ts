@@ -4,6 +4,7 @@ import { RewrittenJson, rewriteOf } from '../decode/json-rewrite.ts';
 import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
+import { WHOLE_KEY } from '../schema/evolve-key.ts';
 import { missingField } from '../schema/missing-field.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
 import type { DecoderAnswer, Layout, SchemaKey, WorkerTableOptions } from './messages.ts';
@@ -84,8 +85,8 @@ export class Decoders {
     const answer = this.#answers.get(key);
     if (!answer || 'refused' in answer) throw new TabletopicError('INTERNAL', `no decoder for schema ${key}`);
     if (this.#part === 'key' && !layout.schema.fields.some((field) => field.name === KEY_COLUMN))
-      // JSON keys may have fields yet: the decoder finds them, and asks for the column.
-      return answer.bound.format === 'json'
+      // JSON keys may have fields yet: the decoder finds them, and asks for the column, unless it was dropped and stays so.
+      return answer.bound.format === 'json' && answer.bound.ignored?.includes(WHOLE_KEY) !== true
         ? makeDecoder(answer.bound, layout.schema, this.#options, 'key')
         : NO_COLUMN;
     const decoder = makeDecoder(answer.bound, layout.schema, this.#options, this.#part);

@@ -1,5 +1,5 @@
 import { droppedColumns } from './dropped.ts';
-import { evolveKey } from './evolve-key.ts';
+import { WHOLE_KEY, evolveKey } from './evolve-key.ts';
 import { evolve } from './evolve.ts';
 import type { Evolution, FieldAliases, FieldHistory } from './evolve.ts';
 import { grown } from './grow.ts';
@@ -66,8 +66,9 @@ export function deriveChange(table: TableFields, writer: WriterFields, rules: Ch
   const dropped = rules.onDropped === 'recreate' ? [] : droppedColumns(schemas, current, result.changes);
   if (dropped.length === 0 || rules.onDropped === 'stop') return { ...result, dropped, ignored: [] };
   const paths = new Set(dropped);
+  // The column of keys is the writer's struct itself, whose path is empty.
   const ignored = new Set(
-    result.changes.flatMap(({ path, writerPath }) => (writerPath !== undefined && paths.has(path) ? [writerPath] : [])),
+    result.changes.flatMap(({ path, writerPath }) => (paths.has(path) ? [writerPath ?? WHOLE_KEY] : [])),
   );
   return { ...run(struct, ignored), dropped: [], ignored: dropped };
 }

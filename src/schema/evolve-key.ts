@@ -4,6 +4,9 @@ import type { Evolution, FieldAliases, FieldHistory } from './evolve.ts';
 import { KEY_COLUMN } from './names.ts';
 import type { NestedField, Schema, StructType } from './types.ts';
 
+/** The writer's path of the column itself, where that is left out. */
+export const WHOLE_KEY = '';
+
 /** The column of decoded keys; a record may have none. */
 export function keyColumn(struct: StructType): NestedField {
   const fields = struct.fields.map((field) => ({ ...field, required: false }));
@@ -25,7 +28,7 @@ export function evolveKey(
   const column = table.fields.find((field) => field.name === KEY_COLUMN);
   const unchanged = { schema: table, lastColumnId, history, changes: [], incompatible: [] };
   if (!column) {
-    if (writer.fields.length === 0) return { ...unchanged, bound: writer };
+    if (writer.fields.length === 0 || ignored.has(WHOLE_KEY)) return { ...unchanged, bound: writer };
     const ids = new IdSource(lastColumnId);
     const added = keyColumn(writer);
     const id = ids.next();

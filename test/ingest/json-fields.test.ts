@@ -58,6 +58,18 @@ async function two(rule: string): Promise<{ of: World; a: Instance; b: Instance 
 
 const columns = (of: World): string[] => currentSchema(of.metadata).fields.map(({ name }) => name);
 
+async function drop(of: World, column: string): Promise<void> {
+  const schema = currentSchema(of.metadata);
+  await of.update([
+    {
+      action: 'add-schema',
+      schema: { ...schema, fields: schema.fields.filter(({ name }) => name !== column) },
+      'last-column-id': of.metadata['last-column-id'],
+    },
+    { action: 'set-current-schema', 'schema-id': -1 },
+  ]);
+}
+
 describe('members of JSON without a column', () => {
   test('become columns up to the cap, whichever of two instances asks, and whatever it knew', async () => {
     const { of, a, b } = await two('value: json, maxColumns: 4');
@@ -119,17 +131,28 @@ describe('members of JSON without a column', () => {
   test('onDropped: ignore: a member whose column was dropped is left out from then on', async () => {
     const { of, a } = await two('value: json, onDropped: ignore');
     await a.ask(['x', 'y'], 'one');
-    const schema = currentSchema(of.metadata);
-    await of.update([
-      {
-        action: 'add-schema',
-        schema: { ...schema, fields: schema.fields.filter(({ name }) => name !== 'x') },
-        'last-column-id': of.metadata['last-column-id'],
-      },
-      { action: 'set-current-schema', 'schema-id': -1 },
-    ]);
+    await drop(of, 'x');
     await a.ask(['x', 'z'], 'two');
     expect(columns(of)).toEqual(['offset', 'y', 'z']);
     expect(a.sent.at(-1)).toMatchObject({ answered: 'two', answers: [{ bound: { ignored: ['x'] }, ignored: 1 }] });
+  });
+
+  test('onDropped: ignore: so is the whole key where its column was dropped', async () => {
+    const { of, a } = await two('value: json, key: { format: json }, onDropped: ignore');
+    const ask = (question: string, ...names: string[]): Promise<void> =>
+      a.layouts.question(0, {
+        type: 'need-fields',
+        table: 0,
+        part: 'key',
+        key: -1,
+        fields: { type: 'struct', fields: names.map((name) => field(name)) },
+        question,
+      });
+    await ask('one', 'id');
+    expect(columns(of)).toEqual(['offset', '_key']);
+    await drop(of, '_key');
+    await ask('two', 'id', 'more');
+    expect(columns(of)).toEqual(['offset']);
+    expect(a.sent.at(-1)).toMatchObject({ answered: 'two', answers: [{ bound: { ignored: [''] }, ignored: 1 }] });
   });
 });

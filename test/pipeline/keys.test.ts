@@ -311,4 +311,24 @@ describe('decoded keys', () => {
     await lab.tell([lab.value()]);
     expect((await lab.cut()).rows).toEqual([0, 1, 2].map((a) => [a, null]));
   });
+
+  test('whose column was dropped and stays so are left out', async () => {
+    const lab = new Lab('json', null);
+    await lab.send([
+      ['{"id":1}', '{"a":0}'],
+      ['{"id":2}', '{"a":1}'],
+    ]);
+    const ignored = { ...bound('json', { type: 'struct', fields: [] }), ignored: [''] };
+    await lab.tell([{ part: 'key', key: -1, bound: ignored, ignored: 1 }]);
+    await lab.tell([lab.value()]);
+    expect(lab.all('need-fields')).toEqual([]);
+    const { rows, dead } = await lab.cut();
+    expect([rows, dead]).toEqual([
+      [
+        [0, null],
+        [1, null],
+      ],
+      [],
+    ]);
+  });
 });

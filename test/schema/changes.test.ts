@@ -130,6 +130,23 @@ describe('a change derived under the rules of a table', () => {
     expect(again.ignored).toEqual(['a', 's.x']);
   });
 
+  test('onDropped ignore: the column of keys stays away as a whole', () => {
+    const withKey = schema(0, field(1, 'a', 'long'), field(2, '_key', struct(field(3, 'id', 'long'))));
+    const current = schema(1, field(1, 'a', 'long'));
+    const of = (onDropped: ChangeRules['onDropped']): DerivedChange =>
+      deriveChange(
+        { schemas: [withKey, current], current, lastColumnId: 9, history: {} },
+        { part: 'key', struct: struct(field(0, 'id', 'long')), aliases: {} },
+        { ...rules, onDropped },
+      );
+    expect(of('stop')).toMatchObject({ dropped: ['_key'], ignored: [] });
+    expect(of('recreate').schema.fields.map(({ name }) => name)).toEqual(['a', '_key']);
+    const { schema: same, changes, bound, ignored } = of('ignore');
+    expect(same).toBe(current);
+    expect([changes, ignored]).toEqual([[], ['_key']]);
+    expect(bound.fields.map(({ id }) => id)).toEqual([0]);
+  });
+
   test('a column that somebody else renamed is filled on, under its new name', () => {
     const renamed = schema(1, field(1, 'b', 'long'), full.fields[1]!);
     const result = derive([full, renamed], struct(field(0, 'a', 'long'), writer.fields[1]!));
