@@ -1,57 +1,30 @@
 import type { Logger } from 'pino';
 import type { Committer, OffsetsMap, TableState } from '../commit/commit.ts';
+import { Serial } from '../commit/serial.ts';
 import type { FormatOptions, TablePlan } from '../config/config.ts';
-import type { BoundSchema, Part } from '../decode/decoder.ts';
+import type { Part } from '../decode/decoder.ts';
 import { emptyShape, mergeShapes, shapeToStruct } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
-import { currentSchema } from '../iceberg/metadata.ts';
 import { PLAIN_KEY, registryIdOf } from '../decode/wire-format.ts';
 import { schemaQuestion } from '../pipeline/messages.ts';
 import type { FromWorker, Layout, SchemaAnswer, SchemaKey } from '../pipeline/messages.ts';
 import type { RouteSchema } from '../pipeline/route-reader.ts';
 import type { Ports } from '../ports.ts';
-import { tableFields } from '../commit/table-fields.ts';
-import { FIELDS_PROPERTY } from '../commit/statement.ts';
-import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
 import { WHOLE_KEY } from '../schema/evolve-key.ts';
-import type { FieldAliases } from '../schema/evolve.ts';
-import { KEY_COLUMN, isServiceColumn } from '../schema/names.ts';
-import { allowed, changeText } from '../schema/policy.ts';
-import type { NestedField, StructType } from '../schema/types.ts';
-import { Mutex } from './mutex.ts';
+import { KEY_COLUMN } from '../schema/names.ts';
+import { changeText } from '../schema/policy.ts';
+import type { StructType } from '../schema/types.ts';
 import { askRoute } from './route-schema.ts';
 import { createRequest, layoutOf } from './new-table.ts';
+import type { LayoutSource, WriterSchema } from './layout-source.ts';
 import { positionColumns } from './position-columns.ts';
+import { TableSchema, fieldsOf, nameOf } from './table-schema.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 import type { Waiting } from './waiting-changes.ts';
 
 export type Question = Extract<FromWorker, { type: 'need-layout' | 'need-schema' | 'need-fields' | 'sample' }>;
-
-/** A writer schema with its converted struct, whose field ids are still 0, and its fields' aliases by dotted path. */
-export interface WriterSchema extends BoundSchema {
-  readonly aliases: FieldAliases;
-}
-
-export interface LayoutSource {
-  /**
-   * By registry id; null where the schema is Protobuf and `index`, which message of it, is not known. Rejects with
-   * `REGISTRY_SCHEMA_MISSING`, `SCHEMA_UNSUPPORTED`; waits while the registry is down.
-   */
-  byId(
-    part: Part,
-    id: number | { readonly guid: string },
-    index: readonly number[] | null,
-    signal: AbortSignal,
-  ): Promise<WriterSchema | null>;
-  /** Of a schema that stands in the records (Kafka Connect's JSON). Rejects with `SCHEMA_UNSUPPORTED`. */
-  inline(part: Part, text: string): WriterSchema;
-  /** What is known of these topics' records before any is read, first the schema that the table is created with. */
-  known(part: Part, topics: readonly string[], signal: AbortSignal): Promise<readonly WriterSchema[]>;
-  /** The schema of records that name none (`schema: latest` or a file). Rejects with REGISTRY_UNAVAILABLE while there is none. */
-  fixed(part: Part, topic: string, signal: AbortSignal): Promise<WriterSchema>;
-}
 
 export interface LayoutsOptions {
   readonly plan: TablePlan;
@@ -101,7 +74,8 @@ interface Followed {
  */
 export class Layouts {
   readonly #o: LayoutsOptions;
-  readonly #mutex = new Mutex();
+  readonly #mutex = new Serial();
+  readonly #schemas: TableSchema;
   /** Inference over all workers of this instance; null once it is over. */
   readonly #samples: Record<Part, Sample | null> = { value: newSample(), key: newSample() };
   /** By part and topic. */
@@ -112,6 +86,7 @@ export class Layouts {
 
   constructor(options: LayoutsOptions) {
     this.#o = options;
+    this.#schemas = new TableSchema(options);
     const { approval, plan } = options;
     this.#waiting = approval
       ? new WaitingChanges({ ...options, ...approval, table: this.#name, rules: plan.rule })
@@ -165,8 +140,8 @@ export class Layouts {
     const values = await this.#known('value', topics);
     const keys = rule.key ? await this.#known('key', topics) : [];
     let state = await this.#create(values[0]?.struct ?? { type: 'struct', fields: [] }, keys[0]?.struct);
-    for (const writer of values) state = await this.#evolve(writerFields('value', writer));
-    for (const writer of keys) state = await this.#evolve(writerFields('key', writer));
+    for (const writer of values) state = await this.#schemas.evolve(writerFields('value', writer));
+    for (const writer of keys) state = await this.#schemas.evolve(writerFields('key', writer));
     return state;
   }
 
@@ -262,9 +237,8 @@ export class Layouts {
       await (all ? this.#table() : this.#create(writer.struct));
     }
     const fields = writerFields(part, writer);
-    const state = await this.#evolved(fields);
-    const derived = this.#derived(state, fields);
-    if (waits(state, derived)) {
+    const { state, derived, waits } = await this.#schemas.evolved(fields);
+    if (waits) {
       for (const [worker, key] of workers)
         await this.#hold(schemaQuestion(part, key), schemaText(part, key), derived, fields, () =>
           this.#again(() => this.#answer([[worker, key]], part, writer)),
@@ -312,9 +286,8 @@ export class Layouts {
   ): Promise<void> {
     if (!this.#o.committer.state?.offsets) await (part === 'key' ? this.#table() : this.#create(struct));
     const fields: WriterFields = { part, struct, aliases: {}, most: this.#o.plan.rule.maxColumns };
-    const state = await this.#evolved(fields);
-    const derived = this.#derived(state, fields);
-    if (asked && waits(state, derived)) {
+    const { state, derived, waits } = await this.#schemas.evolved(fields);
+    if (asked && waits) {
       const again = (): Promise<void> => this.#answerJson(workers, part, struct, asked);
       const what = part === 'key' ? 'keys' : 'records';
       return this.#hold(asked.question, what, derived, fields, () => this.#again(again));
@@ -359,62 +332,8 @@ export class Layouts {
     });
   }
 
-  /** As `#evolve`; what seems to need approval may have it since the table was last loaded. */
-  async #evolved(writer: WriterFields): Promise<TableState> {
-    const state = await this.#evolve(writer);
-    if (!waits(state, this.#derived(state, writer))) return state;
-    return this.#o.retry('load the table', () => this.#o.committer.refresh());
-  }
-
-  /**
-   * A writer schema that does not fit changes nothing: its records are dead letters, and its new fields no columns. Nor
-   * does one that waits for approval.
-   */
-  async #evolve(writer: WriterFields): Promise<TableState> {
-    const state = await this.#o.retry('change the schema', () =>
-      this.#o.committer.evolve((current) => {
-        const { schema, lastColumnId, history, changes, incompatible, dropped } = this.#derived(current, writer);
-        if (incompatible.length > 0 || schema === currentSchema(current.table.metadata)) return null;
-        this.#refuseDropped(dropped);
-        // The first columns are no change of a table that its owner knows.
-        const first = fieldsOf(current, writer.part).length === 0;
-        if (!first && !allowed(this.#o.plan.rule.schemaChanges, changes)) return null;
-        return { schema, lastColumnId, fields: JSON.stringify(history) };
-      }),
-    );
-    // Protobuf field numbers and Avro aliases may be new where the columns are not.
-    if (this.#newHistory(state, writer) === null) return state;
-    return this.#o.retry('keep what fields are known by', () =>
-      this.#o.committer.properties((current) => {
-        const fields = this.#newHistory(current, writer);
-        return fields === null ? null : { set: { [FIELDS_PROPERTY]: fields }, remove: [] };
-      }),
-    );
-  }
-
-  /** What `tabletopic.fields` must become to know the writer's fields by their numbers and aliases; null: it does. */
-  #newHistory(state: TableState, writer: WriterFields): string | null {
-    if (!Object.values(writer.aliases).some((alias) => alias.length > 0)) return null;
-    const derived = this.#derived(state, writer);
-    if (derived.incompatible.length > 0 || waits(state, derived)) return null;
-    const fields = JSON.stringify(derived.history);
-    return fields === (state.table.metadata.properties?.[FIELDS_PROPERTY] ?? '{}') ? null : fields;
-  }
-
-  #derived(state: TableState, writer: WriterFields): DerivedChange {
-    return deriveChange(tableFields(state.table.metadata), writer, this.#o.plan.rule);
-  }
-
-  #refuseDropped(columns: readonly string[]): void {
-    if (columns.length === 0) return;
-    throw new TabletopicError('TABLE_CHANGED', `records have ${columns.join(', ')}, which was dropped from the table`, {
-      hint: 'Set `onDropped: recreate` to add the column again (empty for older rows), or `ignore` to leave its values out; or stop producing the field.',
-      where: { table: this.#name, columns: columns.join(', ') },
-    });
-  }
-
   get #name(): string {
-    return [...this.#o.plan.namespace, this.#o.plan.name].join('.');
+    return nameOf(this.#o.plan);
   }
 
   /** Shapes of all workers are merged: the order of records, partitions and workers does not matter. */
@@ -456,19 +375,6 @@ export class Layouts {
       this.#mutex.run(() => this.#answerJson(sample.workers, part, shapeToStruct(sample.shape, this.#o.plan.rule))),
     );
   }
-}
-
-/** The columns that hold the value, all but those of this service; or the fields of the decoded key. */
-function fieldsOf(state: TableState, part: Part): readonly NestedField[] {
-  const { fields } = currentSchema(state.table.metadata);
-  if (part === 'value') return fields.filter((field) => !isServiceColumn(field.name));
-  const type = fields.find((field) => field.name === KEY_COLUMN)?.type;
-  return type !== undefined && typeof type !== 'string' && type.type === 'struct' ? type.fields : [];
-}
-
-/** After the table was asked to evolve: what is left to change waits for approval. */
-function waits(state: TableState, { schema, incompatible }: DerivedChange): boolean {
-  return incompatible.length === 0 && schema !== currentSchema(state.table.metadata);
 }
 
 function writerFields(part: Part, { struct, aliases }: WriterSchema): WriterFields {

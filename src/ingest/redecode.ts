@@ -13,7 +13,7 @@ import { encodeBatch } from '../source/batch-encoder.ts';
 import type { RecordToEncode } from '../source/batch-encoder.ts';
 import { routesOf } from './lane-control.ts';
 import { Layouts } from './layouts.ts';
-import type { LayoutSource } from './layouts.ts';
+import type { LayoutSource } from './layout-source.ts';
 import { withRetry } from './retry.ts';
 import type { Uploads, UploadHooks } from './uploads.ts';
 

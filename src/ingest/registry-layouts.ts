@@ -14,7 +14,7 @@ import { convertJsonSchema } from '../schema/json-schema.ts';
 import { declaredMessages } from '../schema/protobuf-index.ts';
 import { convertProtobuf } from '../schema/protobuf.ts';
 import type { MessageChoice } from '../schema/protobuf.ts';
-import type { LayoutSource, WriterSchema } from './layouts.ts';
+import type { LayoutSource, WriterSchema } from './layout-source.ts';
 
 /** The registry's schemas as columns of tables. One client for all tables, so that a schema is fetched once. */
 export class RegistryLayouts {

@@ -3,7 +3,8 @@ import { registryIdOf } from '../decode/wire-format.ts';
 import { asTabletopicError } from '../errors.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { RouteSchema } from '../pipeline/route-reader.ts';
-import type { LayoutSource, LayoutsOptions, WriterSchema } from './layouts.ts';
+import type { LayoutSource, WriterSchema } from './layout-source.ts';
+import type { LayoutsOptions } from './layouts.ts';
 
 /** What routing knows a writer schema by. */
 function routeSchema(writer: WriterSchema): RouteSchema {

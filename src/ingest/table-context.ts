@@ -8,7 +8,7 @@ import type { Source, TopicDescription, TopicPartition } from '../source/source.
 import type { GrowingPlan } from './growing-plan.ts';
 import type { IngestHooks } from './hooks.ts';
 import { LaneTable } from './lane-table.ts';
-import type { LayoutSource } from './layouts.ts';
+import type { LayoutSource } from './layout-source.ts';
 import { firstOffsets } from './positions.ts';
 import { withRetry } from './retry.ts';
 import type { Uploads, UploadHooks } from './uploads.ts';

@@ -8,7 +8,7 @@ import type { GrowingPlan } from './growing-plan.ts';
 import { LaneControl } from './lane-control.ts';
 import type { LaneState, LaneTable } from './lane-table.ts';
 import { Layouts } from './layouts.ts';
-import { Mutex } from './mutex.ts';
+import { Serial } from '../commit/serial.ts';
 import { TableContext } from './table-context.ts';
 import type { TableIngestOptions } from './table-context.ts';
 import { Wake } from './wake.ts';
@@ -52,7 +52,7 @@ export class TableIngest {
   readonly #layouts: Layouts;
   readonly #control: LaneControl;
   readonly #checkpoints: Checkpoints;
-  readonly #mutex = new Mutex();
+  readonly #mutex = new Serial();
   readonly #wake = new Wake();
   readonly #held = new Map<number, number>();
   readonly #paused = new Map<string, PausedTopic>();

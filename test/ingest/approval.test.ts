@@ -6,7 +6,7 @@ import { planTables } from '../../src/config/plan.ts';
 import type { TabletopicError } from '../../src/errors.ts';
 import { currentSchema } from '../../src/iceberg/metadata.ts';
 import { Layouts } from '../../src/ingest/layouts.ts';
-import type { WriterSchema } from '../../src/ingest/layouts.ts';
+import type { WriterSchema } from '../../src/ingest/layout-source.ts';
 import { approveChanges } from '../../src/maintain/approve.ts';
 import { schemaQuestion } from '../../src/pipeline/messages.ts';
 import type { SchemaAnswer } from '../../src/pipeline/messages.ts';

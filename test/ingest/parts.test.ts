@@ -7,7 +7,7 @@ import { TabletopicError } from '../../src/errors.ts';
 import { joinCuts } from '../../src/ingest/cuts.ts';
 import type { CutContent } from '../../src/ingest/cuts.ts';
 import { LaneTable } from '../../src/ingest/lane-table.ts';
-import { Mutex } from '../../src/ingest/mutex.ts';
+import { Serial } from '../../src/commit/serial.ts';
 import { checkPosition, firstOffsets } from '../../src/ingest/positions.ts';
 import { withRetry } from '../../src/ingest/retry.ts';
 import { Wake } from '../../src/ingest/wake.ts';
@@ -18,9 +18,9 @@ import { manualPorts } from '../demo/broker/manual-clock.ts';
 
 const silent = pino({ level: 'silent' });
 
-describe('Mutex', () => {
+describe('Serial', () => {
   test('keeps the order, and goes on after a failure', async () => {
-    const mutex = new Mutex();
+    const mutex = new Serial();
     const done: number[] = [];
     const failed = mutex.run(async () => {
       await Promise.resolve();
