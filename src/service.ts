@@ -3,12 +3,13 @@ import type { Config } from './config/config.ts';
 import { planTables } from './config/plan.ts';
 import type { DeadLetterSink } from './commit/dead-letter-topic.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from './errors.ts';
+import { identText } from './iceberg/catalog.ts';
 import { deadLetterSink } from './ingest/dead-letter-sink.ts';
 import { GrowingPlan } from './ingest/growing-plan.ts';
 import { RegistryLayouts } from './ingest/registry-layouts.ts';
 import { withRetry } from './ingest/retry.ts';
 import { TableIngest } from './ingest/table-ingest.ts';
-import { TableSet, nameOf } from './ingest/table-set.ts';
+import { TableSet } from './ingest/table-set.ts';
 import { CatalogSet, tableParts } from './ingest/table-parts.ts';
 import type { Catalogs } from './ingest/table-parts.ts';
 import { Dependencies, dependencyOf } from './ops/dependencies.ts';
@@ -248,13 +249,13 @@ class TabletopicService implements Service {
       );
     // A table that waits for its catalog does not hold up the others, nor the group.
     for (const plan of plans) {
-      const wanted = this.#only === null || this.#only === nameOf(plan);
+      const wanted = this.#only === null || this.#only === identText(plan);
       if (wanted && !this.#tables.grow(plan)) this.#tables.add(this.#open(new GrowingPlan(plan)));
     }
   }
 
   #open(plan: GrowingPlan): TableIngest {
-    const name = nameOf(plan);
+    const name = identText(plan);
     const table = new TableIngest({
       id: this.#nextTable++,
       plan,

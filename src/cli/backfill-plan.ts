@@ -54,8 +54,7 @@ export function parseRate(text: string): number {
 
 /** The rule that says how the records are decoded: of the table itself, of the one that is named, or the only one. */
 export function planOf(config: Config, { topic, into, like, branch = 'main' }: BackfillOptions): TablePlan {
-  const nameOf = ({ namespace, name }: TablePlan): string => [...namespace, name].join('.');
-  const isInto = (plan: TablePlan): boolean => nameOf(plan) === identText(identOf(plan, into));
+  const isInto = (plan: TablePlan): boolean => identText(plan) === identText(identOf(plan, into));
   const live = plansFor(config, [{ name: topic }], true).plans.find(isInto);
   if (live?.rule.branch === branch)
     throw new TabletopicError(
@@ -67,11 +66,11 @@ export function planOf(config: Config, { topic, into, like, branch = 'main' }: B
       },
     );
   const all = plansFor(config, [{ name: topic }], false).plans.filter(({ topics }) => topics.includes(topic));
-  const candidates = all.filter((plan) => like === undefined || nameOf(plan) === like);
+  const candidates = all.filter((plan) => like === undefined || identText(plan) === like);
   const own = candidates.find(isInto);
   if (own) return own;
   if (candidates.length === 1) return candidates[0]!;
-  const names = all.map(nameOf).join(', ');
+  const names = all.map(identText).join(', ');
   throw new TabletopicError(
     'USAGE',
     candidates.length > 1

@@ -1,5 +1,5 @@
 import type { TablePlan } from '../config/config.ts';
-import type { LoadedTable } from '../iceberg/catalog.ts';
+import { type LoadedTable, identText } from '../iceberg/catalog.ts';
 import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
 import { tableFields } from '../commit/table-fields.ts';
 import type { Part } from '../decode/decoder.ts';
@@ -7,13 +7,14 @@ import { SCHEMA_TYPES, knownSchemas, writerSchema } from '../ingest/registry-lay
 import type { SchemaLookup } from '../ingest/registry-layouts.ts';
 import { subjectOf } from '../registry/subjects.ts';
 import { declaredMessages } from '../schema/protobuf-index.ts';
+import { typeText } from '../schema/evolve.ts';
 import { keyColumn } from '../schema/evolve-key.ts';
 import { deriveChange } from '../schema/derive.ts';
 import { UPGRADE, columnsOfV3 } from '../schema/format-version.ts';
 import type { WriterFields } from '../schema/derive.ts';
 import { allowed, changeText } from '../schema/policy.ts';
 import { changeId } from '../schema/waiting-change.ts';
-import type { IcebergType, NestedField } from '../schema/types.ts';
+import type { NestedField } from '../schema/types.ts';
 
 /** The table that a rule would make or write, and how it differs from the one that is there. */
 export interface TablePreview {
@@ -47,14 +48,14 @@ export async function previewTable(
   registry: SchemaLookup | null,
   catalogReached: boolean,
 ): Promise<TablePreview> {
-  const { rule, namespace, name, topics } = plan;
+  const { rule, topics } = plan;
   const found = [...(await foundSchemas(registry, plan, 'value')), ...(await foundSchemas(registry, plan, 'key'))];
   const columns = columnsOf(found);
   const { current, partitionBy } = existing
     ? describeExisting(existing, rule.metadataColumns)
     : { current: null, partitionBy: rule.partitionBy };
   return {
-    table: [...namespace, name].join('.'),
+    table: identText(plan),
     catalog: rule.catalog,
     topics,
     exists: catalogReached ? existing !== null : null,
@@ -128,17 +129,14 @@ function describeExisting(
 const KINDS = { add: 'addition', widen: 'promotion', optional: 'optional', rename: 'rename' } as const;
 
 /** What the service would do with the first record of this schema, decided by the same rules. */
-function changesOf(
-  writer: WriterFields,
-  { metadata }: LoadedTable,
-  { rule, namespace, name }: TablePlan,
-): PreviewedChange[] {
+function changesOf(writer: WriterFields, { metadata }: LoadedTable, plan: TablePlan): PreviewedChange[] {
+  const { rule } = plan;
   const derived = deriveChange(tableFields(metadata), writer, rule);
   const { changes, incompatible, dropped, ignored } = derived;
   const refused = incompatible.length > 0;
   const stops = dropped.length > 0 || (refused && rule.onIncompatible === 'stop');
   const waits = !allowed(rule.schemaChanges, changes);
-  const approve = `tabletopic approve -c FILE --table ${[...namespace, name].join('.')} --change ${changeId(changes)}`;
+  const approve = `tabletopic approve -c FILE --table ${identText(plan)} --change ${changeId(changes)}`;
   const outcome = stops
     ? 'not made: the table stops'
     : refused
@@ -213,13 +211,4 @@ function nanosWarnings(fields: readonly NestedField[], existing: LoadedTable | n
   return version < 3
     ? [`The table has format version ${version}, which has no nanoseconds (${newer.join(', ')}). ${UPGRADE}`]
     : [`Spark cannot load a table with a column of nanoseconds (${newer.join(', ')}).`];
-}
-
-/** A type on one line: `struct<a: int, b: list<string>>`. */
-export function typeText(type: IcebergType): string {
-  if (typeof type === 'string') return type;
-  if (type.type === 'struct')
-    return `struct<${type.fields.map((field) => `${field.name}: ${typeText(field.type)}`).join(', ')}>`;
-  if (type.type === 'list') return `list<${typeText(type.element)}>`;
-  return `map<${typeText(type.key)}, ${typeText(type.value)}>`;
 }

@@ -1,6 +1,6 @@
 import type { Config, TablePlan } from '../config/config.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from '../errors.ts';
-import type { LoadedTable } from '../iceberg/catalog.ts';
+import { type LoadedTable, identText } from '../iceberg/catalog.ts';
 import type { FileIO } from '../io/file-io.ts';
 import { createLogger } from '../ops/logger.ts';
 import type { Source, TopicDescription } from '../source/source.ts';
@@ -84,14 +84,14 @@ class Check {
       const existing = new Map<TablePlan, LoadedTable | null>();
       for (const plan of planned.plans) {
         if (!reached.has(plan.rule.catalog)) continue;
-        await this.#quietly(`table ${[...plan.namespace, plan.name].join('.')}`, async () => {
+        await this.#quietly(`table ${identText(plan)}`, async () => {
           existing.set(plan, await (await catalogs.get(plan.rule.catalog)).loadTable(identOf(plan), 'refs'));
         });
       }
       await this.#stores(existing, reached);
       const tables: TablePreview[] = [];
       for (const plan of planned.plans) {
-        await this.#quietly(`schema of ${[...plan.namespace, plan.name].join('.')}`, async () => {
+        await this.#quietly(`schema of ${identText(plan)}`, async () => {
           tables.push(
             await previewTable(
               plan,

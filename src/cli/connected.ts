@@ -99,10 +99,10 @@ export function identOf(plan: TablePlan): TableIdent {
 /** The plans of one table, or all; rejects with `USAGE` when no rule gives that table. */
 export function selectPlans(plans: readonly TablePlan[], table: string | undefined): readonly TablePlan[] {
   if (table === undefined) return plans;
-  const chosen = plans.filter((plan) => [...plan.namespace, plan.name].join('.') === table);
+  const chosen = plans.filter((plan) => identText(plan) === table);
   if (chosen.length > 0) return chosen;
   throw new TabletopicError('USAGE', `No rule of the configuration gives a table ${table}.`, {
-    hint: `Tables: ${plans.map((plan) => [...plan.namespace, plan.name].join('.')).join(', ') || 'none'}.`,
+    hint: `Tables: ${plans.map((plan) => identText(plan)).join(', ') || 'none'}.`,
     where: { table },
   });
 }

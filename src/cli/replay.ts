@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { createCommitter } from '../commit/committer.ts';
 import type { Committer } from '../commit/commit.ts';
+import { identText } from '../iceberg/catalog.ts';
 import { DryCommitter } from '../ingest/dry-committer.ts';
 import { Replay, type ReplayProgress, type ReplaySelection } from '../ingest/replay.ts';
 import { RegistryLayouts, tableLayouts } from '../ingest/registry-layouts.ts';
@@ -46,7 +47,7 @@ export async function replayCommand(options: ReplayOptions, context: CliContext)
       );
     });
     const real = createCommitter({ ...address, io, topics: () => ({}), ports, logger, version, projectionInterval: 0 });
-    const table = [...plan.namespace, plan.name].join('.');
+    const table = identText(plan);
     try {
       const state = await real.load();
       if (!state?.offsets)

@@ -5,6 +5,7 @@ import type { FormatOptions, TablePlan } from '../config/config.ts';
 import type { Part } from '../decode/decoder.ts';
 import { emptyShape, mergeShapes, shapeToStruct } from '../decode/infer.ts';
 import type { Shape } from '../decode/infer.ts';
+import { identText } from '../iceberg/catalog.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
 import { PLAIN_KEY, registryIdOf } from '../decode/wire-format.ts';
 import { schemaQuestion } from '../pipeline/messages.ts';
@@ -20,7 +21,7 @@ import { askRoute } from './route-schema.ts';
 import { createRequest, layoutOf } from './new-table.ts';
 import type { LayoutSource, WriterSchema } from './layout-source.ts';
 import { positionColumns } from './position-columns.ts';
-import { TableSchema, fieldsOf, nameOf } from './table-schema.ts';
+import { TableSchema, fieldsOf } from './table-schema.ts';
 import { WaitingChanges } from './waiting-changes.ts';
 import type { Waiting } from './waiting-changes.ts';
 
@@ -333,7 +334,7 @@ export class Layouts {
   }
 
   get #name(): string {
-    return nameOf(this.#o.plan);
+    return identText(this.#o.plan);
   }
 
   /** Shapes of all workers are merged: the order of records, partitions and workers does not matter. */

@@ -3,7 +3,7 @@ import type { TableState } from '../commit/commit.ts';
 import { parsePartitionTerm } from '../config/partition-term.ts';
 import type { TablePlan } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
-import type { CreateTableRequest } from '../iceberg/catalog.ts';
+import { type CreateTableRequest, identText } from '../iceberg/catalog.ts';
 import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
 import type { PartitionField } from '../iceberg/metadata.ts';
 import type { Layout } from '../pipeline/messages.ts';
@@ -76,7 +76,7 @@ function partitionFields(plan: TablePlan, schema: StructType): PartitionField[] 
         `${plan.rule.path}.partitionBy[${index}]: the table has no column ${term.column}`,
         {
           hint: `Its columns are ${schema.fields.map((field) => field.name).join(', ')}.`,
-          where: { key: `${plan.rule.path}.partitionBy[${index}]`, table: [...plan.namespace, plan.name].join('.') },
+          where: { key: `${plan.rule.path}.partitionBy[${index}]`, table: identText(plan) },
         },
       );
     }

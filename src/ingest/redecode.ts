@@ -3,6 +3,7 @@ import type { Committer, PreparedFile } from '../commit/commit.ts';
 import type { DeadLetterRow } from '../commit/dead-letter-schema.ts';
 import type { TablePlan } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
+import { identText } from '../iceberg/catalog.ts';
 import { workerOptions } from '../pipeline/messages.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import { createPool } from '../pipeline/pool.ts';
@@ -204,8 +205,8 @@ export class Redecode {
   }
 }
 
-function noTable({ namespace, name }: TablePlan): TabletopicError {
-  const table = [...namespace, name].join('.');
+function noTable(plan: TablePlan): TabletopicError {
+  const table = identText(plan);
   return new TabletopicError('TABLE_NOT_FOUND', `${table} does not exist`, { where: { table } });
 }
 

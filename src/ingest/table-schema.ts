@@ -4,6 +4,7 @@ import { tableFields } from '../commit/table-fields.ts';
 import type { TablePlan } from '../config/config.ts';
 import type { Part } from '../decode/decoder.ts';
 import { TabletopicError } from '../errors.ts';
+import { identText } from '../iceberg/catalog.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import { deriveChange } from '../schema/derive.ts';
 import type { DerivedChange, WriterFields } from '../schema/derive.ts';
@@ -92,14 +93,9 @@ export class TableSchema {
     if (columns.length === 0) return;
     throw new TabletopicError('TABLE_CHANGED', `records have ${columns.join(', ')}, which was dropped from the table`, {
       hint: 'Set `onDropped: recreate` to add the column again (empty for older rows), or `ignore` to leave its values out; or stop producing the field.',
-      where: { table: nameOf(this.#o.plan), columns: columns.join(', ') },
+      where: { table: identText(this.#o.plan), columns: columns.join(', ') },
     });
   }
-}
-
-/** A table's name with its namespace, as it stands in messages. */
-export function nameOf({ namespace, name }: TablePlan): string {
-  return [...namespace, name].join('.');
 }
 
 /** The columns that hold the value, all but those of this service; or the fields of the decoded key. */

@@ -1,4 +1,5 @@
 import type { TablePlan } from '../config/config.ts';
+import { identText } from '../iceberg/catalog.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { FetchedRecords, Lane, TopicPartition } from '../source/source.ts';
 import type { TabletopicError } from '../errors.ts';
@@ -16,7 +17,7 @@ export class TableSet {
 
   /** Gives the topics of the plan to the table that is there already; false when there is none. */
   grow(plan: TablePlan): boolean {
-    const table = this.#byName.get(nameOf(plan));
+    const table = this.#byName.get(identText(plan));
     if (!table) return false;
     const added = table.plan.grow(plan.topics, plan.routes);
     const partitions = [...this.#assigned.values()].filter(({ topic }) => added.includes(topic));
@@ -80,10 +81,6 @@ export class TableSet {
     }
     return split;
   }
-}
-
-export function nameOf(plan: TablePlan): string {
-  return [...plan.namespace, plan.name].join('.');
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {
