@@ -17,6 +17,12 @@ export interface Records {
   ts?: 'iso' | 'millis';
   /** JSON: adds a struct geo {lat, city}. */
   nested?: boolean;
+  /** JSON and Avro: fields in all, 10 unless said otherwise; f010, f011, … are long, double, two kinds of string, boolean. */
+  fields?: number;
+  /** JSON and Avro: adds `body`, a text of so many bytes in the mean. */
+  text?: number;
+  /** JSON and Avro: adds `items`, a list of structs {sku, price, tags}. */
+  items?: boolean;
 }
 
 export interface Load extends Records {
@@ -55,6 +61,16 @@ export interface Sums {
   min_event_millis: number;
   max_event_millis: number;
   value_bytes: number;
+  /** What records have beside the ten fields. */
+  more?: {
+    /** By name, the longs among f010, f011, … */
+    sum_fields?: Record<string, number>;
+    min_body?: string;
+    max_body?: string;
+    items: number;
+    sum_price_cents: number;
+    tags: number;
+  };
 }
 
 function generate(command: 'load' | 'sums' | 'cat', options: Readonly<Record<string, unknown>>): Promise<string> {
