@@ -7,7 +7,7 @@ import { contend } from './contention-run.ts';
 import { machine } from './machine.ts';
 import type { ContentionFigures } from './contention-run.ts';
 
-const usage = `node test/bench/contention.ts [--committers N] [--processes N] [--interval MS] [--seconds N] [--warmup S]
+const usage = `npm run bench -- --scenario contention [--committers N] [--processes N] [--interval MS] [--seconds N] [--warmup S]
   [--slowest N] [--json]
 
 Committers of one table, each with a partition, a catalog client, a store client and a process of its own (fewer processes

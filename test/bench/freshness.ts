@@ -6,7 +6,7 @@ import { FreshnessProbe } from './freshness-probe.ts';
 import type { Freshness } from './freshness-probe.ts';
 import { machine } from './machine.ts';
 
-const usage = `node test/bench/freshness.ts [--rate N] [--seconds N] [--old N] [--throttle BYTES] [--json]
+const usage = `npm run bench -- --scenario freshness [--rate N] [--seconds N] [--old N] [--throttle BYTES] [--json]
 
 How fresh a live table stays beside work on old records. Real servers; a topic of 4 partitions with --old records; a table of
 it that begins at its end, with a commit each second, into which --rate records a second come. Measured is the time from
@@ -21,7 +21,7 @@ Each takes --seconds, or as long as the work beside it. Nothing is asserted.`;
 
 const { values: options } = parseArgs({
   options: {
-    rate: { type: 'string', default: '1000' },
+    rate: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '30' },
     old: { type: 'string', default: '4000000' },
     throttle: { type: 'string', default: '10MiB' },

@@ -1,110 +1,172 @@
-import { deepStrictEqual, ok } from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceFiles } from '../end-to-end/service-process.ts';
-import { sums } from '../real/generator.ts';
-import type { Format, Load } from '../real/generator.ts';
-import { readers } from '../real/readers.ts';
-import { startStack } from '../real/stack.ts';
+import { parseArgs } from 'node:util';
+import { moved, readBaseline, writeBaseline } from './baselines.ts';
+import { catchUp } from './catch-up.ts';
+import { shortSpread, spreadOf } from './figures.ts';
+import { machine, versions } from './machine.ts';
+import { Quiet } from './quiet.ts';
+import { workload } from './workloads.ts';
+import type { Figures } from './baselines.ts';
+import type { CatchUpResult } from './catch-up.ts';
+import type { Spread } from './figures.ts';
+import type { SinkRun } from './sink.ts';
+import type { Scenario, Wish, Workload } from './workloads.ts';
+import type { Format } from '../real/generator.ts';
 
-export interface IngestOptions {
-  readonly formats: readonly Format[];
-  readonly compression: NonNullable<Load['compression']>;
-  readonly records: number;
-  readonly runs: number;
-  readonly say: (line: string) => void;
+export const ingestUsage = `npm run bench -- [--scenario ingest|wide-strings|nested|partitioned|small-topics] [--peer] [--steady]
+    [--format avro|json|protobuf|json-schema] [--compression none|lz4|zstd|snappy|gzip] [--fields 10|100|300]
+    [--records N] [--runs N] [--save] [--lock FILE] [--json]
+
+Starts real servers (Kafka, S3, REST catalog, registry), loads generated records into a topic of 4 partitions and measures
+\`tabletopic run --until-caught-up\` as a process of its own, from its start to its end. After each run PyIceberg checks
+the rows against the generator's sums. Without --format: Avro, then JSON without schema.
+
+  --peer     also Apache Iceberg's sink in Kafka Connect, in turn with ours on the same topics (Avro and JSON, one topic)
+  --steady   6,000,000 records, one run: the rate between the first commit and the last but one
+  --save     keep the figures as the baseline that later runs are compared with
+  --lock     hold flock(1) on FILE: alone while measuring, shared while loading and checking
+
+By scenario: wide-strings: a text of 1,000 bytes in each record; nested: a list of structs with lists; partitioned:
+bucket(100, user_id); small-topics: 100 topics of one partition.`;
+
+/** One line of the report. */
+interface Line {
+  readonly id: string;
+  readonly workload: Workload;
+  readonly sink: CatchUpResult['sink'];
+  readonly bytesPerRecord: number;
+  readonly figures: Figures;
+  readonly runs: readonly SinkRun[];
 }
 
-/** One run of the service process, from its start to its end. */
-export interface IngestRun {
-  readonly seconds: number;
-  /** User and system time of the whole process. */
-  readonly cpuSeconds: number;
-  readonly peakMiB: number;
+/** The scenarios that make tables of loaded topics. */
+export async function ingest(scenario: Scenario, args: readonly string[]): Promise<void> {
+  const { values: options } = parseArgs({
+    args: [...args],
+    options: {
+      format: { type: 'string' },
+      compression: { type: 'string', default: 'none' },
+      fields: { type: 'string', default: '10' },
+      records: { type: 'string' },
+      runs: { type: 'string' },
+      peer: { type: 'boolean', default: false },
+      steady: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: false },
+      lock: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const { steady, peer } = options;
+  const measured = versions();
+  const formats = options.format === undefined ? (['avro', 'json'] as const) : [options.format as Format];
+  if (peer && (scenario === 'small-topics' || formats.some((format) => format !== 'avro' && format !== 'json')))
+    throw new Error('--peer is for Avro and JSON, and for one topic');
+  const wish: Omit<Wish, 'format'> = {
+    scenario,
+    compression: options.compression as 'none',
+    fields: Number(options.fields),
+    records: Number(options.records ?? (steady ? 6e6 : Number.NaN)) || undefined,
+  };
+  const results = await catchUp({
+    workloads: formats.map((format) => workload({ ...wish, format })),
+    runs: Number(options.runs ?? (steady ? 1 : 3)),
+    peer,
+    // Ours has more to show of a steady state when it commits more often; it costs it something.
+    intervalMs: { tabletopic: steady ? 2000 : 10_000, connect: 10_000 },
+    quiet: new Quiet(options.lock),
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
+  const lines = results.map((result) => lineOf(result, steady));
+  if (options.json)
+    console.log(JSON.stringify({ machine: machine(), versions: measured, ratios: ratiosOf(lines), results: lines }));
+  else print(lines, measured);
+  if (options.save)
+    for (const { id, figures } of lines) writeBaseline(id, { machine: machine(), versions: measured, figures });
 }
 
-export interface IngestResult {
-  readonly format: Format;
-  readonly compression: string;
-  readonly records: number;
-  readonly runs: readonly IngestRun[];
+function lineOf({ workload: of, bytesPerRecord, sink, runs }: CatchUpResult, steady: boolean): Line {
+  const spread = (value: (run: SinkRun) => number): Spread => spreadOf(runs.map(value));
+  const kept = runs.flatMap((run) => run.steady ?? []);
+  if (steady && kept.length < runs.length)
+    throw new Error(`${of.id}, ${sink}: fewer than three commits, more records are needed`);
+  return {
+    id: [of.id, ...(steady ? ['steady'] : []), ...(sink === 'connect' ? ['connect'] : [])].join('-'),
+    workload: of,
+    sink,
+    bytesPerRecord,
+    figures: {
+      rowsPerSecond: spread(({ seconds }) => of.records / seconds),
+      cpuSeconds: spread(({ cpuSeconds }) => cpuSeconds),
+      rowsPerCpuSecond: spread(({ cpuSeconds }) => of.records / cpuSeconds),
+      peakMiB: spread(({ peakMiB }) => peakMiB),
+      ...(steady && {
+        steadyRowsPerSecond: spreadOf(kept.map((one) => one.rowsPerSecond)),
+        steadyRowsPerCpuSecond: spreadOf(kept.map((one) => one.rowsPerCpuSecond)),
+      }),
+    },
+    runs,
+  };
 }
 
-const PARTITIONS = 4;
-/** Clock ticks a second in /proc (`getconf CLK_TCK`), 100 on every Linux that Node runs on. */
-const TICKS = 100;
+/** How many times the peer's rates ours are, by medians. */
+function ratiosOf(
+  lines: readonly Line[],
+): readonly { readonly id: string; readonly [figure: string]: number | string }[] {
+  return lines.flatMap((ours) => {
+    const peer = lines.find(({ workload: of, sink }) => sink === 'connect' && of.id === ours.workload.id);
+    if (ours.sink === 'connect' || peer === undefined) return [];
+    const rates = Object.entries(ours.figures).filter(([figure]) => /rowsPer/i.test(figure));
+    return [
+      {
+        id: ours.id,
+        ...Object.fromEntries(
+          rates.map(([figure, { median }]) => [
+            figure,
+            Math.round((median / peer.figures[figure]!.median) * 100) / 100,
+          ]),
+        ),
+      },
+    ];
+  });
+}
 
-/** The scenario `ingest`: catch up with a loaded topic. Each run writes a table of its own. */
-export async function ingest({ formats, compression, records, runs, say }: IngestOptions): Promise<IngestResult[]> {
-  const stack = await startStack({ kafka: true, s3: true, catalog: true, registry: true });
-  const files = new ServiceFiles(stack);
-  const results: IngestResult[] = [];
-  try {
-    for (const format of formats) {
-      const topic = `bench.${format.replace('-', '_')}`;
-      const loaded = await stack.load({ topic, n: records, partitions: PARTITIONS, format, compression });
-      say(`${records} ${format} records loaded, ${Math.round(loaded.value_bytes / records)} bytes each`);
-      const expected = await sums({ n: records, format });
-      const done: IngestRun[] = [];
-      for (let run = 0; run < runs; run++) {
-        const table = `${topic}_${run}`;
-        const config = files.write(`bench-${format}-${run}`, [{ topic, table }], {
-          http: 'off',
-          defaults: { commitInterval: '10s' },
-        });
-        done.push(await measured(files, config));
-        const reading = await readers.pyiceberg({
-          catalog: { type: 'rest', uri: stack.catalog.uri, s3: stack.s3 },
-          table,
-          columns: ['id', 'quantity', 'amount', 'active'],
-        });
-        const { id, quantity, amount, active } = reading.columns;
-        deepStrictEqual(
-          [reading.rows, id?.sum, quantity?.sum, active?.sum],
-          [expected.rows, expected.sum_id, expected.sum_quantity, expected.active],
-        );
-        ok(Math.abs(Number(amount?.sum) / expected.sum_amount - 1) < 1e-9, 'sum of amount');
-        ok(
-          reading.kafka?.every(({ count, distinct }) => count === distinct),
-          'an offset is there twice',
-        );
-        say(`${format} run ${run + 1} of ${runs}: ${JSON.stringify(done.at(-1))}, rows and sums right`);
-      }
-      results.push({ format, compression, records, runs: done });
-    }
-  } finally {
-    await readers.close();
-    files.remove();
-    await stack.stop();
+const titles: Readonly<Record<string, string>> = {
+  rowsPerSecond: 'rows/s',
+  cpuSeconds: 'CPU s',
+  rowsPerCpuSecond: 'rows per CPU s',
+  peakMiB: 'peak MiB',
+  steadyRowsPerSecond: 'steady rows/s',
+  steadyRowsPerCpuSecond: 'steady per CPU s',
+};
+
+function print(lines: readonly Line[], measured: Readonly<Record<string, string>>): void {
+  console.log(machine());
+  console.log(
+    Object.entries(measured)
+      .map(([what, version]) => `${what}: ${version}`)
+      .join('; '),
+  );
+  const width = Math.max(...lines.map(({ id }) => id.length)) + 2;
+  const figures = Object.keys(lines[0]!.figures);
+  console.log(''.padEnd(width) + figures.map((figure) => titles[figure]!.padEnd(20)).join(''));
+  for (const line of lines)
+    console.log(
+      line.id.padEnd(width) + figures.map((figure) => shortSpread(line.figures[figure]!).padEnd(20)).join(''),
+    );
+  for (const { id, ...ratios } of ratiosOf(lines)) {
+    const each = Object.entries(ratios).map(([figure, ratio]) => `${titles[figure]} × ${ratio}`);
+    console.log(`${id}: against Kafka Connect ${each.join(', ')}`);
   }
-  return results;
+  for (const { id, figures: is } of lines) compare(id, is);
 }
 
-async function measured(files: ServiceFiles, config: string): Promise<IngestRun> {
-  const started = performance.now();
-  const service = files.run(config, '--until-caught-up');
-  const ended = new AbortController();
-  let cpuSeconds = 0;
-  let peakMiB = 0;
-  const watching = (async () => {
-    while (!ended.signal.aborted) {
-      try {
-        const stat = readFileSync(`/proc/${service.child.pid}/stat`, 'utf8');
-        const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        cpuSeconds = (Number(fields[11]) + Number(fields[12])) / TICKS;
-        peakMiB =
-          Number(
-            /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${service.child.pid}/status`, 'utf8'))?.[1] ?? peakMiB * 1024,
-          ) / 1024;
-      } catch {
-        // Gone between two looks: what was seen last stands, at most one look old.
-      }
-      await sleep(20);
-    }
-  })();
-  await service.ends();
-  const seconds = (performance.now() - started) / 1000;
-  ended.abort();
-  await watching;
-  return { seconds, cpuSeconds, peakMiB };
+/** Says what moved against the baseline. */
+function compare(id: string, is: Figures): void {
+  const baseline = readBaseline(id);
+  if (baseline === null) return console.log(`${id}: no baseline (--save keeps one)`);
+  const from = `${baseline.versions['tabletopic']}${baseline.machine === machine() ? '' : ', another machine'}`;
+  const changes = moved(baseline.figures, is).map(
+    ({ figure, was, percent }) =>
+      `${titles[figure]} ${percent > 0 ? '+' : ''}${percent.toFixed(0)} % (was ${shortSpread(was)})`,
+  );
+  console.log(`${id}, against the baseline (${from}): ${changes.length === 0 ? 'nothing moved' : changes.join(', ')}`);
 }

@@ -1,56 +1,33 @@
-import { parseArgs } from 'node:util';
-import { machine } from './machine.ts';
-import { ingest } from './ingest.ts';
-import type { IngestRun } from './ingest.ts';
-import type { Format } from '../real/generator.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ingest, ingestUsage } from './ingest.ts';
+import { scenarios } from './workloads.ts';
+import type { Scenario } from './workloads.ts';
 
-const usage = `npm run bench -- [--format avro|json|protobuf|json-schema] [--compression none|lz4|zstd|snappy|gzip] [--records N] [--runs N] [--json]
+/** Scenarios with options of their own, each a script of its name. */
+const scripts = ['native', 'freshness', 'contention', 'memory', 'growth'].filter((name) => existsSync(scriptOf(name)));
+const usage = `${ingestUsage}
 
-Starts real servers (Kafka, S3, REST catalog, registry), loads generated records into a topic of 4 partitions and measures
-\`tabletopic run --until-caught-up\` as a process of its own, from its start to its end. After each run PyIceberg checks
-the rows against the generator's sums. Without --format: Avro, then JSON without schema.`;
+Other scenarios, with options of their own (--scenario S --help): ${scripts.join(', ')}.`;
 
-const { values: options } = parseArgs({
-  options: {
-    format: { type: 'string' },
-    compression: { type: 'string', default: 'none' },
-    records: { type: 'string', default: '2000000' },
-    runs: { type: 'string', default: '3' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const args = process.argv.slice(2);
+const at = args.indexOf('--scenario');
+const [, scenario = 'ingest'] = at < 0 ? [] : args.splice(at, 2);
 
-if (options.help) {
-  console.log(usage);
-  process.exit(0);
-}
+if (scripts.includes(scenario)) {
+  const child = spawn(process.execPath, [...process.execArgv, scriptOf(scenario), ...args], { stdio: 'inherit' });
+  // The servers are the child's to stop.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.exitCode = code ?? 1;
+} else if (!(scenarios as readonly string[]).includes(scenario)) {
+  console.error(`unknown scenario ${scenario}\n${usage}`);
+  process.exitCode = 2;
+} else if (args.includes('--help')) console.log(usage);
+else await ingest(scenario as Scenario, args);
 
-const formats = options.format === undefined ? (['avro', 'json'] as const) : [options.format as Format];
-const results = await ingest({
-  formats,
-  compression: options.compression as 'none',
-  records: Number(options.records),
-  runs: Number(options.runs),
-  say: (line) => process.stderr.write(`${line}\n`),
-});
-
-if (options.json) console.log(JSON.stringify({ machine: machine(), results }));
-else {
-  console.log(machine());
-  console.log('format      compression      rows/s           CPU s            rows per CPU s   peak MiB');
-  for (const { format, compression, records, runs } of results) {
-    const of = (value: (run: IngestRun) => number): string => spread(runs.map(value)).padEnd(16);
-    console.log(
-      `${format.padEnd(11)} ${compression.padEnd(16)} ${of((run) => records / run.seconds)} ${of((run) => run.cpuSeconds)} ${of((run) => records / run.cpuSeconds)} ${of((run) => run.peakMiB)}`,
-    );
-  }
-}
-
-/** Median, and minimum to maximum. */
-function spread(values: readonly number[]): string {
-  const sorted = [...values].sort((a, b) => a - b);
-  const round = (value: number): string =>
-    value >= 10_000 ? `${Math.round(value / 1000)}k` : value.toFixed(value < 100 ? 1 : 0);
-  return `${round(sorted[sorted.length >> 1]!)} (${round(sorted[0]!)}–${round(sorted.at(-1)!)})`;
+function scriptOf(name: string): string {
+  return join(import.meta.dirname, `${name}.ts`);
 }

@@ -25,21 +25,24 @@ async function maven(...args: string[]): Promise<void> {
 }
 
 function jars(name: string, label: string, ...options: string[]): Part {
-  const pom = join(here, 'maven', `${name}.xml`);
+  const pom = pomOf(name);
   return {
     name: `${name}-jars`,
     label,
     madeFrom: readFileSync(pom, 'utf8'),
-    make: (dir) =>
-      maven(
-        '-f',
-        pom,
-        'dependency:copy-dependencies',
-        `-DoutputDirectory=${dir}`,
-        '-DincludeScope=runtime',
-        ...options,
-      ),
+    make: (dir) => copyJars(pom, dir, ...options),
   };
+}
+
+/** A list of jars in test/real/maven. */
+export function pomOf(name: string): string {
+  return join(here, 'maven', `${name}.xml`);
+}
+
+/** Copies what a POM names, and what that needs, into a directory. */
+export function copyJars(pom: string, dir: string, ...options: string[]): Promise<void> {
+  const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${dir}`, '-DincludeScope=runtime'];
+  return maven('-f', pom, ...copy, ...options);
 }
 
 function venv(name: string, label: string, madeFrom: string, ...pipArgs: string[]): Part {

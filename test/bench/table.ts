@@ -1,0 +1,48 @@
+import type { CatalogAddress } from '../real/catalog.ts';
+
+/** What the metadata of tables says of their history. */
+export interface TableFigures {
+  /** All snapshots, by the writer's own clock, oldest first, each with the rows of all tables from then on. */
+  readonly commits: readonly { readonly atMs: number; readonly rows: number }[];
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+interface Snapshot {
+  readonly 'timestamp-ms': number;
+  readonly summary: Readonly<Record<string, string>>;
+}
+
+/** Asks the catalog by plain HTTP; a table that is not there is empty. `tables`: namespace and name with a dot between. */
+export async function tableFigures(catalog: CatalogAddress, tables: readonly string[]): Promise<TableFigures> {
+  const histories = await Promise.all(tables.map((table) => snapshotsOf(catalog, table)));
+  return together(histories);
+}
+
+/** The histories of several tables as one. */
+export function together(histories: readonly (readonly Snapshot[])[]): TableFigures {
+  const steps = histories.flatMap((snapshots) =>
+    snapshots.map((one, i) => ({
+      atMs: one['timestamp-ms'],
+      more: total(one, 'records') - total(snapshots[i - 1], 'records'),
+    })),
+  );
+  let rows = 0;
+  const commits = steps.sort((a, b) => a.atMs - b.atMs).map(({ atMs, more }) => ({ atMs, rows: (rows += more) }));
+  const sum = (what: string): number => histories.reduce((all, snapshots) => all + total(snapshots.at(-1), what), 0);
+  return { commits, rows, files: sum('data-files'), bytes: sum('files-size') };
+}
+
+function total(snapshot: Snapshot | undefined, what: string): number {
+  return Number(snapshot?.summary[`total-${what}`] ?? 0);
+}
+
+async function snapshotsOf(catalog: CatalogAddress, table: string): Promise<readonly Snapshot[]> {
+  const [namespace, name] = table.split('.');
+  const answer = await fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}`);
+  if (answer.status === 404) return [];
+  if (!answer.ok) throw new Error(`catalog: ${answer.status} ${await answer.text()}`);
+  const { metadata } = (await answer.json()) as { metadata: { readonly snapshots?: readonly Snapshot[] } };
+  return metadata.snapshots ?? [];
+}
