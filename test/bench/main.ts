@@ -7,12 +7,15 @@ import { scenarios } from './workloads.ts';
 import type { Scenario } from './workloads.ts';
 
 /** Scenarios with options of their own, each a script of its name. */
-const scripts = ['native', 'freshness', 'contention', 'memory', 'growth'].filter((name) => existsSync(scriptOf(name)));
+const scripts = ['native', 'freshness', 'contention', 'memory', 'growth', 'scaling', 'profile'].filter((name) =>
+  existsSync(scriptOf(name)),
+);
 const usage = `${ingestUsage}
 
 Other scenarios, with options of their own (--scenario S --help): ${scripts.join(', ')}.`;
 
 const args = process.argv.slice(2);
+if (args[0] === '--profile') args.splice(0, 1, '--scenario', 'profile');
 const at = args.indexOf('--scenario');
 const [, scenario = 'ingest'] = at < 0 ? [] : args.splice(at, 2);
 
