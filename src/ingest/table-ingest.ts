@@ -9,22 +9,13 @@ import { LaneControl } from './lane-control.ts';
 import type { LaneState, LaneTable } from './lane-table.ts';
 import { Layouts } from './layouts.ts';
 import { Serial } from '../commit/serial.ts';
+import { PausedTopics } from './paused-topics.ts';
+import type { PausedTopic } from './paused-topics.ts';
 import { TableContext } from './table-context.ts';
 import type { TableIngestOptions } from './table-context.ts';
 import { Wake } from './wake.ts';
 
 type TableMessage = Exclude<FromWorker, { type: 'released' }>;
-
-/** A topic that is paused for a table (`maxDeadLetterRate`), and the record that was one too many. */
-export interface PausedTopic {
-  readonly topic: string;
-  /** Wall clock, ms. */
-  readonly since: number;
-  readonly code: string;
-  readonly reason: string;
-  readonly partition: number;
-  readonly offset: number;
-}
 
 /** How often an owner without new records compares its positions with the table's, at least (ms). */
 const IDLE_CHECK = 10_000;
@@ -55,7 +46,7 @@ export class TableIngest {
   readonly #mutex = new Serial();
   readonly #wake = new Wake();
   readonly #held = new Map<number, number>();
-  readonly #paused = new Map<string, PausedTopic>();
+  readonly #paused: PausedTopics;
   #loop: Promise<void> | null = null;
   /** Commit what there is as soon as the lanes stand at these offsets (`--until-caught-up`). */
   #targets: ReadonlyMap<string, readonly number[]> | null = null;
@@ -66,6 +57,7 @@ export class TableIngest {
     this.plan = options.plan;
     const context = new TableContext(options);
     this.#context = context;
+    this.#paused = new PausedTopics(context);
     this.#layouts = new Layouts({
       plan: options.plan,
       committer: options.committer,
@@ -120,12 +112,12 @@ export class TableIngest {
     return this.#checkpoints.deadLetters;
   }
 
-  /** Schema changes that wait for approval, with the partitions behind them. */
   /** Topics of which too many records are dead letters: nothing more of them is read. */
   get paused(): readonly PausedTopic[] {
-    return this.stopped ? [] : [...this.#paused.values()];
+    return this.stopped ? [] : this.#paused.all();
   }
 
+  /** Schema changes that wait for approval, with the partitions behind them. */
   get waiting(): Layouts['waiting'] {
     return this.stopped ? [] : this.#layouts.waiting;
   }
@@ -181,7 +173,7 @@ export class TableIngest {
   assign(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#exclusive(async () => {
       if (!this.stopped) await this.#control.start(partitions);
-      this.#pauseLanes();
+      this.#paused.pauseLanes();
     });
   }
 
@@ -292,7 +284,7 @@ export class TableIngest {
       case 'waits':
         return this.#control.waits(message.lane, message.generation, message.question);
       case 'too-many-dead-letters':
-        return this.#pause(message);
+        return this.#paused.pause(message);
       case 'cut-done':
         return this.#checkpoints.answer(worker, message);
       case 'reset-done':
@@ -356,28 +348,6 @@ export class TableIngest {
     await this.#context.options.committer.close();
   }
 
-  /** No worker takes more of the topic; the lanes stay, so that their lag is seen. */
-  #pause({ lane: id, generation, offset, code, reason }: Extract<FromWorker, { type: 'too-many-dead-letters' }>): void {
-    const known = this.lanes.get(id);
-    if (known?.generation !== generation) return;
-    const { topic, partition } = known.lane;
-    const since = this.#context.options.ports.clock.now();
-    if (!this.#paused.has(topic)) {
-      this.#paused.set(topic, { topic, since, code, reason, partition, offset });
-      const error = new TabletopicError('DEAD_LETTER_RATE', `topic ${topic} is paused: ${code}: ${reason}`);
-      this.#context.log.error(
-        { code: error.code, hint: error.hint, topic, partition, offset },
-        `${error.message}, at offset ${offset} of partition ${partition}`,
-      );
-      this.#context.postAll({ type: 'pause-topic', topic });
-    }
-    this.#pauseLanes();
-  }
-
-  #pauseLanes(): void {
-    for (const { lane } of this.lanes.all()) if (this.#paused.has(lane.topic)) this.#context.options.source.pause(lane);
-  }
-
   async #run(): Promise<void> {
     const { clock } = this.#context.options.ports;
     const interval = this.plan.rule.commitInterval;
@@ -421,7 +391,6 @@ export class TableIngest {
     this.#checkpoints.drop();
     // Others may have taken them out, and that may be why.
     if (this.tableState) await this.#layouts.addServiceColumns();
-    // The workers forget it with the reset: it is found out again.
     this.#paused.clear();
     await this.#control.restart(error);
   }
