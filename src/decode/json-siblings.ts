@@ -8,9 +8,8 @@ import { doubleOf, isLong, longOf, unscaled } from './json-number.ts';
 import type { JsonBinding, JsonPlace } from './json-place.ts';
 import { shapeOf } from './json-shape.ts';
 import type { JsonSlice } from './json-slice.ts';
-import { isText, parseJson } from './json-value.ts';
+import { isText, parseText } from './json-value.ts';
 
-const encoder = new TextEncoder();
 const WHOLE = /^-?\d+$/;
 
 /** Where a member's value goes: the first of its column and the siblings that can hold it; null: none of them. */
@@ -29,7 +28,7 @@ export function withoutPlace({ asksSiblings, options }: JsonBinding, place: Json
  */
 function siblingShape(place: JsonPlace, value: JsonSlice, options: InferOptions): Shape | null {
   const { path } = place;
-  const shape = shapeOf(parseJson(encoder.encode(value.text)));
+  const shape = shapeOf(parseText(value.text));
   if (kindOf(shape) === null) return null;
   const prefix = path.slice(0, path.length - place.key.length);
   const type = membersToStruct([{ name: place.key, at: 0, shape }], options, prefix).fields[0]?.type;

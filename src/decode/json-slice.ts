@@ -1,6 +1,4 @@
-import { DecodeStop } from './stop.ts';
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+import { fromJson } from './json-value.ts';
 
 /**
  * A value inside JSON text that is known to be valid, by where it stands: so that digits are not lost, and the text of a
@@ -107,21 +105,12 @@ function stringEnd(text: string, at: number): number {
 /**
  * The value of UTF-8 JSON.
  *
- * @throws DecodeStop DECODE_JSON for bytes that are not UTF-8 or not JSON.
+ * @throws DecodeStop as `fromJson`.
  */
 export function sliceJson(bytes: Uint8Array): JsonSlice {
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    throw new DecodeStop('DECODE_JSON', 'the value is not valid UTF-8');
-  }
-  try {
+  return fromJson(bytes, (text) => {
     JSON.parse(text);
-  } catch (error) {
-    const problem = error instanceof SyntaxError ? 'is not JSON' : 'is nested too deeply';
-    throw new DecodeStop('DECODE_JSON', text === '' ? 'the value is empty' : `the value ${problem}`);
-  }
-  const from = /^[ \t\r\n]*/.exec(text)![0].length;
-  return new JsonSlice(text, from, text.trimEnd().length);
+    const from = /^[ \t\r\n]*/.exec(text)![0].length;
+    return new JsonSlice(text, from, text.trimEnd().length);
+  });
 }

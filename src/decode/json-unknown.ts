@@ -7,11 +7,9 @@ import type { JsonBinding, JsonMembers, JsonPlace } from './json-place.ts';
 import { shapeOf } from './json-shape.ts';
 import { holderOf, withoutPlace } from './json-siblings.ts';
 import type { JsonSlice } from './json-slice.ts';
-import { isText, parseJson } from './json-value.ts';
+import { isText, parseText } from './json-value.ts';
 import { hasColumn } from './draft.ts';
 import { DecodeStop } from './stop.ts';
-
-const encoder = new TextEncoder();
 
 /** The members of one record that have no column, at every level where an object meets a struct. */
 export class UnknownMembers {
@@ -57,7 +55,7 @@ export class UnknownMembers {
     const { typed, unknown } = this.#binding;
     // A member that is called as the column of extra members is stays inside of it.
     if (extra && (unknown === 'extra' || sourceName(extra.field) === key)) return;
-    const shape = typed ? EMPTY : shapeOf(parseJson(encoder.encode(value.text)));
+    const shape = typed ? EMPTY : shapeOf(parseText(value.text));
     if (!typed && !hasColumn(shape)) return;
     if (unknown === 'columns' && !isText(key))
       throw new DecodeStop('DECODE_JSON', 'a key has a lone surrogate, which no UTF-8 can hold');

@@ -17,26 +17,48 @@ export interface JsonObject {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Parses UTF-8 JSON without loss of digits. Of equal keys in one object the last one counts, as in every JSON.parse.
+ * The text of UTF-8 JSON, and what `parse` makes of it.
  *
  * @throws DecodeStop DECODE_JSON for bytes that are not UTF-8 or not JSON, and for nesting beyond the stack.
  */
-export function parseJson(bytes: Uint8Array): JsonValue {
+export function fromJson<T>(bytes: Uint8Array, parse: (text: string) => T): T {
   let text: string;
   try {
     text = decoder.decode(bytes);
   } catch {
     throw new DecodeStop('DECODE_JSON', 'the value is not valid UTF-8');
   }
+  return judged(text, parse);
+}
+
+function judged<T>(text: string, parse: (text: string) => T): T {
   try {
-    // A type assertion because the library's types do not know the third parameter (TC39 "JSON.parse source text access").
-    return (JSON.parse as Parse)(text, (_key, value, context) =>
-      typeof value === 'number' ? new JsonNumber(context.source!) : value,
-    ) as JsonValue;
+    return parse(text);
   } catch (error) {
     const problem = error instanceof SyntaxError ? 'is not JSON' : 'is nested too deeply';
-    throw new DecodeStop('DECODE_JSON', bytes.length === 0 ? 'the value is empty' : `the value ${problem}`);
+    throw new DecodeStop('DECODE_JSON', text === '' ? 'the value is empty' : `the value ${problem}`);
   }
+}
+
+/**
+ * Parses UTF-8 JSON without loss of digits. Of equal keys in one object the last one counts, as in every JSON.parse.
+ *
+ * @throws DecodeStop as `fromJson`.
+ */
+export function parseJson(bytes: Uint8Array): JsonValue {
+  return fromJson(bytes, parsed);
+}
+
+/** As `parseJson`, of text. */
+export function parseText(text: string): JsonValue {
+  return judged(text, parsed);
+}
+
+function parsed(text: string): JsonValue {
+  // A type assertion because the library's types do not know the third parameter (TC39 "JSON.parse source text access").
+  return (JSON.parse as Parse)(text, (_key, value, context) =>
+    typeof value === 'number' ? new JsonNumber(context.source!) : value,
+  ) as JsonValue;
 }
 
 type Parse = (text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown) => unknown;
