@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import { Connection, type ConnectionOptions } from '@platformatic/kafka';
 import type pino from 'pino';
 import type { KafkaConfig } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
 import type { Ports } from '../ports.ts';
+import { FetchConnection } from './fetch-connection.ts';
 import { kafkaError } from './kafka-errors.ts';
 import { saslOptions } from './sasl.ts';
 import { tlsOptions, tlsServerName } from './tls.ts';
@@ -15,6 +17,10 @@ export interface BrokerAddress {
 
 const connectTimeout = 10_000;
 
+/** The client library's connections, and those that fetch. */
+type Opened = Connection | FetchConnection;
+type Make<C extends Opened> = (options: ConnectionOptions) => C;
+
 /**
  * The connections of one process. A broker answers the requests of a connection one after another, so a blocking
  * JoinGroup or a long poll would hold back what comes after it: connections are keyed by broker and purpose, and a
@@ -26,8 +32,8 @@ export class Connections {
   readonly #logger: pino.Logger;
   #options: Promise<ConnectionOptions> | null = null;
   readonly #brokers = new Map<number, BrokerAddress>();
-  readonly #byKey = new Map<string, Promise<Connection>>();
-  readonly #all = new Set<Connection>();
+  readonly #byKey = new Map<string, Promise<Opened>>();
+  readonly #all = new Set<Opened>();
   #closed = false;
 
   constructor(config: KafkaConfig, ports: Ports, logger: pino.Logger) {
@@ -61,10 +67,21 @@ export class Connections {
     purpose: string,
     requestTimeout: number = this.#config.requestTimeout,
   ): Promise<Connection> {
-    const address = this.#brokers.get(nodeId);
-    if (address === undefined)
-      throw new TabletopicError('KAFKA_UNAVAILABLE', `broker ${nodeId} is not part of the cluster’s metadata`);
-    return await this.#keyed(`${nodeId}/${purpose}`, address, requestTimeout);
+    return await this.#keyed(`${nodeId}/${purpose}`, this.#address(nodeId), this.#plain(requestTimeout));
+  }
+
+  /** As `get`, a connection that fetches; `purpose` is of such connections only. */
+  async fetching(nodeId: number, purpose: string): Promise<FetchConnection> {
+    const { clientId, requestTimeout } = this.#config;
+    const make: Make<FetchConnection> = (options) =>
+      new FetchConnection(clientId, { ...options, requestTimeout }, this.#ports.clock);
+    for (;;) {
+      const connection = await this.#keyed(`${nodeId}/${purpose}`, this.#address(nodeId), make);
+      if (connection.isUsable) return connection;
+      this.drop(connection);
+      // Forgotten by then.
+      await Promise.resolve();
+    }
   }
 
   /**
@@ -73,11 +90,11 @@ export class Connections {
    */
   async any(): Promise<Connection> {
     const open = this.#byKey.get('any');
-    if (open !== undefined) return await open;
+    if (open !== undefined) return (await open) as Connection;
     const failures: TabletopicError[] = [];
     for (const address of this.#candidates()) {
       try {
-        return await this.#keyed('any', address, this.#config.requestTimeout);
+        return await this.#keyed('any', address, this.#plain(this.#config.requestTimeout));
       } catch (error) {
         const failure = kafkaError(error, `broker ${address.host}:${address.port}`);
         if (failure.code !== 'KAFKA_UNAVAILABLE') throw failure;
@@ -88,7 +105,7 @@ export class Connections {
   }
 
   /** Forgets a connection on which a request failed, so that the next one starts afresh. */
-  drop(connection: Connection): void {
+  drop(connection: Opened): void {
     for (const [key, pending] of this.#byKey) {
       void pending.then((c) => {
         if (c === connection && this.#byKey.get(key) === pending) this.#byKey.delete(key);
@@ -119,11 +136,27 @@ export class Connections {
     return [...all.slice(first), ...all.slice(0, first)];
   }
 
-  async #keyed(key: string, address: BrokerAddress, requestTimeout: number): Promise<Connection> {
+  #address(nodeId: number): BrokerAddress {
+    const address = this.#brokers.get(nodeId);
+    if (address !== undefined) return address;
+    throw new TabletopicError('KAFKA_UNAVAILABLE', `broker ${nodeId} is not part of the cluster’s metadata`);
+  }
+
+  #plain(requestTimeout: number): Make<Connection> {
+    return (options) => {
+      const connection = new Connection(this.#config.clientId, { ...options, requestTimeout });
+      // Every failure also rejects the call under way; without a listener the event itself would end the process.
+      connection.on('error', ignore);
+      return connection;
+    };
+  }
+
+  /** The connection of the key: one key is always made by the same kind of `make`. */
+  async #keyed<C extends Opened>(key: string, address: BrokerAddress, make: Make<C>): Promise<C> {
     if (this.#closed) throw new TabletopicError('KAFKA_UNAVAILABLE', 'the Kafka client is closed');
     const existing = this.#byKey.get(key);
-    if (existing !== undefined) return await existing;
-    const pending = this.#open(address, requestTimeout, (connection) => {
+    if (existing !== undefined) return (await existing) as C;
+    const pending = this.#open(address, make, (connection) => {
       if (this.#byKey.get(key) === pending) this.#byKey.delete(key);
       void this.#end(connection);
     });
@@ -136,25 +169,20 @@ export class Connections {
     }
   }
 
-  async #open(
+  async #open<C extends Opened>(
     address: BrokerAddress,
-    requestTimeout: number,
-    onClose: (connection: Connection) => void,
-  ): Promise<Connection> {
+    make: Make<C>,
+    onClose: (connection: Opened) => void,
+  ): Promise<C> {
     const { host, port } = address;
     const { tls } = this.#config;
     this.#options ??= this.#prepare();
     const options = await this.#options;
     const serverName = tls === null ? undefined : tlsServerName(tls, host);
-    const connection = new Connection(this.#config.clientId, {
-      ...options,
-      requestTimeout,
-      ...(serverName === undefined ? {} : { tlsServerName: serverName }),
-    });
+    const connection = make({ ...options, ...(serverName === undefined ? {} : { tlsServerName: serverName }) });
     this.#all.add(connection);
-    // Every failure also rejects the call under way; without a listener the event itself would end the process.
-    connection.on('error', ignore);
-    connection.once('close', () => onClose(connection));
+    const events: EventEmitter = connection;
+    events.once('close', () => onClose(connection));
     try {
       if (this.#closed) throw new TabletopicError('KAFKA_UNAVAILABLE', 'the Kafka client is closed');
       await connection.connect(host, port);
@@ -176,9 +204,11 @@ export class Connections {
   }
 
   /** Closes without waiting for the other side; resolves when the socket is gone. */
-  #end(connection: Connection): Promise<void> {
+  #end(connection: Opened): Promise<void> {
     this.#all.delete(connection);
-    const ended = new Promise<void>((resolve) => connection.close(() => resolve()));
+    const ended = new Promise<void>((resolve) => {
+      void connection.close(() => resolve());
+    });
     connection.socket?.destroy();
     return ended;
   }

@@ -1,5 +1,5 @@
-import { type API, createAPI, type Reader, Writer } from '@platformatic/kafka';
-import { ChunkCursor } from './chunk-cursor.ts';
+import { Writer } from '@platformatic/kafka';
+import type { FrameCursor, Parsing } from './frame-cursor.ts';
 
 /**
  * Kafka's Fetch API (KIP-74, KIP-98, KIP-320) without sessions: version 12, the last that names topics, and version 13,
@@ -49,19 +49,7 @@ export interface FetchResponse {
 
 const noAborted: readonly never[] = [];
 
-export const fetchV12: API<[FetchRequest], FetchResponse> = createAPI(
-  1,
-  12,
-  (request: FetchRequest) => createFetchRequest(request),
-  (_id, _key, _version, reader: Reader) => parseFetchResponse(new ChunkCursor(reader.buffer.buffers)),
-);
-
-export const fetchV13: API<[FetchRequest], FetchResponse> = createAPI(
-  1,
-  13,
-  (request: FetchRequest) => createFetchRequest(request, true),
-  (_id, _key, _version, reader: Reader) => parseFetchResponse(new ChunkCursor(reader.buffer.buffers), true),
-);
+export const fetchKey = 1;
 
 export function createFetchRequest(request: FetchRequest, byId = false): Writer {
   const writer = Writer.create()
@@ -102,47 +90,61 @@ function byTopic(partitions: readonly FetchPartition[]): FetchPartition[][] {
 }
 
 /** Throws `RangeError` when the bytes are not a Fetch response. Errors of partitions are data, not exceptions. */
-export function parseFetchResponse(cursor: ChunkCursor, byId = false): FetchResponse {
+export function* parseFetchResponse(cursor: FrameCursor, byId = false): Parsing<FetchResponse> {
+  yield 15;
   const throttled = cursor.int32() > 0;
   const errorCode = cursor.int16();
   cursor.int32(); // session id
   const partitions: FetchedPartition[] = [];
   for (let topics = cursor.varint() - 1; topics > 0; topics--) {
-    const topic = byId ? cursor.uuid() : cursor.compactString();
-    for (let count = cursor.varint() - 1; count > 0; count--) partitions.push(parsePartition(topic, cursor));
-    cursor.tagged();
+    yield 16;
+    const topic = byId ? cursor.uuid() : yield* compactString(cursor);
+    yield 5;
+    for (let count = cursor.varint() - 1; count > 0; count--) partitions.push(yield* parsePartition(topic, cursor));
+    yield* cursor.tagged();
   }
-  cursor.tagged();
+  yield* cursor.tagged();
   return { throttled, errorCode, partitions };
 }
 
-function parsePartition(topic: string, cursor: ChunkCursor): FetchedPartition {
+function* compactString(cursor: FrameCursor): Parsing<string> {
+  const length = Math.max(0, cursor.varint() - 1);
+  yield length;
+  return cursor.text(length);
+}
+
+function* parsePartition(topic: string, cursor: FrameCursor): Parsing<FetchedPartition> {
+  yield 35;
   const partition = cursor.int32();
   const errorCode = cursor.int16();
   const highWatermark = cursor.offset();
   const lastStableOffset = cursor.offset();
   const logStartOffset = cursor.offset();
-  const aborted = parseAborted(cursor);
+  const aborted = yield* parseAborted(cursor);
+  yield 9;
   cursor.int32(); // preferred read replica: needs a rack
   const size = cursor.varint() - 1;
-  const records = size > 0 ? cursor.copy(size) : new ArrayBuffer(0);
+  const records = size > 0 ? (yield* cursor.fill(size)).buffer : new ArrayBuffer(0);
   let diverging: FetchedPartition['diverging'] = null;
-  cursor.tagged((tag) => {
+  // Of the two fields of a diverging epoch; tags of its own, which there are none of, are skipped with the rest.
+  yield* cursor.tagged((tag, size) => {
     if (tag !== 0) return false;
+    const after = cursor.left - size;
     diverging = { epoch: cursor.int32(), endOffset: cursor.offset() };
-    cursor.tagged();
+    cursor.skip(cursor.left - after);
     return true;
   });
   return { topic, partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, diverging, records };
 }
 
-function parseAborted(cursor: ChunkCursor): FetchedPartition['aborted'] {
+function* parseAborted(cursor: FrameCursor): Parsing<FetchedPartition['aborted']> {
   const count = cursor.varint() - 1; // -1: null
   if (count <= 0) return noAborted;
   const aborted = [];
   for (let i = 0; i < count; i++) {
+    yield 16;
     aborted.push({ producerId: cursor.int64(), firstOffset: cursor.offset() });
-    cursor.tagged();
+    yield* cursor.tagged();
   }
   return aborted.sort((a, b) => a.firstOffset - b.firstOffset);
 }

@@ -1,11 +1,11 @@
-import { apiVersionsV3, type Connection } from '@platformatic/kafka';
 import type pino from 'pino';
 import type { Ports } from '../ports.ts';
 import type { ByteBudget } from './budget.ts';
 import type { Connections } from './connection.ts';
-import { fetchV12, fetchV13, type FetchResponse } from './fetch-codec.ts';
+import type { FetchResponse } from './fetch-codec.ts';
+import type { FetchConnection } from './fetch-connection.ts';
 import { type Asked, buildRequest, chooseLanes, type FetchLimits, wantedBytes } from './fetch-request.ts';
-import { kafkaError, partial } from './kafka-errors.ts';
+import { kafkaError } from './kafka-errors.ts';
 import type { LaneState } from './lanes.ts';
 import type { ClusterMetadata } from './metadata.ts';
 import { Backoff } from './waiting.ts';
@@ -42,7 +42,6 @@ export class Fetcher {
   readonly #backoff: Backoff;
   #running: Promise<void> | null = null;
   #lastBytes = 1;
-  #versions: { readonly connection: Connection; readonly ids: boolean } | null = null;
 
   constructor(key: FetcherKey, env: FetcherEnvironment) {
     this.key = key;
@@ -103,7 +102,7 @@ export class Fetcher {
     for (const state of lanes) state.busy = true;
     let answer: { asked: Asked[]; response: FetchResponse };
     try {
-      const connection = await connections.get(node, `fetch/${worker}/${slot}`);
+      const connection = await connections.fetching(node, `fetch/${worker}/${slot}`);
       answer = await this.#ask(connection, lanes, granted).catch((error: unknown) => {
         connections.drop(connection);
         throw error;
@@ -115,27 +114,16 @@ export class Fetcher {
   }
 
   async #ask(
-    connection: Connection,
+    connection: FetchConnection,
     lanes: readonly LaneState[],
     granted: number,
   ): Promise<{ asked: Asked[]; response: FetchResponse }> {
     const { metadata, limits } = this.#env;
-    const takesIds = await this.#takesIds(connection);
     const epochOf = (s: LaneState): number =>
       metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
     // Built only now: a seek while the connection was made must count.
     const { request, asked } = buildRequest(lanes, granted, limits, epochOf);
-    const byId = takesIds && request.partitions.every((p) => p.topicId !== null);
-    return { asked, response: await (byId ? fetchV13 : fetchV12).async(connection, request) };
-  }
-
-  /** Whether the broker takes topic ids (Kafka 3.1 and later). Asked once for each connection. */
-  async #takesIds(connection: Connection): Promise<boolean> {
-    if (this.#versions?.connection !== connection) {
-      const { apiKeys } = await partial(apiVersionsV3.api.async(connection, 'tabletopic', '1'));
-      const fetch = apiKeys.find((a) => a.apiKey === fetchV13.key);
-      this.#versions = { connection, ids: fetch !== undefined && fetch.maxVersion >= fetchV13.version };
-    }
-    return this.#versions.ids;
+    const byId = connection.takesIds && request.partitions.every((p) => p.topicId !== null);
+    return { asked, response: await connection.fetch(request, byId) };
   }
 }

@@ -1,7 +1,7 @@
 import { Reader, Writer } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
-import { ChunkCursor } from '../../src/source/chunk-cursor.ts';
-import { createFetchRequest, parseFetchResponse } from '../../src/source/fetch-codec.ts';
+import { createFetchRequest, type FetchResponse, parseFetchResponse } from '../../src/source/fetch-codec.ts';
+import { FrameCursor } from '../../src/source/frame-cursor.ts';
 
 /** A response written with the library's writer, by the layout of the Kafka protocol guide. */
 function response(): Buffer {
@@ -50,6 +50,29 @@ function response(): Buffer {
   return w.appendTaggedFields().buffer;
 }
 
+/** Reads a frame that arrives in chunks, all of them in the same memory. */
+function parse(chunks: readonly Buffer[], length: number, byId = false): FetchResponse {
+  const cursor = new FrameCursor();
+  cursor.frame(length);
+  const parsing = parseFetchResponse(cursor, byId);
+  const memory = Buffer.alloc(Math.max(0, ...chunks.map((chunk) => chunk.length)));
+  let wanted = 0;
+  for (const chunk of [Buffer.alloc(0), ...chunks]) {
+    chunk.copy(memory);
+    cursor.push(memory.subarray(0, chunk.length));
+    while (cursor.has(wanted)) {
+      const { done, value } = parsing.next();
+      if (done === true) return value;
+      wanted = value;
+    }
+    cursor.keep();
+    memory.fill(0xee);
+  }
+  throw new Error('the parser waits for more than there is');
+}
+
+const whole = (bytes: Buffer, byId = false): FetchResponse => parse([bytes], bytes.length, byId);
+
 const text = (records: ArrayBuffer): string => Buffer.from(records).toString();
 
 test('a response reads the same however it was cut into chunks', () => {
@@ -58,7 +81,7 @@ test('a response reads the same however it was cut into chunks', () => {
     const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
       bytes.subarray(i * size, (i + 1) * size),
     );
-    const { partitions, errorCode, throttled } = parseFetchResponse(new ChunkCursor(chunks));
+    const { partitions, errorCode, throttled } = parse(chunks, bytes.length);
     expect([errorCode, throttled]).toEqual([0, false]);
     expect(partitions.map((p) => [p.topic, p.partition, text(p.records)])).toEqual([
       ['orders', 0, 'records of orders 0'],
@@ -80,24 +103,29 @@ test('a response reads the same however it was cut into chunks', () => {
       ],
     });
     // Each has a buffer of its own, which can be transferred.
-    expect(partitions[0]!.records.byteLength).toBe('records of orders 0'.length);
+    expect(structuredClone(partitions[0]!.records, { transfer: [partitions[0]!.records] }).byteLength).toBe(19);
+    expect(partitions[1]!.records.byteLength).toBe('records of orders 1'.length);
   }
 });
 
 test('a response that ends early is an error, never a wrong answer', () => {
   const bytes = response();
   for (let length = 0; length < bytes.length; length++)
-    expect(() => parseFetchResponse(new ChunkCursor([bytes.subarray(0, length)]))).toThrow(RangeError);
+    expect(() => whole(bytes.subarray(0, length))).toThrow(RangeError);
 });
 
 test('an offset that a number cannot hold exactly is refused', () => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(2n ** 53n);
-  expect(() => new ChunkCursor([bytes]).offset()).toThrow(RangeError);
-  bytes.writeBigInt64BE(2n ** 53n - 1n);
-  expect(new ChunkCursor([bytes]).offset()).toBe(2 ** 53 - 1);
-  bytes.writeBigInt64BE(-1n);
-  expect(new ChunkCursor([bytes]).offset()).toBe(-1);
+  const read = (value: bigint): number => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64BE(value);
+    const cursor = new FrameCursor();
+    cursor.frame(8);
+    cursor.push(bytes);
+    return cursor.offset();
+  };
+  expect(() => read(2n ** 53n)).toThrow(RangeError);
+  expect(read(2n ** 53n - 1n)).toBe(2 ** 53 - 1);
+  expect(read(-1n)).toBe(-1);
 });
 
 test('by topic ids, a response is read and a request written with ids in the place of names', () => {
@@ -106,7 +134,7 @@ test('by topic ids, a response is read and a request written with ids in the pla
   w.appendArray([id], (v, topicId) => {
     v.appendUUID(topicId).appendArray([], () => {});
   });
-  const empty = parseFetchResponse(new ChunkCursor([w.appendTaggedFields().buffer]), true);
+  const empty = whole(w.appendTaggedFields().buffer, true);
   expect(empty.partitions).toEqual([]);
   const partition = {
     topic: 't',

@@ -20,6 +20,8 @@ let ports: { sasl: number; tls: number; oauth: number };
 let tokens: HttpServer;
 let tokenEndpoint: string;
 let asked = 0;
+/** Life of a session by SASL PLAIN, ms. */
+const session = 2000;
 const topic = uniqueTopic('secured');
 
 beforeAll(async () => {
@@ -34,6 +36,7 @@ beforeAll(async () => {
       'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,OAUTH:SASL_PLAINTEXT',
     'listener.name.sasl.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
     'listener.name.sasl.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_alice="secret";`,
+    'listener.name.sasl.plain.connections.max.reauth.ms': `${session}`,
     'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
     'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
     'listener.name.oauth.sasl.enabled.mechanisms': 'OAUTHBEARER',
@@ -185,6 +188,23 @@ for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512'] as const) {
     ).toContain(broker);
   });
 }
+
+test('a session that ends is followed by another one before the broker cuts it off', async () => {
+  const sasl = { mechanism: 'plain', username: 'alice', password: 'secret' } as const;
+  const later = uniqueTopic('later');
+  await new Topics(brokers).create(later, 1);
+  const member = await Member.join(kafkaConfig([`127.0.0.1:${ports.sasl}`], { sasl }), [later]);
+  try {
+    const began = Date.now();
+    for (let i = 1; Date.now() - began < 3 * session; i++) {
+      await produce(brokers, later, 0, [`${i}`]);
+      await until('the record is read', () => member.reached(`${later}/0`) === i);
+    }
+    expect(member.logged('fetch failed; tried again')).toBe(0);
+  } finally {
+    await member.close();
+  }
+});
 
 test('SASL oauthbearer: one token serves all connections; a refused client is told', async () => {
   const broker = `127.0.0.1:${ports.oauth}`;
