@@ -1,6 +1,7 @@
 import type { PreparedFile } from '../commit/commit.ts';
 import type { PartitionValue } from '../columns/partition-value.ts';
 import type { FileIO, OutputFile } from '../io/file-io.ts';
+import { free } from '../io/free.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 
 type FileMessage = Extract<FromWorker, { type: 'file' | 'part' | 'file-end' | 'file-abort' }>;
@@ -55,9 +56,11 @@ export class Uploads {
     }
     if (message.type === 'part') {
       const { bytes } = message;
+      const { byteLength } = bytes;
       upload.chain = upload.chain
         .then(() => upload.output.write(bytes))
-        .finally(() => this.#hooks.taken(worker, bytes.byteLength));
+        .then(() => free(bytes.buffer))
+        .finally(() => this.#hooks.taken(worker, byteLength));
       upload.chain.catch((error: unknown) => this.#hooks.failed(error));
       return;
     }

@@ -16,7 +16,10 @@ export interface FileIO {
   close(): Promise<void>;
 }
 
-/** Bytes are taken in order; `write` resolves when the writer may go on (backpressure), not when they are durable. */
+/**
+ * Bytes are taken in order, and copied where they are kept; `write` resolves when the writer may go on (backpressure), not
+ * when they are durable.
+ */
 export interface OutputFile {
   readonly location: string;
   write(bytes: Uint8Array): Promise<void>;

@@ -8,11 +8,14 @@ import {
 import type { S3Client } from '@aws-sdk/client-s3';
 import { TabletopicError } from '../errors.ts';
 import type { OutputFile } from './file-io.ts';
+import { free } from './free.ts';
 import { s3Error } from './s3-errors.ts';
 import type { S3Place } from './s3-errors.ts';
 
 const PART = 8 * 1024 * 1024;
 const IN_FLIGHT = 4;
+/** The first piece of memory of a part; it doubles. */
+const FIRST = 64 * 1024;
 
 /** S3 takes 10,000 parts: sizes double every 1,000 parts, so that a file may have terabytes. All parts of a file below 8 GB are alike. */
 export function partSize(number: number): number {
@@ -27,7 +30,8 @@ export class S3OutputFile implements OutputFile {
   readonly location: string;
   readonly #client: S3Client;
   readonly #place: S3Place;
-  #pending: Uint8Array[] = [];
+  /** The part that is being filled: memory of its own, so that it can be given back as soon as the store has it. */
+  #pending = Buffer.alloc(0);
   #pendingBytes = 0;
   #size = 0;
   #uploadId: Promise<string> | null = null;
@@ -50,8 +54,7 @@ export class S3OutputFile implements OutputFile {
     while (rest.length > 0) {
       const room = partSize(this.#parts + 1) - this.#pendingBytes;
       const piece = rest.subarray(0, room);
-      this.#pending.push(piece);
-      this.#pendingBytes += piece.length;
+      this.#append(piece);
       this.#size += piece.length;
       rest = rest.subarray(piece.length);
       if (piece.length === room) this.#startPart();
@@ -64,20 +67,21 @@ export class S3OutputFile implements OutputFile {
     this.#check();
     this.#closed = true;
     try {
-      if (this.#uploadId === null)
-        await this.#send('write', new PutObjectCommand({ ...this.#target(), Body: Buffer.concat(this.#pending) }));
-      else await this.#complete();
+      if (this.#uploadId === null) {
+        const body = this.#take();
+        await this.#send('write', new PutObjectCommand({ ...this.#target(), Body: body }));
+        free(body.buffer);
+      } else await this.#complete();
     } catch (error) {
       await this.abort();
       throw error;
     }
-    this.#pending = [];
     return this.#size;
   }
 
   async abort(): Promise<void> {
     this.#closed = true;
-    this.#pending = [];
+    this.#take();
     this.#cancel.abort();
     await Promise.all(this.#inFlight);
     const uploadId = await this.#uploadId?.catch(() => null);
@@ -104,11 +108,30 @@ export class S3OutputFile implements OutputFile {
     this.#uploadId = null;
   }
 
+  #append(piece: Uint8Array): void {
+    const need = this.#pendingBytes + piece.length;
+    if (need > this.#pending.length) {
+      const room = Math.max(need, Math.min(this.#pending.length * 2, partSize(this.#parts + 1)), FIRST);
+      const grown = Buffer.allocUnsafeSlow(room);
+      this.#pending.copy(grown, 0, 0, this.#pendingBytes);
+      free(this.#pending.buffer);
+      this.#pending = grown;
+    }
+    this.#pending.set(piece, this.#pendingBytes);
+    this.#pendingBytes = need;
+  }
+
+  /** What was written since the last part. */
+  #take(): Buffer {
+    const body = this.#pending.subarray(0, this.#pendingBytes);
+    this.#pending = Buffer.alloc(0);
+    this.#pendingBytes = 0;
+    return body;
+  }
+
   #startPart(): void {
     const number = ++this.#parts;
-    const body = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    const body = this.#take();
     // The upload itself is not cancelled: its id is needed to abort it.
     this.#uploadId ??= this.#client
       .send(new CreateMultipartUploadCommand(this.#target()))
@@ -130,6 +153,8 @@ export class S3OutputFile implements OutputFile {
     });
     const { ETag } = await this.#client.send(command, { abortSignal: this.#cancel.signal });
     this.#etags[number - 1] = ETag!;
+    // Only after a success: a request that failed may still be on its way.
+    free(body.buffer);
   }
 
   async #send(operation: string, command: PutObjectCommand | CompleteMultipartUploadCommand): Promise<void> {

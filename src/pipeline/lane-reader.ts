@@ -1,4 +1,5 @@
 import { TabletopicError } from '../errors.ts';
+import { free } from '../io/free.ts';
 import type { StructType } from '../schema/types.ts';
 import type { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
@@ -101,6 +102,8 @@ export class LaneReader {
       return true;
     }
     this.next = Math.max(this.next, this.reader.nextOffset, this.current!.nextOffset);
+    // All rows are in the columns: the buffer was transferred to this thread, and nobody else has it.
+    free(this.current!.buffer);
     this.current = null;
     return false;
   }
