@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { nodeEnv, nodeOptions } from '../../src/cli/launch.mjs';
 import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Environment } from '../real/stack.ts';
 
@@ -21,8 +22,8 @@ export class ServiceProcess {
   #url = '';
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [main, ...args], {
-      env: { ...process.env, ...env },
+    this.child = spawn(process.execPath, [...nodeOptions, main, ...args], {
+      env: { ...process.env, ...nodeEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
