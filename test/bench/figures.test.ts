@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cpuAt, perSecond, short, shortSpread, spreadOf, steadyOf } from './figures.ts';
+import { cpuAt, perSecond, short, shortSpread, spreadOf, steadyOf, trendOf } from './figures.ts';
 
 const sample = (at: number, cpuSeconds: number): { at: number; cpuSeconds: number; residentMiB: number } => ({
   at,
@@ -74,4 +74,10 @@ it('there is one sample for each second, with the rows readable by then', () => 
     [1.1, 7],
     [2.2, 7],
   ]);
+});
+
+it('the trend of memory is that of the samples from a time on', () => {
+  const samples = [500, 100, 102, 104, 106].map((residentMiB, at) => ({ at, cpuSeconds: 0, residentMiB }));
+  expect(trendOf(samples, 1)).toBeCloseTo(2);
+  expect(trendOf(samples, 0)).toBeLessThan(0);
 });

@@ -85,3 +85,14 @@ export function perSecond(
   }
   return out;
 }
+
+/** By how much resident memory grows, MiB a second: the straight line through the samples from a time on, least squares. */
+export function trendOf(samples: readonly Sample[], from: number): number {
+  const counted = samples.filter(({ at }) => at >= from);
+  const mean = (value: (sample: Sample) => number): number =>
+    counted.reduce((sum, sample) => sum + value(sample), 0) / counted.length;
+  const at = mean((sample) => sample.at);
+  const memory = mean((sample) => sample.residentMiB);
+  const along = mean((sample) => (sample.at - at) * (sample.residentMiB - memory));
+  return along / mean((sample) => (sample.at - at) ** 2);
+}

@@ -38,9 +38,21 @@ function total(snapshot: Snapshot | undefined, what: string): number {
   return Number(snapshot?.summary[`total-${what}`] ?? 0);
 }
 
-async function snapshotsOf(catalog: CatalogAddress, table: string): Promise<readonly Snapshot[]> {
+/** The next offset of each partition that the table states, null where it states none. */
+export async function committedOffsets(
+  catalog: CatalogAddress,
+  table: string,
+  topic: string,
+): Promise<readonly number[] | null> {
+  const offsets = (await snapshotsOf(catalog, table, '?snapshots=refs')).at(-1)?.summary['tabletopic.offsets'];
+  if (offsets === undefined) return null;
+  const { topics } = JSON.parse(offsets) as { topics: Record<string, { next: number[] }> };
+  return topics[topic]?.next ?? null;
+}
+
+async function snapshotsOf(catalog: CatalogAddress, table: string, query = ''): Promise<readonly Snapshot[]> {
   const [namespace, name] = table.split('.');
-  const answer = await fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}`);
+  const answer = await fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}${query}`);
   if (answer.status === 404) return [];
   if (!answer.ok) throw new Error(`catalog: ${answer.status} ${await answer.text()}`);
   const { metadata } = (await answer.json()) as { metadata: { readonly snapshots?: readonly Snapshot[] } };

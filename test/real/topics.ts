@@ -44,6 +44,10 @@ export class Topics {
 
   /** Removes all records below the given offsets, as retention would. */
   async deleteRecords(name: string, below: readonly { partition: number; offset: string }[]): Promise<void> {
-    await this.#admin((admin) => admin.deleteTopicRecords({ topic: name, partitions: [...below] }));
+    await this.#admin(async (admin) => {
+      // kafkajs knows the leaders of a topic only once it was asked for it.
+      await admin.fetchTopicOffsets(name);
+      await admin.deleteTopicRecords({ topic: name, partitions: [...below] });
+    });
   }
 }
