@@ -155,14 +155,8 @@ describe('the example chain of orders', () => {
     value: withId(ids[version]!, types[version]!.toBuffer(order(n, version).value)),
   });
 
-  test('two instances change the table at the same time, versions in any order; every engine reads all of them', async () => {
-    const topic = 'evolution.orders';
-    await stack.topic.create(topic, 4);
-    const config = files.write('evolution-orders', [{ topic, onIncompatible: 'new-column' }], {
-      kafka: { brokers: stack.kafka.brokers, groupId: 'evolution-orders', instanceId: 'none' },
-      defaults: { commitInterval: '500ms' },
-    });
-    const ids = [await register(topic, 0)];
+  /** Two instances that share four partitions evenly. */
+  const pair = async (config: string) => {
     const services = [files.run(config), files.run(config)];
     const sum = async (of: (status: Awaited<ReturnType<(typeof services)[0]['status']>>) => number): Promise<number> =>
       (await Promise.all(services.map((service) => service.status()))).map(of).reduce((a, b) => a + b, 0);
@@ -178,6 +172,18 @@ describe('the example chain of orders', () => {
         ({ tables }) => tables[0]?.partitions.length === 2,
       ),
     );
+    return { services, sum, until };
+  };
+
+  test('two instances change the table at the same time, versions in any order; every engine reads all of them', async () => {
+    const topic = 'evolution.orders';
+    await stack.topic.create(topic, 4);
+    const config = files.write('evolution-orders', [{ topic, onIncompatible: 'new-column' }], {
+      kafka: { brokers: stack.kafka.brokers, groupId: 'evolution-orders', instanceId: 'none' },
+      defaults: { commitInterval: '500ms' },
+    });
+    const ids = [await register(topic, 0)];
+    const { services, sum, until } = await pair(config);
     ids.push(await register(topic, 1), await register(topic, 2));
     const versionOf = (n: number): number => (n < 4 ? 0 : (n + (n >> 2)) % 3);
     await producer.send({ topic, messages: [0, 1, 2, 3].map((n) => message(ids, n, 0)) });
@@ -306,5 +312,36 @@ describe('the example chain of orders', () => {
       [0, 4, 8, 1, 2].map((n) => ({ order_id: n, customer: `user ${n}`, address: { city: 'Bern' } })),
     );
     expect(Object.keys((await lake.schema(topic)).columns)).not.toContain('quantity');
+  });
+
+  test('recreate: a column dropped beside two instances is there again, and none leaves out its values', async () => {
+    const topic = 'evolution.recreated';
+    await stack.topic.create(topic, 4);
+    const config = files.write('evolution-recreated', [{ topic, onDropped: 'recreate' }], {
+      kafka: { brokers: stack.kafka.brokers, groupId: 'evolution-recreated', instanceId: 'none' },
+      defaults: { commitInterval: '500ms' },
+    });
+    const ids = [await register(topic, 0), await register(topic, 1)];
+    const { services, sum, until } = await pair(config);
+    const send = (of: readonly number[], version: number) =>
+      producer.send({ topic, messages: of.map((n) => message(ids, n, version)) });
+    const rows = (): Promise<number> => sum(({ tables }) => tables[0]!.rows);
+    await send([0, 1, 2, 3], 0);
+    await until('the first rows', async () => (await rows()) === 4);
+    await lake.ask(topic, { do: 'drop-columns', columns: ['quantity'] });
+    // The owner of partition 0 finds out, and adds the column anew.
+    await send([4], 0);
+    await until('the row after the drop', async () => (await rows()) === 5);
+    // The others know schema 0 from before the drop, and get the new columns with the answer about schema 1.
+    await send([5, 6, 7], 1);
+    await send([9, 10, 11], 0);
+    await until('all rows', async () => (await rows()) === 11);
+    for (const service of services) service.child.kill('SIGTERM');
+    for (const service of services) await service.ends();
+    const found = await lake.rows(topic, { columns: ['order_id', 'quantity'] });
+    expect(found).toEqual(
+      [0, 4, 1, 5, 9, 2, 6, 10, 3, 7, 11].map((n) => ({ order_id: n, quantity: n < 4 ? null : n })),
+    );
+    expect((await files.json<{ ok: boolean }>('verify', config, '--deep')).ok).toBe(true);
   });
 });
