@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { kafkaFields } from '../../src/columns/metadata-columns.ts';
 import type { FormatOptions } from '../../src/config/config.ts';
 import type { BoundSchema } from '../../src/decode/decoder.ts';
-import { encodeBatch } from '../../src/source/batch-encoder.ts';
 import type { FromWorker, Layout, SchemaAnswer } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
 import { keyColumn } from '../../src/schema/evolve-key.ts';
 import type { NestedField, Schema, StructType } from '../../src/schema/types.ts';
+import { formatOf, records as recordsOf, settle, table } from './worker-lab.ts';
 
 type Said<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
 
@@ -25,36 +25,7 @@ class Lab {
   readonly layout: Layout;
 
   constructor(key: FormatOptions['format'] | null, keyStruct: StructType | null, numbers: 'auto' | 'double' = 'auto') {
-    const format = (name: FormatOptions['format']): FormatOptions => ({
-      format: name,
-      schema: 'id',
-      subject: null,
-      subjectNameStrategy: 'topic',
-      message: null,
-      refresh: 30_000,
-    });
-    const options = {
-      compression: 'none',
-      compressionLevel: 1,
-      inferRecords: 100,
-      metadataColumns: 'struct',
-      nanos: 'micros',
-      numbers,
-      columns: {},
-      jsonColumns: {},
-      maxColumns: 1_000,
-      maxDeadLetterRate: null,
-      onBadRecord: 'dead-letter',
-      onIncompatible: 'dead-letter',
-      rowGroupSize: 1 << 20,
-      targetFileSize: 1 << 20,
-      timeOfDay: 'time',
-      unions: 'optional',
-      value: format('json'),
-      key: key && format(key),
-    } as const;
-    const table = { table: 7, options: options as never, isolation: 'read_committed', maxBatchBytes: 1 << 20 } as const;
-    this.core.handle({ type: 'table', ...table });
+    this.core.handle(table({ numbers, key: key && formatOf(key) }));
     this.core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
     const fields: NestedField[] = [
       { id: 0, name: 'a', required: false, type: 'long' },
@@ -74,38 +45,18 @@ class Lab {
   }
 
   async send(records: readonly (readonly [key: string | Uint8Array | null, value: string | null])[]): Promise<void> {
-    const bytes = new Uint8Array(
-      encodeBatch({
-        baseOffset: 0,
-        records: records.map(([key, value], i) => ({
-          offset: i,
-          timestamp: 1000 + i,
-          key: key === null ? null : Buffer.from(key),
-          value: value === null ? null : Buffer.from(value),
-        })),
-      }),
-    );
-    this.core.handle({
-      type: 'records',
-      table: 7,
-      lane: 1,
-      generation: 0,
-      buffer: bytes.buffer,
-      byteOffset: 0,
-      byteLength: bytes.byteLength,
-      nextOffset: records.length,
-      aborted: [],
-    });
-    await this.settle();
-  }
-
-  async settle(): Promise<void> {
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    const list = records.map(([key, value], i) => ({
+      timestamp: 1000 + i,
+      key: key === null ? null : Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
+    }));
+    this.core.handle(recordsOf(1, 0, list));
+    await settle();
   }
 
   async tell(schemas: readonly SchemaAnswer[], layout: Layout = this.layout, answered?: string): Promise<void> {
     this.core.handle({ type: 'layout', table: 7, layout, schemas, ...(answered ? { answered } : {}) });
-    await this.settle();
+    await settle();
   }
 
   value(): SchemaAnswer {

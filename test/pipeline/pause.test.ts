@@ -3,7 +3,7 @@ import { kafkaFields } from '../../src/columns/metadata-columns.ts';
 import type { FromWorker, Layout } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
-import { encodeBatch } from '../../src/source/batch-encoder.ts';
+import { formatOf, records, settle, table } from './worker-lab.ts';
 
 // A topic whose allowance of dead letters is used up is paused in its worker, and nothing of it is lost.
 
@@ -28,65 +28,20 @@ beforeEach(() => {
   said = [];
   sent = 0;
   core = new WorkerCore(64 << 20, (message) => said.push(message));
-  const format = {
-    format: 'string',
-    schema: 'id',
-    subject: null,
-    subjectNameStrategy: 'topic',
-    message: null,
-    refresh: 30_000,
-  } as const;
-  core.handle({
-    type: 'table',
-    table: 7,
-    options: {
-      compression: 'none',
-      compressionLevel: 1,
-      inferRecords: 100,
-      metadataColumns: 'struct',
-      nanos: 'micros',
-      numbers: 'auto',
-      columns: {},
-      jsonColumns: {},
-      maxColumns: 1_000,
-      maxDeadLetterRate: 0.003,
-      onBadRecord: 'dead-letter',
-      onIncompatible: 'dead-letter',
-      rowGroupSize: 1 << 20,
-      targetFileSize: 1 << 20,
-      timeOfDay: 'time',
-      unions: 'optional',
-      uint64: 'decimal',
-      value: format,
-      key: null,
-    },
-    isolation: 'read_committed',
-    maxBatchBytes: 1 << 20,
-  });
+  core.handle(table({ value: formatOf('string'), maxDeadLetterRate: 0.003 }));
   for (const [lane, topic] of ['bad', 'bad', 'other'].entries())
     core.handle({ type: 'lane', table: 7, lane, topic, partition: lane, start: 0, generation: 0 });
   core.handle({ type: 'layout', table: 7, layout, schemas: [{ part: 'value', key: -1, bound }] });
 });
 
 function send(lane: number, from: number, values: readonly Buffer[]): void {
-  const records = values.map((value, i) => ({ offset: from + i, timestamp: 1000, key: null, value }));
-  const bytes = new Uint8Array(encodeBatch({ baseOffset: from, records }));
-  sent += bytes.byteLength;
-  core.handle({
-    type: 'records',
-    table: 7,
+  const message = records(
     lane,
-    generation: 0,
-    buffer: bytes.buffer,
-    byteOffset: 0,
-    byteLength: bytes.byteLength,
-    nextOffset: from + values.length,
-    aborted: [],
-  });
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    from,
+    values.map((value) => ({ timestamp: 1000, key: null, value })),
+  );
+  sent += message.byteLength;
+  core.handle(message);
 }
 
 function of<T extends FromWorker['type']>(type: T): Extract<FromWorker, { type: T }>[] {

@@ -4,7 +4,7 @@ import type { Route } from '../../src/config/route.ts';
 import type { FromWorker, Layout } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
-import { encodeBatch } from '../../src/source/batch-encoder.ts';
+import { records, settle, table } from './worker-lab.ts';
 
 // Tables of one topic in one worker: each accounts for every offset, and each record is of one of them.
 
@@ -34,64 +34,18 @@ async function taken(
 ): Promise<Extract<FromWorker, { type: 'cut-done' }>> {
   const said: FromWorker[] = [];
   const core = new WorkerCore(64 << 20, (message) => said.push(message));
-  const format = {
-    format: 'json',
-    schema: 'id',
-    subject: null,
-    subjectNameStrategy: 'topic',
-    message: null,
-    refresh: 30_000,
-  } as const;
-  core.handle({
-    type: 'table',
-    table: 7,
-    options: {
-      compression: 'none',
-      compressionLevel: 1,
-      inferRecords: 100,
-      metadataColumns: 'struct',
-      nanos: 'micros',
-      numbers: 'auto',
-      columns: {},
-      jsonColumns: {},
-      maxColumns: 1_000,
-      maxDeadLetterRate: null,
-      onBadRecord: 'dead-letter',
-      onIncompatible: 'dead-letter',
-      rowGroupSize: 1 << 20,
-      targetFileSize: 1 << 20,
-      timeOfDay: 'time',
-      unions: 'optional',
-      uint64: 'decimal',
-      value: format,
-      key: null,
-    },
-    isolation: 'read_committed',
-    maxBatchBytes: 1 << 20,
-  });
+  core.handle(table());
   const lane = { topic: 't', partition: 0, start: 0, generation: 0 };
   core.handle({ type: 'lane', table: 7, lane: 1, ...lane, routes: { routes, tables, own }, elsewhere });
   core.handle({ type: 'layout', table: 7, layout, schemas: [{ part: 'value', key: -1, bound }] });
-  const records = values.map((type, offset) => ({
-    offset,
+  const list = values.map((type) => ({
     timestamp: 1000,
     key: null,
     value: type === null ? null : Buffer.from(JSON.stringify({ type })),
     headers: type?.startsWith('b') ? [['type', Buffer.from(type)] as const] : [],
   }));
-  const bytes = new Uint8Array(encodeBatch({ baseOffset: 0, records }));
-  core.handle({
-    type: 'records',
-    table: 7,
-    lane: 1,
-    generation: 0,
-    buffer: bytes.buffer,
-    byteOffset: 0,
-    byteLength: bytes.byteLength,
-    nextOffset: values.length,
-    aborted: [],
-  });
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  core.handle(records(1, 0, list));
+  await settle();
   core.handle({ type: 'cut', table: 7, cut: 1 });
   return said.find((message) => message.type === 'cut-done')!;
 }

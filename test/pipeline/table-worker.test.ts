@@ -2,45 +2,17 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { kafkaFields } from '../../src/columns/metadata-columns.ts';
-import type { FormatOptions } from '../../src/config/config.ts';
-import { encodeBatch } from '../../src/source/batch-encoder.ts';
-import type { FromWorker, Layout, ToWorker } from '../../src/pipeline/messages.ts';
+import type { FromWorker, Layout } from '../../src/pipeline/messages.ts';
 import { WorkerCore } from '../../src/pipeline/worker-core.ts';
 import { assignIds } from '../../src/schema/evolve.ts';
 import { isServiceColumn } from '../../src/schema/names.ts';
 import { siblingField } from '../../src/schema/sibling-column.ts';
 import type { IcebergType, NestedField, Schema } from '../../src/schema/types.ts';
+import { records, settle, table } from './worker-lab.ts';
 
 // One worker without a thread: what it is told and what it says.
 
 type Said<T extends FromWorker['type']> = Extract<FromWorker, { type: T }>;
-
-/** A format with its defaults. */
-function format(name: FormatOptions['format']): FormatOptions {
-  return { format: name, schema: 'id', subject: null, subjectNameStrategy: 'topic', message: null, refresh: 30_000 };
-}
-
-const options: Extract<ToWorker, { type: 'table' }>['options'] = {
-  compression: 'none',
-  compressionLevel: 1,
-  inferRecords: 100,
-  metadataColumns: 'struct',
-  nanos: 'micros',
-  numbers: 'auto',
-  columns: {},
-  jsonColumns: {},
-  maxColumns: 1_000,
-  maxDeadLetterRate: null,
-  onBadRecord: 'dead-letter',
-  onIncompatible: 'dead-letter',
-  rowGroupSize: 1 << 20,
-  targetFileSize: 1 << 20,
-  timeOfDay: 'time',
-  unions: 'optional',
-  uint64: 'decimal',
-  value: format('json'),
-  key: null,
-};
 
 let said: FromWorker[];
 let core: WorkerCore;
@@ -48,7 +20,7 @@ let core: WorkerCore;
 beforeEach(() => {
   said = [];
   core = new WorkerCore(64 << 20, (message) => said.push(message));
-  core.handle({ type: 'table', table: 7, options, isolation: 'read_committed', maxBatchBytes: 1 << 20 });
+  core.handle(table());
   core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
 });
 
@@ -56,32 +28,16 @@ function all<T extends FromWorker['type']>(type: T): Said<T>[] {
   return said.filter((message) => message.type === type) as Said<T>[];
 }
 
-/** Lets the worker read until it has nothing to do. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
 function send(from: number, values: readonly (string | null)[], generation = 0): number {
-  const records = values.map((value, i) => ({
-    offset: from + i,
+  const list = values.map((value, i) => ({
     timestamp: 1000 + i,
     key: Buffer.from('k'),
     value: value === null ? null : Buffer.from(value),
     headers: [['h', Buffer.from([0xff])] as const],
   }));
-  const bytes = new Uint8Array(encodeBatch({ baseOffset: from, records }));
-  core.handle({
-    type: 'records',
-    table: 7,
-    lane: 1,
-    generation,
-    buffer: bytes.buffer,
-    byteOffset: 0,
-    byteLength: bytes.byteLength,
-    nextOffset: from + values.length,
-    aborted: [],
-  });
-  return bytes.byteLength;
+  const message = records(1, from, list, generation);
+  core.handle(message);
+  return message.byteLength;
 }
 
 function layoutOf(columns: Readonly<Record<string, IcebergType>>, schemaId = 0): Layout {
@@ -145,13 +101,7 @@ describe('a table in its worker', () => {
   });
 
   test('onIncompatible: stop holds for JSON too: a value that does not fit its column stops the table, what is no JSON does not', async () => {
-    core.handle({
-      type: 'table',
-      table: 7,
-      options: { ...options, onIncompatible: 'stop' },
-      isolation: 'read_committed',
-      maxBatchBytes: 1 << 20,
-    });
+    core.handle(table({ onIncompatible: 'stop' }));
     core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
     send(0, ['{"a":1}', 'not json', '{"a":"text"}']);
     await settle();
@@ -223,13 +173,7 @@ describe('a table in its worker', () => {
   });
 
   test('onIncompatible: new-column: a record asks again for as long as answers add columns, then it is a row', async () => {
-    core.handle({
-      type: 'table',
-      table: 7,
-      options: { ...options, onIncompatible: 'new-column' },
-      isolation: 'read_committed',
-      maxBatchBytes: 1 << 20,
-    });
+    core.handle(table({ onIncompatible: 'new-column' }));
     core.handle({ type: 'lane', table: 7, lane: 1, topic: 't', partition: 0, start: 0, generation: 0 });
     send(0, ['{"o":{"a":1}}', '{"o":"x","n":1}', '{"o":true}']);
     await settle();
@@ -308,21 +252,9 @@ describe('a table in its worker', () => {
   });
 
   test('a damaged batch stops the table and says where', async () => {
-    const bytes = new Uint8Array(
-      encodeBatch({ baseOffset: 5, records: [{ offset: 5, timestamp: 1, key: null, value: Buffer.from('{}') }] }),
-    );
-    bytes[bytes.length - 1]! ^= 0xff;
-    core.handle({
-      type: 'records',
-      table: 7,
-      lane: 1,
-      generation: 0,
-      buffer: bytes.buffer,
-      byteOffset: 0,
-      byteLength: bytes.byteLength,
-      nextOffset: 6,
-      aborted: [],
-    });
+    const message = records(1, 5, [{ timestamp: 1, key: null, value: Buffer.from('{}') }]);
+    new Uint8Array(message.buffer, message.byteOffset, message.byteLength)[message.byteLength - 1]! ^= 0xff;
+    core.handle(message);
     await settle();
     expect(all('failed')).toMatchObject([{ code: 'KAFKA_CORRUPT_BATCH', where: { topic: 't', partition: 0 } }]);
   });
