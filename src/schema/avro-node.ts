@@ -50,8 +50,11 @@ export interface AvroField {
   readonly node: AvroNode;
 }
 
+/** A short schema can use a record any number of times; and decoders ask for each list. */
+const leastOfRecords = new WeakMap<AvroRecord, number>();
+
 /** Fewest bytes that a value takes: what bounds the number of items that bytes can hold. Recursion counts as 0. */
-export function leastBytes(node: AvroNode, seen: ReadonlySet<AvroNode> = new Set()): number {
+export function leastBytes(node: AvroNode): number {
   switch (node.kind) {
     case 'null':
       return 0;
@@ -62,9 +65,12 @@ export function leastBytes(node: AvroNode, seen: ReadonlySet<AvroNode> = new Set
     case 'fixed':
       return node.size;
     case 'record': {
-      if (seen.has(node)) return 0;
-      const inside = new Set(seen).add(node);
-      return node.fields.reduce((sum, field) => sum + leastBytes(field.node, inside), 0);
+      const known = leastOfRecords.get(node);
+      if (known !== undefined) return known;
+      leastOfRecords.set(node, 0);
+      const least = node.fields.reduce((sum, field) => sum + leastBytes(field.node), 0);
+      leastOfRecords.set(node, least);
+      return least;
     }
     default:
       return 1;

@@ -11,6 +11,8 @@ const NOWHERE = 'json-schema:///';
 /** Keywords whose values are data and hold no schemas. */
 const DATA: ReadonlySet<string> = new Set(['enum', 'const', 'default', 'examples']);
 const MOST_DEPTH = 500;
+/** A short text can stand for any number of them: each level of references may use the one below twice. */
+const MOST_MERGED = 200_000;
 
 /**
  * The schema text with those it references, and what a `$ref` in any of them means: JSON pointers and anchors in the same
@@ -23,6 +25,7 @@ export class JsonSchemaDocuments {
   readonly #bases = new WeakMap<JsonSchemaObject, string>();
   readonly #byUri = new Map<string, JsonSchemaNode>();
   readonly #modern = new WeakSet<JsonSchemaObject>();
+  #merged = 0;
 
   /** @throws SCHEMA_UNSUPPORTED for text that is not JSON or not a schema. */
   constructor(text: string, references: Readonly<Record<string, string>>) {
@@ -36,6 +39,15 @@ export class JsonSchemaDocuments {
       this.#byUri.set(uri, node);
       this.#add(node, idOf(node, uri) ?? uri);
     }
+  }
+
+  /** One more schema was looked into. @throws SCHEMA_UNSUPPORTED for more than the columns of any table need. */
+  count(): void {
+    if (++this.#merged > MOST_MERGED)
+      throw new TabletopicError(
+        'SCHEMA_UNSUPPORTED',
+        `The JSON Schema stands for more than ${MOST_MERGED} schemas by its references`,
+      );
   }
 
   /** True where keywords beside `$ref` count (2019-09 and later). */

@@ -52,6 +52,7 @@ export function targetOf(documents: JsonSchemaDocuments, node: JsonSchemaObject)
 }
 
 function merge(flat: Flat, documents: JsonSchemaDocuments, node: JsonSchemaNode, path: Set<JsonSchemaObject>): void {
+  documents.count();
   if (node === false) flat.types = new Set();
   // A reference that leads to itself says nothing.
   if (typeof node === 'boolean' || path.has(node)) return;

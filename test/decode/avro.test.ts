@@ -144,6 +144,29 @@ describe('Avro against avsc', () => {
     expect(Object.keys(failed)).toEqual(['2', '3']);
     expect(compiled.interpreted, 'only what is broken').toBe(2);
   });
+
+  test('a short schema that stands for endless fields inside of a recursive one is decoded as fast as any', () => {
+    let item: object = { type: 'record', name: 'D0', fields: [{ name: 'a', type: 'int' }] };
+    for (let i = 1; i <= 60; i++)
+      item = {
+        type: 'record',
+        name: `D${i}`,
+        fields: [
+          { name: 'a', type: item },
+          { name: 'b', type: `D${i - 1}` },
+        ],
+      };
+    const tree = {
+      type: 'record',
+      name: 'T',
+      fields: [
+        { name: 'next', type: ['null', 'T'] },
+        { name: 'list', type: { type: 'array', items: item } },
+      ],
+    };
+    const { layout, compiled } = twins({ type: 'record', name: 'R', fields: [{ name: 'tree', type: tree }] });
+    expect(decodeAll(compiled, layout, [Buffer.from([0, 0])]).rows).toEqual([{ tree: '{"next":null,"list":[]}' }]);
+  });
 });
 
 describe('Avro, case by case', () => {

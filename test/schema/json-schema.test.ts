@@ -267,4 +267,13 @@ describe('JSON Schema', () => {
       expect.objectContaining({ code: 'SCHEMA_UNSUPPORTED' }),
     );
   });
+
+  test('so is one of few columns whose references double at each of many levels', () => {
+    const definitions: Record<string, unknown> = { d0: { type: 'object', properties: { a: { type: 'string' } } } };
+    for (let i = 1; i <= 40; i++)
+      definitions[`d${i}`] = { allOf: [{ $ref: `#/definitions/d${i - 1}` }, { $ref: `#/definitions/d${i - 1}` }] };
+    expect(() => columns({ $ref: '#/definitions/d40', definitions })).toThrow(
+      expect.objectContaining({ code: 'SCHEMA_UNSUPPORTED' }),
+    );
+  });
 });
