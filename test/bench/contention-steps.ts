@@ -36,6 +36,11 @@ export class Steps {
     return this.#totals;
   }
 
+  /** Forgets all that was counted so far. */
+  clear(): void {
+    for (const name of Object.keys(this.#totals)) delete this.#totals[name];
+  }
+
   begin(): void {
     this.#began = performance.now();
     this.#steps = [];

@@ -51,8 +51,17 @@ function jettyXml(port: number, properties: Readonly<Record<string, string>>): s
 `;
 }
 
+export interface CatalogOptions {
+  /** 512 if left out; metadata of many megabytes want more. */
+  readonly heapMiB?: number;
+}
+
 /** Apache Iceberg's REST catalog over JdbcCatalog on SQLite; its state outlives a kill. */
-export async function catalogServer(dir: string, s3: S3Address): Promise<{ server: Server; address: CatalogAddress }> {
+export async function catalogServer(
+  dir: string,
+  s3: S3Address,
+  { heapMiB = 512 }: CatalogOptions = {},
+): Promise<{ server: Server; address: CatalogAddress }> {
   const port = await freePort();
   const address = { uri: `http://127.0.0.1:${port}`, warehouse: `s3://${s3.bucket}/warehouse` };
   const xml = join(dir, 'jetty.xml');
@@ -61,7 +70,7 @@ export async function catalogServer(dir: string, s3: S3Address): Promise<{ serve
     dir,
     command: java(17),
     args: [
-      '-Xmx512m',
+      `-Xmx${heapMiB}m`,
       '-XX:+UseSerialGC',
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
       '-cp',

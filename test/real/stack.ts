@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CatalogAddress, catalogServer } from './catalog.ts';
+import { type CatalogAddress, type CatalogOptions, catalogServer } from './catalog.ts';
 import { type Load, type LoadResult, load } from './generator.ts';
 import { type KafkaOptions, kafkaServer } from './kafka.ts';
 import { type PartName, install } from './parts.ts';
@@ -15,7 +15,7 @@ import { Topics } from './topics.ts';
 export interface StackOptions {
   kafka?: boolean | KafkaOptions;
   s3?: boolean;
-  catalog?: boolean;
+  catalog?: boolean | CatalogOptions;
   registry?: boolean;
   postgres?: boolean;
 }
@@ -122,7 +122,7 @@ function started<T>(value: T | undefined, name: string): T {
  * fetched first.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const wanted = { ...options, s3: options.s3 === true || options.catalog === true };
+  const wanted = { ...options, s3: options.s3 === true || Boolean(options.catalog) };
   const parts: PartName[] = (['kafka', 's3', 'catalog', 'registry'] as const).filter((n) => Boolean(wanted[n]));
   await install(wanted.kafka === undefined ? parts : [...parts, 'generator']);
   const dir = mkdtempSync(join(tmpdir(), 'tabletopic-real-'));
@@ -145,8 +145,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await server.start();
       await createBucket(address, address.bucket);
     });
-    if (wanted.catalog === true) {
-      const made = await catalogServer(makeDir(dir, 'catalog'), address);
+    if (wanted.catalog !== undefined && wanted.catalog !== false) {
+      const heap = wanted.catalog === true ? {} : wanted.catalog;
+      const made = await catalogServer(makeDir(dir, 'catalog'), address, heap);
       servers.catalog = made.server;
       addresses.catalog = made.address;
       starts.push(() => made.server.start());
