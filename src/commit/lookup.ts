@@ -44,11 +44,13 @@ export function lookupStatement(
   const held = metadata.properties?.[keys.property + branch] !== undefined;
   if (head === null) return { kind: 'never', held };
   const snapshots = snapshotsById(metadata);
-  const statements = statementsOf(metadata, keys);
+  let others: ReadonlyMap<bigint, string> | null = null;
+  // Looked through only where a snapshot says nothing of itself: there are as many statements as snapshots.
+  const byOthers = (id: bigint): string | undefined => (others ??= statementsOf(metadata, keys)).get(id);
   const walked = new Set<bigint>();
   for (let id: bigint | null = head; id !== null;) {
     const snapshot: Snapshot | undefined = snapshots.get(id);
-    const text: string | undefined = snapshot?.summary?.[keys.own] ?? statements.get(id);
+    const text: string | undefined = snapshot?.summary?.[keys.own] ?? byOthers(id);
     // A parent that is only not loaded says nothing about what lies between: but a statement about the head is final.
     if (text !== undefined && (snapshot !== undefined || !partial))
       return { kind: 'found', text, about: id, anchored: id === head };

@@ -79,6 +79,7 @@ export interface CommitRequest {
  * surely never reached the catalog (connection refused, 429).
  */
 export type CommitOutcome =
+  /** The table after the commit, with all snapshots or (`partial`) those that refs name. */
   | { readonly outcome: 'committed'; readonly table: LoadedTable }
   | { readonly outcome: 'conflict'; readonly reason: string }
   | { readonly outcome: 'unknown'; readonly error: TabletopicError };

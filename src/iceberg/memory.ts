@@ -105,7 +105,8 @@ export class MemoryCatalog implements Catalog {
     if (fault === 'lost-answer') return unknown();
     return {
       outcome: 'committed',
-      table: { ident, metadataLocation: table.location, metadata: table.metadata, partial: false, config: {} },
+      // As a REST catalog's answer is read.
+      table: { ident, metadataLocation: table.location, metadata: onlyRefs(table.metadata), partial: true, config: {} },
     };
   }
 

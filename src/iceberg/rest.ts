@@ -5,6 +5,7 @@ import { identText } from './catalog.ts';
 import type { Catalog, CommitOutcome, CommitRequest, CreateTableRequest, LoadedTable, TableIdent } from './catalog.ts';
 import { parseJson, stringifyJson } from './json.ts';
 import { normalMetadata } from './read-metadata.ts';
+import { parseWithRefs } from './rest/answer.ts';
 import { OAuth2Auth, bearerAuth, noAuth } from './rest/auth.ts';
 import type { Auth } from './rest/auth.ts';
 import { RestClient } from './rest/client.ts';
@@ -118,7 +119,7 @@ export class RestCatalog implements Catalog {
         where: { table: identText(ident) },
       });
     if (answer.status !== 200) throw refusal(answer, `creating ${identText(ident)}`, url);
-    return this.#loaded(ident, answer, url, false);
+    return this.#loaded(ident, answer, url, 'all');
   }
 
   async loadTable(ident: TableIdent, snapshots: 'refs' | 'all'): Promise<LoadedTable | null> {
@@ -126,7 +127,7 @@ export class RestCatalog implements Catalog {
     const answer = await this.#client.call({ method: 'GET', url, headers: DELEGATION, repeat: 'all' });
     if (answer.status === 404 && errorModel(answer) !== null) return null;
     if (answer.status !== 200) throw refusal(answer, `loading ${identText(ident)}`, url);
-    return this.#loaded(ident, answer, url, snapshots === 'refs');
+    return this.#loaded(ident, answer, url, snapshots);
   }
 
   async commit(ident: TableIdent, request: CommitRequest): Promise<CommitOutcome> {
@@ -144,7 +145,7 @@ export class RestCatalog implements Catalog {
     const outcome = commitOutcome(answer, identText(ident), url);
     if (outcome !== null) return outcome;
     try {
-      return { outcome: 'committed', table: this.#loaded(ident, answer, url, false) };
+      return { outcome: 'committed', table: this.#loaded(ident, answer, url, 'refs') };
     } catch (error) {
       // A 200 cut short or rewritten on the way says nothing of what was applied.
       return unknownOutcome(`commit of ${identText(ident)}: ${(error as Error).message}`, url, error);
@@ -186,22 +187,22 @@ export class RestCatalog implements Catalog {
     return this.#url('namespaces', this.#namespace(ident.namespace), 'tables', encodeURIComponent(ident.name));
   }
 
-  #loaded(ident: TableIdent, answer: HttpAnswer, url: string, partial: boolean): LoadedTable {
-    const body = this.#parse(answer, url) as LoadTableResult;
+  #loaded(ident: TableIdent, answer: HttpAnswer, url: string, snapshots: 'refs' | 'all'): LoadedTable {
+    const body = this.#parse(answer, url, snapshots) as LoadTableResult;
     if (typeof body.metadata !== 'object' || body.metadata === null) throw notSpoken(url, 'it holds no table metadata');
     const metadata = normalMetadata(body.metadata);
     return {
       ident,
       metadataLocation: body['metadata-location'] ?? '',
       metadata,
-      partial,
+      partial: snapshots === 'refs',
       config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) },
     };
   }
 
-  #parse({ text }: HttpAnswer, url: string): unknown {
+  #parse(answer: HttpAnswer, url: string, snapshots: 'refs' | 'all' = 'all'): unknown {
     try {
-      return parseJson(text);
+      return snapshots === 'refs' ? parseWithRefs(answer.bytes) : parseJson(answer.text);
     } catch (error) {
       throw notSpoken(url, (error as Error).message, error);
     }

@@ -292,7 +292,8 @@ describe('walkAncestors', () => {
     const one = await append(catalog, loaded, 'w1');
     const two = await append(catalog, one, 'w2');
     const ids = [head(two)['snapshot-id'], head(one)['snapshot-id']];
-    const whole = walkAncestors(two.metadata, branchHead(two.metadata, 'main'));
+    const all = (await catalog.loadTable(two.ident, 'all'))!;
+    const whole = walkAncestors(all.metadata, branchHead(all.metadata, 'main'));
     expect(whole.ancestors.map((snapshot) => snapshot['snapshot-id'])).toEqual(ids);
     expect(whole.end).toEqual({ kind: 'root' });
     const partial = walkAncestors(onlyRefs(two.metadata), ids[0]!);

@@ -10,6 +10,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Uint8Array;
+  /** The bytes as text; made when asked for, as of large answers only a part is wanted. */
   readonly text: string;
 }
 
@@ -48,7 +50,15 @@ export function openTransport(timeoutMs: number): { send: Send; close(): Promise
     send: async ({ method, url, headers, body }) => {
       try {
         const answer = await request(url, { method, headers, body, dispatcher: agent });
-        return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+        const bytes = new Uint8Array(await answer.body.arrayBuffer());
+        return {
+          status: answer.statusCode,
+          headers: answer.headers,
+          bytes,
+          get text() {
+            return new TextDecoder().decode(bytes);
+          },
+        };
       } catch (error) {
         throw transportError(error);
       }
