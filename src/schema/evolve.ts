@@ -3,6 +3,7 @@ import { NameScope, columnDoc, isServiceColumn, sourceName } from './names.ts';
 import { commonType } from './promote.ts';
 import { isNewer, isOtherProtobufField, isProtobufField, withProtobuf } from './protobuf-history.ts';
 import { isSibling } from './sibling-column.ts';
+import { isOtherUnit, unitOf } from './unit-doc.ts';
 import type { IcebergType, NestedField, PrimitiveType, Schema, StructType } from './types.ts';
 
 export { assignIds } from './assign-ids.ts';
@@ -147,7 +148,9 @@ class Evolver {
         this.#learn(fresh, field, at, writer);
         return { ...field, id: fresh.id, type: idsOf(field.type, fresh.type) };
       }
-      const inner = this.#type(match.type, field.type, `${path}${match.name}`, at);
+      const inner = isOtherUnit(match.doc, field.doc)
+        ? this.#otherUnit(match, field, `${path}${match.name}`, at)
+        : this.#type(match.type, field.type, `${path}${match.name}`, at);
       const renamed = this.#renamed(match, field, path, this.#aliases[at]);
       this.#learn(match, field, at, writer);
       const required = match.required && field.required;
@@ -333,6 +336,12 @@ class Evolver {
     const required = tableRequired && writerRequired;
     if (tableRequired && !required) this.changes.push({ kind: 'optional', path });
     return { ...inner, required, same: inner.type === table && required === tableRequired };
+  }
+
+  #otherUnit(column: NestedField, field: NestedField, path: string, writerPath: string): null {
+    const text = ({ type, doc }: NestedField): string => `${typeText(type)} of ${unitOf(doc)}`;
+    this.incompatible.push({ path, writerPath, from: text(column), to: text(field) });
+    return null;
   }
 
   #primitive(table: IcebergType, writer: IcebergType, path: string, writerPath: string): Bound<IcebergType> | null {

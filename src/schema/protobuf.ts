@@ -1,5 +1,7 @@
 import { TabletopicError } from '../errors.ts';
 import { NameScope, columnDoc } from './names.ts';
+import { withUnit } from './unit-doc.ts';
+import type { DurationUnit } from './unit-doc.ts';
 import { isRecursiveMessage } from './protobuf-node.ts';
 import type { ProtoField, ProtoMessage, ProtoScalar, ProtoType } from './protobuf-node.ts';
 import { parseProtobuf } from './protobuf-parse.ts';
@@ -77,7 +79,8 @@ class Planner {
       const path = `${prefix}${name}`;
       const plan = this.#field(field, path);
       this.identities[path] = `${of.name}#${field.number}`;
-      const doc = columnDoc(field.name, name, field.doc);
+      const unit = durationUnit(plan);
+      const doc = columnDoc(field.name, name, unit ? withUnit(unit, field.doc) : field.doc);
       const required = field.rule === 'required';
       columns.push({ id: 0, name, required, type: plan.type, ...(doc === undefined ? {} : { doc }) });
       return { field, plan };
@@ -164,4 +167,12 @@ class Planner {
     if (known === undefined) this.#recursive.set(message, (known = isRecursiveMessage(message)));
     return known;
   }
+}
+
+/** Of a Duration, or of a list or map of them. */
+function durationUnit(plan: ProtoPlan): DurationUnit | null {
+  if (plan.op === 'list') return durationUnit(plan.items);
+  if (plan.op === 'map') return durationUnit(plan.values);
+  if (plan.op !== 'time' || plan.kind !== 'duration') return null;
+  return plan.unit === 'nanos' ? 'nanoseconds' : 'microseconds';
 }
