@@ -139,7 +139,8 @@ export class Redecode {
         ...routesOf(this.#plan, topic),
         elsewhere: 'dead-letter',
       });
-      const bytes = Buffer.concat(batchesOf(lane));
+      // Memory of its own, which the worker gives back: small buffers are part of a pool.
+      const bytes = new Uint8Array(Buffer.concat(batchesOf(lane)));
       this.#pool.post(WORKER, {
         type: 'records',
         table: TABLE,

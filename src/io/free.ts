@@ -4,5 +4,10 @@
  * process holds. Only for memory that is wholly one's own: nothing may be reading it any more, not even the system.
  */
 export function free(buffer: ArrayBufferLike): void {
-  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.detached) return;
+  try {
+    buffer.transfer(0);
+  } catch {
+    // The pool of small Buffers and the memory of WebAssembly cannot be given away, and are nobody’s own.
+  }
 }

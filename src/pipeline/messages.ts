@@ -114,6 +114,7 @@ export type ToWorker =
       readonly table: number;
       readonly lane: number;
       readonly generation: number;
+      /** The receiver’s own, which gives its memory back. */
       readonly buffer: ArrayBuffer;
       readonly byteOffset: number;
       readonly byteLength: number;
