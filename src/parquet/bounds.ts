@@ -221,11 +221,37 @@ class BytesBounds implements Bounds {
     const { bytes, offsets } = vector;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const width = this.#width;
+    let reach = this.#reach();
     for (let k = from; k < to; k++) {
       const i = values === null ? k : values[k]!;
-      if (width < 0) this.addBytes(bytes, view, offsets[i]!, offsets[i + 1]! - offsets[i]!);
-      else this.addBytes(bytes, view, i * width, width);
+      const start = width < 0 ? offsets[i]! : i * width;
+      const length = width < 0 ? offsets[i + 1]! - start : width;
+      if (length >= reach && this.#between(view, start)) continue;
+      this.addBytes(bytes, view, start, length);
+      reach = this.#reach();
     }
+  }
+
+  /** Bytes that a value needs to be decided by `#between`: those that min and max share, and four. */
+  #reach(): number {
+    const reach = this.#shared + 4;
+    return this.#any && !this.#signed && reach <= this.#minLength && reach <= this.#maxLength ? reach : 0x7fffffff;
+  }
+
+  /**
+   * Whether a value of at least `#reach` bytes surely lies between min and max, as nearly all do: it begins as both do,
+   * and the four bytes after that lie between theirs.
+   */
+  #between(view: DataView, start: number): boolean {
+    const min = this.#min;
+    const shared = this.#shared;
+    const word = view.getUint32(start + shared);
+    if (word <= min.getUint32(shared) || word >= this.#max.getUint32(shared)) return false;
+    let i = 0;
+    for (; i + 4 <= shared; i += 4) if (view.getInt32(start + i, true) !== min.getInt32(i, true)) return false;
+    // One to three bytes are left: the low ones of a word that reaches past them.
+    const rest = shared - i;
+    return rest === 0 || (view.getInt32(start + i, true) ^ min.getInt32(i, true)) << (32 - 8 * rest) === 0;
   }
 
   addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void {

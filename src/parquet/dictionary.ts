@@ -1,5 +1,8 @@
 import { ByteBuffer } from './byte-buffer.ts';
 
+/** Bytes up to which values are compared as four words. */
+const SHORT = 16;
+
 /**
  * The dictionary of a column chunk: PLAIN-encoded distinct values, found by an open-addressing hash table over typed
  * arrays. No key object per value. One class for all widths; `width` is the bytes of a value, -1 for variable length
@@ -12,6 +15,8 @@ export class Dictionary {
   /** For variable length: where in `values` the bytes of an entry start. */
   starts: Int32Array = new Int32Array(0);
   lengths: Int32Array = new Int32Array(0);
+  /** Of each entry of at most `SHORT` bytes: the words that they are compared by. */
+  #words: Int32Array = new Int32Array(0);
   #hashes: Int32Array = new Int32Array(0);
   /** Entry + 1 by slot; 0 is free. */
   #slots: Int32Array = new Int32Array(0);
@@ -24,7 +29,8 @@ export class Dictionary {
   /** Memory held, bytes. */
   get heldBytes(): number {
     return (
-      this.values.capacity + 4 * (this.starts.length + this.lengths.length + this.#hashes.length + this.#slots.length)
+      this.values.capacity +
+      4 * (this.starts.length + this.lengths.length + this.#words.length + this.#hashes.length + this.#slots.length)
     );
   }
 
@@ -124,16 +130,54 @@ export class Dictionary {
       const i = values === null ? k : values[k]!;
       const start = width < 0 ? offsets[i]! : i * width;
       const length = width < 0 ? offsets[i + 1]! - start : width;
-      if (lastEntry >= 0 && this.#equals(lastEntry, source, start, length)) {
-        out[at++] = lastEntry;
-        continue;
-      }
-      const hash = hashBytes(source, start, length);
-      let slot = hash & this.#mask;
-      let entry = slots[slot]! - 1;
-      while (entry >= 0 && (this.#hashes[entry] !== hash || !this.#equals(entry, source, start, length))) {
-        slot = (slot + 1) & this.#mask;
+      let entry: number;
+      let hash: number;
+      let slot: number;
+      let w0 = 0;
+      let w1 = 0;
+      let w2 = 0;
+      let w3 = 0;
+      if (length <= SHORT) {
+        // First and last words, which overlap: all bytes without a loop, whose end could not be foreseen.
+        if (length > 8) {
+          w0 = source.getInt32(start, true);
+          w1 = source.getInt32(start + 4, true);
+          w2 = source.getInt32(start + length - 8, true);
+          w3 = source.getInt32(start + length - 4, true);
+        } else if (length >= 4) {
+          w0 = source.getInt32(start, true);
+          w1 = source.getInt32(start + length - 4, true);
+        } else if (length > 0) w0 = source.getInt32(start, true) & ((1 << (length * 8)) - 1);
+        hash = hashWords(w0, w1, w2, w3, length);
+        slot = hash & this.#mask;
         entry = slots[slot]! - 1;
+        const { lengths } = this;
+        const words = this.#words;
+        while (
+          entry >= 0 &&
+          (lengths[entry] !== length ||
+            ((words[4 * entry]! ^ w0) |
+              (words[4 * entry + 1]! ^ w1) |
+              (words[4 * entry + 2]! ^ w2) |
+              (words[4 * entry + 3]! ^ w3)) !==
+              0)
+        ) {
+          slot = (slot + 1) & this.#mask;
+          entry = slots[slot]! - 1;
+        }
+      } else {
+        if (lastEntry >= 0 && this.#equals(lastEntry, source, start, length)) {
+          out[at++] = lastEntry;
+          continue;
+        }
+        hash = hashBytes(source, start, length);
+        slot = hash & this.#mask;
+        entry = slots[slot]! - 1;
+        while (entry >= 0 && (this.#hashes[entry] !== hash || !this.#equals(entry, source, start, length))) {
+          slot = (slot + 1) & this.#mask;
+          entry = slots[slot]! - 1;
+        }
+        lastEntry = entry < 0 ? this.size : entry;
       }
       if (entry < 0) {
         entry = this.size++;
@@ -141,11 +185,14 @@ export class Dictionary {
         this.starts[entry] = store.length;
         this.lengths[entry] = length;
         this.#hashes[entry] = hash;
+        this.#words[4 * entry] = w0;
+        this.#words[4 * entry + 1] = w1;
+        this.#words[4 * entry + 2] = w2;
+        this.#words[4 * entry + 3] = w3;
         store.append(bytes.subarray(start, start + length));
         slots[slot] = entry + 1;
         if (this.size * 2 > this.#mask) slots = this.#rehash();
       }
-      lastEntry = entry;
       out[at++] = entry;
     }
   }
@@ -183,6 +230,7 @@ export class Dictionary {
     const room = Math.max(need, this.#hashes.length * 2);
     this.#hashes = grown(this.#hashes, room);
     if (width > 0) return;
+    this.#words = grown(this.#words, room * 4);
     this.starts = grown(this.starts, room);
     this.lengths = grown(this.lengths, room);
   }
@@ -211,6 +259,11 @@ function mix(value: number): number {
   let h = Math.imul(value ^ (value >>> 16), 0x45d9f3b);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   return h ^ (h >>> 14);
+}
+
+function hashWords(w0: number, w1: number, w2: number, w3: number, length: number): number {
+  const low = Math.imul(w0 ^ length, 0x9e3779b1 | 0) ^ Math.imul(w1, 0x85ebca6b | 0);
+  return mix(low ^ Math.imul(w2, 0xc2b2ae35 | 0) ^ Math.imul(w3, 0x27d4eb2f));
 }
 
 function hashBytes(view: DataView, start: number, length: number): number {

@@ -18,19 +18,28 @@ export function encodeHybrid(
 ): void {
   let literals = from;
   let i = from;
-  while (i < to) {
+  // Literals come in groups of eight: a run is looked for only where a group begins.
+  while (i + 8 <= to) {
     const value = values[i]!;
-    let end = i + 1;
-    while (end < to && values[end] === value) end++;
-    const pad = (8 - ((i - literals) & 7)) & 7;
-    if (end - i - pad >= 8) {
-      if (i + pad > literals) packLiterals(out, values, literals, i + pad, width);
-      encodeRun(out, value, end - i - pad, width);
-      literals = end;
+    if (!sameEight(values, i, value)) {
+      i += 8;
+      continue;
     }
+    let end = i + 8;
+    while (end < to && values[end] === value) end++;
+    if (i > literals) packLiterals(out, values, literals, i, width);
+    encodeRun(out, value, end - i, width);
+    literals = end;
     i = end;
   }
   if (literals < to) packLiterals(out, values, literals, to, width);
+}
+
+/** Whether `values[i … i+7]` are all `value`; without a branch for each, since none of these can be foreseen. */
+function sameEight(values: Uint8Array | Int32Array, i: number, value: number): boolean {
+  if (values[i + 7] !== value) return false;
+  const first = (values[i + 1]! ^ value) | (values[i + 2]! ^ value) | (values[i + 3]! ^ value);
+  return (first | (values[i + 4]! ^ value) | (values[i + 5]! ^ value) | (values[i + 6]! ^ value)) === 0;
 }
 
 /** One RLE run of the hybrid. */
@@ -47,9 +56,21 @@ function packLiterals(out: ByteBuffer, values: Uint8Array | Int32Array, from: nu
   out.reserve(size + 4);
   const { view } = out;
   let at = out.length;
+  let start = from;
+  if (width <= 4) {
+    // Eight values in one word, which may reach past their bytes: the next eight are written over that.
+    for (; start + 8 <= to; start += 8, at += width) {
+      const low = values[start]! | (values[start + 1]! << width);
+      const high = values[start + 2]! | (values[start + 3]! << width);
+      const next = values[start + 4]! | (values[start + 5]! << width);
+      const last = values[start + 6]! | (values[start + 7]! << width);
+      const word = low | (high << (2 * width)) | ((next | (last << (2 * width))) << (4 * width));
+      view.setInt32(at, word, true);
+    }
+  }
   let word = 0;
   let used = 0;
-  for (let i = from; i < to; i++) {
+  for (let i = start; i < to; i++) {
     const value = values[i]!;
     word |= value << used;
     used += width;
