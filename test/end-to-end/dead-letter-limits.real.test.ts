@@ -1,29 +1,11 @@
-import { Kafka, logLevel } from 'kafkajs';
 import type { IHeaders, Message } from 'kafkajs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
-import { ServiceFiles } from './service-process.ts';
+import { expect, test } from 'vitest';
+import { quick, scene } from './scene.ts';
 
 // Dead letters in a topic as well, and a topic that is paused because of them.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const lake = new Lake({ type: 'rest', uri: stack.catalog.uri, s3: stack.s3 });
-const kafka = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING });
-const producer = kafka.producer();
-const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
-  kafka: { brokers: stack.kafka.brokers, groupId },
-  defaults: { commitInterval: '500ms', inferTime: '500ms' },
-});
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, lake, kafka, producer } = scene();
+const settings = (groupId: string): ReturnType<typeof quick> => quick({ stack }, groupId);
 
 /** What another client reads of a topic. */
 async function consume(topic: string, count: number): Promise<Message[]> {

@@ -1,32 +1,13 @@
-import { Kafka, logLevel } from 'kafkajs';
 import type { Message } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
+import { describe, expect, test } from 'vitest';
 import { registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { quick, scene } from './scene.ts';
 
 // A record that cannot become a row goes whole to the dead-letter table, and the topic goes on.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const kafka = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING });
-const producer = kafka.producer();
-const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
-  kafka: { brokers: stack.kafka.brokers, groupId },
-  defaults: { commitInterval: '500ms', inferTime: '500ms' },
-});
+const { stack, files, lake, producer } = scene();
+const settings = (groupId: string): ReturnType<typeof quick> => quick({ stack }, groupId);
 const hex = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString('hex');
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
 
 interface Letter {
   topic: string;

@@ -1,32 +1,13 @@
 import avsc from 'avsc';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
+import { describe, expect, test } from 'vitest';
 import { agreeingRows } from './engines.ts';
-import { Lake } from './lake.ts';
 import { registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { quick, scene } from './scene.ts';
 
 // Envelopes of others: Debezium and CloudEvents, through the service into tables that PyIceberg reads.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
-  kafka: { brokers: stack.kafka.brokers, groupId },
-  defaults: { commitInterval: '500ms', inferTime: '500ms' },
-});
-const { url } = stack.registry;
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, catalog, lake, producer, url } = scene();
+const settings = (groupId: string): ReturnType<typeof quick> => quick({ stack }, groupId);
 
 const source = { connector: 'postgresql', lsn: 42 };
 

@@ -1,50 +1,27 @@
 import { readFileSync } from 'node:fs';
 import avsc from 'avsc';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { python, readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { avroMatrix } from './matrix-avro.ts';
 import { jsonSchemaMatrix } from './matrix-json-schema.ts';
 import { protobufMatrix } from './matrix-protobuf.ts';
 import { pairsOf } from './matrix.ts';
 import type { MatrixFormat, MatrixType, Pair } from './matrix.ts';
 import { registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { readByAll, scene } from './scene.ts';
+import type { Cells } from './scene.ts';
 
 // Schemas that change while records come in, as PyIceberg, DuckDB and Spark read old and new files.
-
-type Cells = Record<string, unknown>;
 
 /** A format takes part by its entry: types, promotions, an encoder. */
 const formats: readonly MatrixFormat[] = [avroMatrix, protobufMatrix, jsonSchemaMatrix];
 /** `npm run test:nightly`: every pair of types; else every pair that a column can follow and a choice of the others. */
 const all = process.env['TABLETOPIC_NIGHTLY'] === '1';
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-const { url } = stack.registry;
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, catalog, lake, producer, url } = scene();
 
 /** Rows in the order of their partitions and offsets, by every engine. */
-async function read(table: string, columns: readonly string[]): Promise<Record<string, Cells[] | string>> {
-  const engines = ['pyiceberg', 'duckdb'];
-  const found = JSON.parse(await python('rows.py', JSON.stringify({ catalog, table, columns, engines }))) as Record<
-    string,
-    Cells[] | string
-  >;
-  return { ...found, spark: await readers.sparkRows({ catalog, table, columns }) };
-}
+const read = (table: string, columns: readonly string[]): ReturnType<typeof readByAll> =>
+  readByAll(catalog, table, columns);
 
 describe.each(formats)('every pair of types: $format', (format) => {
   const pairs = pairsOf(format, all);

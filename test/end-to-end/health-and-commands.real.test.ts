@@ -1,22 +1,16 @@
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../src/cli/check.ts';
 import type { TableReport } from '../../src/cli/status.ts';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
 import { readers } from '../real/readers.ts';
 import { s3Client } from '../real/s3.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
-import { ServiceFiles, ServiceProcess } from './service-process.ts';
+import { scene } from './scene.ts';
+import { ServiceProcess } from './service-process.ts';
 
 // What the service and its commands say of themselves, against what is true on real servers.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
+const { stack, files, catalog, lake, producer } = scene();
 const settings = (
   groupId: string,
   more: Readonly<Record<string, unknown>> = {},
@@ -24,13 +18,6 @@ const settings = (
   kafka: { brokers: stack.kafka.brokers, groupId },
   defaults: { commitInterval: '500ms', inferTime: '500ms' },
   ...more,
-});
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
 });
 
 /** Samples of the Prometheus text format: `name{label="value"}` → value; labels in the order of the text. */

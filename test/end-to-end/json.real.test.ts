@@ -1,34 +1,15 @@
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { python, readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { python } from '../real/readers.ts';
 import { register, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { quick, scene } from './scene.ts';
+import type { Cells } from './scene.ts';
 
 // JSON as PyIceberg and DuckDB read it: by a JSON Schema of the registry, and without one.
 
-type Cells = Record<string, unknown>;
-
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
-  kafka: { brokers: stack.kafka.brokers, groupId },
-  defaults: { commitInterval: '500ms', inferTime: '500ms' },
-});
-const { url } = stack.registry;
+const { stack, files, catalog, lake, producer, url } = scene();
+const settings = (groupId: string): ReturnType<typeof quick> => quick({ stack }, groupId);
 const MEGABYTES = 1 << 20;
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
 
 /** Rows as test/readers/canonical.py writes values, by both engines, which must agree. */
 async function rows(table: string, columns: readonly string[]): Promise<Cells[]> {

@@ -1,38 +1,25 @@
 import { join } from 'node:path';
 import avsc from 'avsc';
-import { Kafka, logLevel } from 'kafkajs';
 import protobuf from 'protobufjs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RollbackResult } from '../../src/maintain/rollback.ts';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
 import { reference } from '../real/formats.ts';
 import { python, readers } from '../real/readers.ts';
 import type { CatalogAccess } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
 import { Lake } from './lake.ts';
 import { register, registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { scene } from './scene.ts';
+import type { Cells } from './scene.ts';
 
 // Tables of format v3: nanoseconds as they are, and row ids, as engines that we did not write read them.
-
-type Cells = Record<string, unknown>;
 
 interface Written {
   schemas: object[];
   records: { bytes: string; row: Cells }[];
 }
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, catalog, producer } = scene();
 
 /** DuckDB 1.5 has no nanoseconds with a time zone, and does not load a table with such a column. */
 async function read(

@@ -1,18 +1,14 @@
-import { Kafka, logLevel } from 'kafkajs';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reference } from '../real/formats.ts';
-import { python, readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
 import { Lake } from './lake.ts';
-import { withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { register as registerSchema, withId } from './registry-client.ts';
+import { comparable, readByAll, scene } from './scene.ts';
+import type { Cells } from './scene.ts';
 
 // Protobuf: what protoc-generated Python writes is what PyIceberg, DuckDB and Spark read.
-
-type Cells = Record<string, unknown>;
 
 /** What write_protobuf.py prints for each topic. */
 interface Written {
@@ -23,51 +19,10 @@ interface Written {
   records: { index: string; bytes: string; row: Cells | null; code: string | null }[];
 }
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
+const { stack, files, catalog, producer, url } = scene();
 
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
-
-/** Registers a schema with its imports, as producers do. */
-async function registerProtobuf(
-  subject: string,
-  schema: string,
-  references: readonly { name: string; subject: string; version: number }[] = [],
-): Promise<number> {
-  const response = await fetch(`${stack.registry.url}/subjects/${encodeURIComponent(subject)}/versions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
-    body: JSON.stringify({ schemaType: 'PROTOBUF', schema, references }),
-  });
-  if (!response.ok) throw new Error(`${subject}: ${response.status} ${await response.text()}`);
-  return ((await response.json()) as { id: number }).id;
-}
-
-/** Columns with JSON text are compared as JSON. */
-function comparable(row: Cells, json: readonly string[]): Cells {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, cell]) => [
-      name,
-      json.includes(name) && typeof cell === 'string' ? (JSON.parse(cell.slice(1)) as unknown) : cell,
-    ]),
-  );
-}
-
-async function read(table: string, columns: readonly string[]): Promise<Record<string, Cells[] | string>> {
-  const engines = ['pyiceberg', 'duckdb'];
-  const found = JSON.parse(await python('rows.py', JSON.stringify({ catalog, table, columns, engines }))) as Record<
-    string,
-    Cells[] | string
-  >;
-  return { ...found, spark: await readers.sparkRows({ catalog, table, columns }) };
-}
+const read = (table: string, columns: readonly string[]): ReturnType<typeof readByAll> =>
+  readByAll(catalog, table, columns);
 
 describe('every type', () => {
   let written: Record<string, Written>;
@@ -76,9 +31,9 @@ describe('every type', () => {
 
   async function register(subject: string, texts: Written['files']): Promise<number> {
     const [schema, ...imports] = texts;
-    for (const { name, text } of imports) await registerProtobuf(name, text);
+    for (const { name, text } of imports) await registerSchema(url, name, text, [], 'PROTOBUF');
     const references = imports.map(({ name }) => ({ name, subject: name, version: 1 }));
-    return registerProtobuf(subject, schema!.text, references);
+    return registerSchema(url, subject, schema!.text, references, 'PROTOBUF');
   }
 
   afterAll(() => rmSync(directory, { recursive: true }));
@@ -132,7 +87,7 @@ test('versions of a schema that follow and cross each other: wider, added, renam
   await stack.topic.create(topic, 1);
   const register = (version: string): Promise<number> => {
     const path = new URL(`../../schemas/examples/evolution/payments/${version}.proto`, import.meta.url);
-    return registerProtobuf(`${topic}-value`, readFileSync(path, 'utf8'));
+    return registerSchema(url, `${topic}-value`, readFileSync(path, 'utf8'), [], 'PROTOBUF');
   };
   const send = (id: number, ...payload: number[]): Promise<unknown> =>
     producer.send({ topic, messages: [{ value: withId(id, Uint8Array.from([0, ...payload])) }] });

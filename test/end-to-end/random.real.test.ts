@@ -1,7 +1,6 @@
 import '../seed.ts';
 import fc from 'fast-check';
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { convertAvro } from '../../src/schema/avro.ts';
 import { convertJsonSchema } from '../../src/schema/json-schema.ts';
 import { convertProtobuf } from '../../src/schema/protobuf.ts';
@@ -10,11 +9,10 @@ import { avscType, recordSamples } from '../decode/avro-samples.ts';
 import { nodeOf, nullable, object } from '../decode/json-samples.ts';
 import { typeOf } from '../decode/protobuf-lab.ts';
 import { encode, messageSample } from '../decode/protobuf-samples.ts';
-import { python, readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
+import { python } from '../real/readers.ts';
 import { cellOf, sorted } from './cells.ts';
 import { register, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { scene } from './scene.ts';
 
 // Random schemas, each a column of one wide table per format: what a reference library writes is what PyIceberg reads. That
 // both decoders read it so too is in test/decode.
@@ -30,19 +28,9 @@ interface Written {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
+const { stack, files, catalog, producer } = scene();
 const options = { timeOfDay: 'time', nanos: 'micros', unions: 'optional', uint64: 'decimal', jsonColumns: {} } as const;
 const columns = [...Array(SCHEMAS).keys()].map((i) => `s${i}`);
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
 
 /** So many values, always the same. */
 function draw<T>(arbitrary: fc.Arbitrary<T>, count: number, salt: number): T[] {

@@ -1,27 +1,13 @@
-import { Kafka, logLevel } from 'kafkajs';
 import type { Message } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
+import { expect, test } from 'vitest';
 import { registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { scene } from './scene.ts';
 
 // A bad event, as the README tells it: a producer goes over to a schema that the table cannot take, the records are dead
 // letters; the configuration is mended, and they are replayed while the service goes on and more come.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const lake = new Lake({ type: 'rest', uri: stack.catalog.uri, s3: stack.s3 });
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, lake, producer } = scene();
 
 interface Replayed {
   readonly selected: number;

@@ -1,29 +1,12 @@
-import { Kafka, logLevel } from 'kafkajs';
 import type { Message } from 'kafkajs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
+import { expect, test } from 'vitest';
 import { registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { quick, scene } from './scene.ts';
 
 // One topic, several tables: each record is in one of them, and each table accounts for every offset of the topic.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const lake = new Lake({ type: 'rest', uri: stack.catalog.uri, s3: stack.s3 });
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-const settings = (groupId: string): Readonly<Record<string, unknown>> => ({
-  kafka: { brokers: stack.kafka.brokers, groupId },
-  defaults: { commitInterval: '500ms', inferTime: '500ms' },
-});
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
+const { stack, files, lake, producer } = scene();
+const settings = (groupId: string): ReturnType<typeof quick> => quick({ stack }, groupId);
 
 interface Verified {
   readonly ok: boolean;

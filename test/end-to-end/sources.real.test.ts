@@ -1,33 +1,18 @@
-import { Kafka, logLevel } from 'kafkajs';
 import type { Message } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
 import { expectEveryRecordOnce } from '../real/expected.ts';
 import { sums } from '../real/generator.ts';
 import { readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
-import { Lake } from './lake.ts';
 import type { KafkaColumn } from './lake.ts';
-import { ServiceFiles } from './service-process.ts';
+import { scene } from './scene.ts';
 
 // What Kafka can hand over, through the whole service, as PyIceberg and DuckDB read it back.
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const lake = new Lake(catalog);
-const kafka = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING });
-const producer = kafka.producer();
+const { stack, files, catalog, lake, kafka, producer } = scene();
 const group = (groupId: string): Readonly<Record<string, unknown>> => ({
   kafka: { brokers: stack.kafka.brokers, groupId, metadataRefresh: '1s', sessionTimeout: '10s' },
   defaults: { commitInterval: '1s', inferTime: '1s' },
-});
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
 });
 
 interface Verified {

@@ -1,15 +1,12 @@
-import { Kafka, logLevel } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { reference } from '../real/formats.ts';
 import { python, readers } from '../real/readers.ts';
-import { sharedStack } from '../real/shared.ts';
 import { Lake } from './lake.ts';
 import { register, registerAvro, withId } from './registry-client.ts';
-import { ServiceFiles } from './service-process.ts';
+import { comparable, scene } from './scene.ts';
+import type { Cells } from './scene.ts';
 
 // The type table (README): what a format's reference libraries write is what PyIceberg, DuckDB and Spark read.
-
-type Cells = Record<string, unknown>;
 
 /** What the Python script of a format prints for each topic: see write_avro.py. */
 interface Written {
@@ -30,27 +27,7 @@ const formats = [
   },
 ];
 
-const stack = sharedStack();
-const files = new ServiceFiles(stack);
-const catalog = { type: 'rest' as const, uri: stack.catalog.uri, s3: stack.s3 };
-const producer = new Kafka({ brokers: stack.kafka.brokers, logLevel: logLevel.NOTHING }).producer();
-
-beforeAll(() => producer.connect());
-afterAll(async () => {
-  await producer.disconnect();
-  await readers.close();
-  files.remove();
-});
-
-/** Columns with JSON text are compared as JSON: a text is not a value. */
-function comparable(row: Cells, json: readonly string[]): Cells {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, cell]) => [
-      name,
-      json.includes(name) && typeof cell === 'string' ? (JSON.parse(cell.slice(1)) as unknown) : cell,
-    ]),
-  );
-}
+const { stack, files, catalog, producer } = scene();
 
 describe.each(formats)('$format', ({ format, script, register: registered, refused: code }) => {
   let written: Record<string, Written>;
