@@ -115,14 +115,13 @@ class Ledger {
 
   take(snapshot: Snapshot): void {
     const id = snapshot['snapshot-id'];
-    const text = snapshot.summary?.[OFFSETS];
-    if (text === undefined) {
+    if (snapshot.summary?.[OFFSETS] === undefined) {
       if (snapshot.summary?.[ACCOUNTED] !== undefined)
         this.problems.push(`snapshot ${id} accounts for ranges but states no offsets`);
       this.#other(snapshot);
       return;
     }
-    const statement = this.#decode(id, OFFSETS, text);
+    const statement = this.#read(id, snapshot, OFFSETS, decodeStatement);
     if (!statement) return;
     for (const { topic, ended } of this.#adopted.filter((entry) => entry.snapshot === id))
       for (const [partition] of ended) this.#end(topic, partition, statement);
@@ -130,16 +129,16 @@ class Ledger {
     const ranges = this.#accounted(id, snapshot);
     const checkpoints = decodeCheckpoints(snapshot.summary?.[CHECKPOINTS]);
     for (const range of ranges) this.#join(id, { ...range, checkpoints });
-    for (const replayed of this.#replays(id, snapshot)) this.#replay(id, replayed);
+    const replays = this.#read(id, snapshot, REPLAYED, decodeReplayed) ?? [];
+    for (const replayed of replays) this.#replay(id, replayed);
     this.#agree(id, statement);
-    this.#sums(id, snapshot, ranges, statement);
+    this.#sums(id, snapshot, ranges, replays, statement);
     this.#statement = statement;
   }
 
   /** The first statement that is met says where the record begins: after its parent's offsets, or at the first ones. */
   #begin(id: bigint, snapshot: Snapshot, statement: Statement): void {
-    const prev = snapshot.summary?.[OFFSETS_PREV];
-    const before = prev === undefined ? null : this.#decode(id, OFFSETS_PREV, prev);
+    const before = this.#read(id, snapshot, OFFSETS_PREV, decodeStatement);
     if (
       this.#statement &&
       before &&
@@ -174,27 +173,8 @@ class Ledger {
   }
 
   #accounted(id: bigint, snapshot: Snapshot): readonly AccountedRange[] {
-    const text = snapshot.summary?.[ACCOUNTED];
-    if (text === undefined) return [];
-    try {
-      return decodeAccounted(text).sort(
-        (a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.start - b.start,
-      );
-    } catch (error) {
-      this.problems.push(`snapshot ${id}: ${ACCOUNTED} cannot be read: ${(error as Error).message}`);
-      return [];
-    }
-  }
-
-  #replays(id: bigint, snapshot: Snapshot): readonly Replayed[] {
-    const text = snapshot.summary?.[REPLAYED];
-    if (text === undefined) return [];
-    try {
-      return decodeReplayed(text);
-    } catch (error) {
-      this.problems.push(`snapshot ${id}: ${REPLAYED} cannot be read: ${(error as Error).message}`);
-      return [];
-    }
+    const ranges = this.#read(id, snapshot, ACCOUNTED, decodeAccounted) ?? [];
+    return ranges.sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.start - b.start);
   }
 
   /** Dead letters of an earlier range are rows now. A range whose snapshot has expired is not on record. */
@@ -272,8 +252,14 @@ class Ledger {
       });
   }
 
-  #sums(id: bigint, snapshot: Snapshot, ranges: readonly AccountedRange[], statement: Statement): void {
-    const replayed = this.#replays(id, snapshot).reduce((total, range) => total + range.rows, 0);
+  #sums(
+    id: bigint,
+    snapshot: Snapshot,
+    ranges: readonly AccountedRange[],
+    replays: readonly Replayed[],
+    statement: Statement,
+  ): void {
+    const replayed = replays.reduce((total, range) => total + range.rows, 0);
     const rows = ranges.reduce((total, range) => total + range.accounted.rows, replayed);
     const added = Number(snapshot.summary?.['added-records'] ?? 0);
     if (rows !== added) this.problems.push(`snapshot ${id} accounts for ${rows} rows and added ${added}`);
@@ -303,9 +289,12 @@ class Ledger {
     });
   }
 
-  #decode(id: bigint, key: string, text: string): Statement | null {
+  /** What a property of the snapshot's summary says; null where it is not there, or cannot be read. */
+  #read<T>(id: bigint, { summary }: Snapshot, key: string, decode: (text: string) => T): T | null {
+    const text = summary?.[key];
+    if (text === undefined) return null;
     try {
-      return decodeStatement(text);
+      return decode(text);
     } catch (error) {
       this.problems.push(`snapshot ${id}: ${key} cannot be read: ${(error as Error).message}`);
       return null;

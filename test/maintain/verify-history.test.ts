@@ -147,6 +147,13 @@ describe('planted', () => {
     expect(verify([{}, { ranges: [[0, 0, 10]], summary }]).problems.join('\n')).toMatch(message);
   });
 
+  test('a list of replayed dead letters that cannot be read is named once', () => {
+    const summary = { 'tabletopic.replayed': '{' };
+    expect(verify([{}, { ranges: [[0, 0, 10]], summary }]).problems).toEqual([
+      expect.stringMatching(/^snapshot 2: tabletopic\.replayed cannot be read: /),
+    ]);
+  });
+
   test('dead letters that no list names', () => {
     const table = tableOf([{}, { ranges: [[0, 0, 10, { deadLetters: 2 }]] }]);
     const summary = table.metadata.snapshots![1]!.summary as Record<string, string>;
