@@ -15,6 +15,12 @@ export type Fate =
   | { readonly kind: 'unknown' };
 
 /**
+ * Fields are decoded of all records that are looked at, and only those up to the first of another route are taken: so
+ * twice as many are looked at as the last route had records. Where routes alternate, each record is decoded about twice.
+ */
+const MOST_WINDOW = 4096;
+
+/**
  * The routes of one lane's topic, as its table sees them.
  *
  * Invariant: over all tables of the topic, each record is `own` of exactly one, or `dead` in the first and `elsewhere` in
@@ -24,6 +30,8 @@ export class LaneRoutes {
   readonly #routes: TopicRoutes;
   readonly #reader: RouteReader;
   readonly #elsewhere: 'count' | 'dead-letter';
+  /** Records looked at at once. */
+  #window = MOST_WINDOW;
 
   constructor(routes: TopicRoutes, schemas: RouteSchemas, elsewhere: 'count' | 'dead-letter') {
     this.#routes = routes;
@@ -33,9 +41,10 @@ export class LaneRoutes {
 
   /** Leaves `value` at a run that holds at least the records up to `end`. */
   next(value: RecordPart, topic: string, positions: RecordPositions, from: number, most: number): Fate {
-    const to = value.nextRun(topic, positions, from, most);
+    const to = value.nextRun(topic, positions, from, Math.min(most, from + this.#window));
     if (this.#reader.needs(value.schemaKey, value.hasSchema)) return { kind: 'unknown' };
     const { end, route, refusal } = this.#reader.run(positions, from, to, value.schemaKey);
+    this.#window = Math.min(MOST_WINDOW, 2 * (end - from));
     if (route === this.#routes.own) return { kind: 'own', end };
     if (route < 0) return this.#routes.own === 0 ? { kind: 'dead', end, refusal } : { kind: 'elsewhere', end };
     if (this.#elsewhere === 'count') return { kind: 'elsewhere', end };

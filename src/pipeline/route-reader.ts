@@ -85,10 +85,12 @@ export class RouteReader {
     return this.#schemas.get(key) === null;
   }
 
-  /** The longest run of records from `from`, all of schema `key` or null, with one route. */
+  /** The longest run of records from `from`, all of schema `key` or null, with one route. A null has no schema. */
   run(positions: RecordPositions, from: number, to: number, key: SchemaKey): RoutedRun {
-    const schema = this.#schemas.get(key);
-    let refusal = schema?.refused ?? (key === INVALID_KEY ? NO_SCHEMA : NO_ROUTE);
+    const { payloadLength } = positions;
+    const isNull = payloadLength[from]! < 0;
+    const schema = isNull ? null : this.#schemas.get(key);
+    let refusal = schema?.refused ?? (key === INVALID_KEY && !isNull ? NO_SCHEMA : NO_ROUTE);
     let limit = to;
     const reader = this.#byField ? this.#schemas.fields(key) : null;
     if (reader) {
@@ -98,8 +100,13 @@ export class RouteReader {
     }
     const route = this.#routeOf(positions, from, 0, key, schema, reader);
     let end = from + 1;
-    if (!this.#byHeader && !this.#byField) end = limit;
-    else while (end < limit && this.#routeOf(positions, end, end - from, key, schema, reader) === route) end++;
+    if (!this.#byHeader && !this.#byField) while (end < limit && payloadLength[end]! < 0 === isNull) end++;
+    else {
+      const own = this.#schemas.get(key);
+      const at = (i: number): number =>
+        this.#routeOf(positions, i, i - from, key, payloadLength[i]! < 0 ? null : own, reader);
+      while (end < limit && at(end) === route) end++;
+    }
     return { end, route, refusal };
   }
 

@@ -124,6 +124,15 @@ describe('by the writer schema', () => {
     expect(routed([{ kind: 'record', names: ['Event'] }], [avro(0, 1, null)], 5, schemas())).toEqual([[-1]]);
   });
 
+  test('a null among its records has none, wherever a run begins', () => {
+    const routes: Route[] = [{ kind: 'record', names: ['shop.Event'] }, { kind: 'otherwise' }];
+    const sent = [avro(0, 1, null), { value: null }, avro(1, 2, true), { value: null }];
+    expect(routed(routes, sent, 5, schemas())).toEqual([[0], [1], [0], [1]]);
+    expect(routed(routes, sent.slice(1), 5, schemas())).toEqual([[1], [0], [1]]);
+    const header: Route = { kind: 'header', name: 'h', test: { equals: ['x'] } };
+    expect(routed([header, ...routes], sent, 5, schemas())).toEqual([[1], [2], [1], [2]]);
+  });
+
   test('its fields: enum, whole number, boolean in a record that may be null', () => {
     const sent = [avro(0, 1, null), avro(1, 2, true), avro(0, 3, false), avro(1, 3, null)];
     expect(routed([field('type', 'B')], sent, 5, schemas())).toEqual([[-1], [0], [-1], [0]]);

@@ -11,7 +11,7 @@ export function formatOf(name: FormatOptions['format']): FormatOptions {
 }
 
 /** JSON without schema into small files. */
-const options: WorkerTableOptions = {
+export const options: WorkerTableOptions = {
   compression: 'none',
   compressionLevel: 1,
   inferRecords: 100,
