@@ -1,7 +1,7 @@
 import type { PreparedFile } from '../commit/commit.ts';
 import type { PartitionValue } from '../columns/partition-value.ts';
 import type { FileIO, OutputFile } from '../io/file-io.ts';
-import { free } from '../io/free.ts';
+import { free } from '../free.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 
 type FileMessage = Extract<FromWorker, { type: 'file' | 'part' | 'file-end' | 'file-abort' }>;

@@ -8,7 +8,7 @@ import {
 import type { S3Client } from '@aws-sdk/client-s3';
 import { TabletopicError } from '../errors.ts';
 import type { OutputFile } from './file-io.ts';
-import { free } from './free.ts';
+import { free } from '../free.ts';
 import { s3Error } from './s3-errors.ts';
 import type { S3Place } from './s3-errors.ts';
 

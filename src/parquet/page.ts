@@ -51,10 +51,7 @@ export function dictionaryPage(raw: Uint8Array, size: number, compressor: Compre
 }
 
 function page(raw: Uint8Array, type: number, compressor: Compressor, inside: () => void): EncodedPage {
-  const compressed = compressor.compress(raw);
-  // An array of exactly its size: compressors answer with a part of a larger or shared buffer.
-  const body = new Uint8Array(compressed.length);
-  body.set(compressed);
+  const body = compressor.compress(raw);
   HEADER.out.clear();
   HEADER.root(() => {
     HEADER.i32(1, type);

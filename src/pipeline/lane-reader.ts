@@ -1,5 +1,5 @@
 import { TabletopicError } from '../errors.ts';
-import { free } from '../io/free.ts';
+import { free } from '../free.ts';
 import type { StructType } from '../schema/types.ts';
 import type { BatchReader } from '../source/batch-reader.ts';
 import type { RecordPositions } from '../source/record-batch.ts';

@@ -1,5 +1,5 @@
 import { TabletopicError } from '../errors.ts';
-import { codecName, decompress } from './compression.ts';
+import { codecName, decompress, release } from './compression.ts';
 import { crc32c } from './crc.ts';
 import { BatchField, BatchFlag, RECORD_BATCH_HEADER, RecordPositions } from './record-batch.ts';
 import { parseRecords, RecordDamage } from './record-parser.ts';
@@ -46,6 +46,8 @@ export class BatchReader {
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
+  /** Of the bytes in `positions`. */
+  #codec = 0;
   #fromOffset = 0;
   #endOffset = Infinity;
   /** Smallest base offset that the next batch may have. */
@@ -67,6 +69,7 @@ export class BatchReader {
     aborted: readonly AbortedTransaction[],
     endOffset: number = Infinity,
   ): void {
+    this.#forget();
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = 0;
@@ -75,9 +78,15 @@ export class BatchReader {
     this.#minBase = 0;
     this.nextOffset = fromOffset;
     this.leaderEpoch = -1;
-    this.positions.count = 0;
     this.counts.records = this.counts.aborted = this.counts.control = this.counts.absent = 0;
     this.#transactions.open(aborted, fromOffset);
+  }
+
+  /** The records of the last batch are not looked at any more. */
+  #forget(): void {
+    this.positions.count = 0;
+    release(this.#codec, this.positions.bytes);
+    this.#codec = 0;
   }
 
   /** Forgets the partition's transactions: after a seek, or for another partition. */
@@ -92,7 +101,7 @@ export class BatchReader {
    * @throws TabletopicError KAFKA_CORRUPT_BATCH; `where` has the offset, the caller adds topic and partition.
    */
   next(): boolean {
-    this.positions.count = 0;
+    this.#forget();
     while (this.#at < this.#bytes.length) {
       if (this.#batch()) return true;
     }
@@ -211,11 +220,13 @@ export class BatchReader {
     let from = start + RECORD_BATCH_HEADER;
     let to = end;
     try {
+      this.#forget();
       if (codec === 0) {
         out.bytes = this.#bytes;
         out.view = view;
       } else {
         out.bytes = decompress(codec, this.#bytes.subarray(from, to), this.#maxBatchBytes);
+        this.#codec = codec;
         out.view = new DataView(out.bytes.buffer, out.bytes.byteOffset, out.bytes.byteLength);
         from = 0;
         to = out.bytes.length;

@@ -1,5 +1,6 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { lz4Decompress, snappyDecompress } from '@platformatic/wasm-utils';
+import { free } from '../free.ts';
 
 /** Bits 0–2 of a record batch's attributes (KIP-98, zstd: KIP-110). */
 export const Codec = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
@@ -28,6 +29,13 @@ export function decompress(codec: number, data: Uint8Array, limit: number): Uint
     default:
       throw new Error(`unknown compression codec ${codec}`);
   }
+}
+
+/** Gives back what `decompress` gave, of which nobody looks at anything any more. */
+export function release(codec: number, bytes: Uint8Array): void {
+  // Small results may be part of a pool, which others use; those of WebAssembly are left to the collector.
+  const own = codec === Codec.gzip || codec === Codec.zstd;
+  if (own && bytes.buffer.byteLength > Buffer.poolSize) free(bytes.buffer);
 }
 
 /** One output piece for most batches: zlib's default of 16 KiB costs a copy per piece, 1 MiB is too much for a small batch. */

@@ -19,7 +19,8 @@ describe('Uploads', () => {
     let taken = 0;
     const uploads = uploadsOn(io, { taken: (_, bytes) => (taken += bytes) });
     uploads.handle(0, { type: 'file', table: 1, file: 0, partition: new Map() });
-    for (const byte of [1, 2, 3]) uploads.handle(0, { type: 'part', table: 1, file: 0, bytes: new Uint8Array([byte]) });
+    const parts = [1, 2, 3].map((byte) => new Uint8Array([byte]));
+    for (const bytes of parts) uploads.handle(0, { type: 'part', table: 1, file: 0, bytes });
     expect(uploads.take(0)).toEqual([]);
     uploads.handle(0, { type: 'file-end', table: 1, file: 0, metrics });
     const [file] = await Promise.all(uploads.take(0));
@@ -27,6 +28,8 @@ describe('Uploads', () => {
     expect([...(await io.read('s3://b/0.parquet'))]).toEqual([1, 2, 3]);
     expect(uploads.take(0)).toEqual([]);
     expect(taken).toBe(3);
+    // Their memory is given back at once.
+    expect(parts.every(({ buffer }) => buffer.detached)).toBe(true);
   });
 
   test('workers count their files by themselves', async () => {

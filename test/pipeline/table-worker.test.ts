@@ -74,6 +74,16 @@ async function rows(): Promise<Record<string, unknown>[]> {
 }
 
 describe('a table in its worker', () => {
+  test('fetched records are given back with their last row, not before', async () => {
+    const message = records(1, 0, [{ timestamp: 1, key: null, value: Buffer.from('{"a":1}'), headers: [] }]);
+    core.handle(message);
+    await settle();
+    expect([message.buffer.detached, all('released')]).toEqual([false, []]);
+    answer(layoutOf({ a: 'long' }));
+    await settle();
+    expect([message.buffer.detached, all('released')]).toMatchObject([true, [{ bytes: message.byteLength }]]);
+  });
+
   test('samples, waits for the layout, then writes rows and says where they come from', async () => {
     const bytes = send(0, ['{"a":1}', '{"a":2}', null]);
     await settle();

@@ -194,6 +194,20 @@ describe('records', () => {
     );
   });
 
+  test('what a batch was decompressed to is given back before the next one', () => {
+    const large = (from: number): Buffer =>
+      encodeBatch({ baseOffset: from, compression: 'zstd', records: [row(from, 'x'.repeat(100_000))] });
+    const it = open(reader(), Buffer.concat([large(0), large(1)]), 0);
+    const held: ArrayBufferLike[] = [];
+    while (it.next()) {
+      held.push(it.positions.bytes.buffer);
+      expect(held.map((buffer) => (buffer as ArrayBuffer).detached)).toEqual(
+        held.length === 1 ? [false] : [true, false],
+      );
+    }
+    expect(held.map((buffer) => (buffer as ArrayBuffer).detached)).toEqual([true, true]);
+  });
+
   test('damage under a right checksum gives an error, never a hang or a read outside', () => {
     const encodings = (['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const).map((compression) =>
       encodeBatch({

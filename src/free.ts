@@ -8,6 +8,6 @@ export function free(buffer: ArrayBufferLike): void {
   try {
     buffer.transfer(0);
   } catch {
-    // The pool of small Buffers and the memory of WebAssembly cannot be given away, and are nobody’s own.
+    // The pool of small Buffers cannot be given away, and is nobody’s own.
   }
 }
