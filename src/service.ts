@@ -65,8 +65,11 @@ export interface Service {
 /** How often `--until-caught-up` looks, and asks the catalog about partitions that others own (ms). */
 const LOOK = 250;
 const LOOK_AT_OTHERS = 2000;
-/** Part of the memory budget for fetched bytes that are not yet decoded; the same for what workers hold (DESIGN invariant 8). */
-const FETCH_SHARE = 0.25;
+/**
+ * Parts of the memory budget (DESIGN invariant 8): for fetched bytes that are not yet decoded, of which workers need only so
+ * many that they never wait; and for what workers hold. The same again is on its way to the store, or the process's own.
+ */
+const FETCH_SHARE = 0.125;
 const HELD_SHARE = 0.25;
 
 /**

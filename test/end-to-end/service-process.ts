@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { nodeEnv, nodeOptions } from '../../src/cli/launch.mjs';
+import { nodeEnv, serviceOptions } from '../../src/cli/launch.mjs';
 import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Environment } from '../real/stack.ts';
 
@@ -22,7 +22,7 @@ export class ServiceProcess {
   #url = '';
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [...nodeOptions, main, ...args], {
+    this.child = spawn(process.execPath, [...serviceOptions, main, ...args], {
       env: { ...process.env, ...nodeEnv, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
