@@ -2,11 +2,13 @@ import { parseArgs } from 'node:util';
 import type { BackfillResult } from '../../src/cli/backfill.ts';
 import { ServiceFiles, ServiceProcess } from '../end-to-end/service-process.ts';
 import { startStack } from '../real/stack.ts';
+import { writeBaseline } from './baselines.ts';
+import { spreadOf } from './figures.ts';
 import { FreshnessProbe } from './freshness-probe.ts';
 import type { Freshness } from './freshness-probe.ts';
-import { machine } from './machine.ts';
+import { machine, versions } from './machine.ts';
 
-const usage = `npm run bench -- --scenario freshness [--rate N] [--seconds N] [--old N] [--throttle BYTES] [--json]
+const usage = `npm run bench -- --scenario freshness [--rate N] [--seconds N] [--old N] [--throttle BYTES] [--save] [--json]
 
 How fresh a live table stays beside work on old records. Real servers; a topic of 4 partitions with --old records; a table of
 it that begins at its end, with a commit each second, into which --rate records a second come. Measured is the time from
@@ -17,7 +19,7 @@ just before a record is produced until a snapshot that holds it is loaded from t
   backfill                   the same as fast as it goes
   new table, same service    a second table of the topic begins at its start, in the process of the live one
 
-Each takes --seconds, or as long as the work beside it. Nothing is asserted.`;
+Each takes --seconds, or as long as the work beside it. --save keeps the figures as the baseline. Nothing is asserted.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +28,7 @@ const { values: options } = parseArgs({
     old: { type: 'string', default: '4000000' },
     throttle: { type: 'string', default: '10MiB' },
     json: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -101,6 +104,13 @@ try {
   await stack.stop();
 }
 
+if (options.save)
+  for (const { beside, p50, p99, max } of phases)
+    writeBaseline(`freshness-${beside.replaceAll(/[^a-z]+/g, '-')}`, {
+      machine: machine(),
+      versions: versions(),
+      figures: { p50: spreadOf([p50]), p99: spreadOf([p99]), max: spreadOf([max]) },
+    });
 if (options.json) console.log(JSON.stringify({ machine: machine(), phases }));
 else {
   console.log(machine());

@@ -8,7 +8,9 @@ import { parseArgs } from 'node:util';
 import type { ByteSink } from '../../src/parquet/parquet.ts';
 import { createParquetWriter } from '../../src/parquet/writer.ts';
 import { dirOf, install } from '../real/parts.ts';
-import { machine } from './machine.ts';
+import { writeBaseline } from './baselines.ts';
+import { spreadOf } from './figures.ts';
+import { machine, versions } from './machine.ts';
 import { columnsOf, shapes } from './native-columns.ts';
 import type { Columns, Shape } from './native-columns.ts';
 
@@ -167,6 +169,7 @@ if (import.meta.main) {
       rows: { type: 'string', default: '2000000' },
       rounds: { type: 'string', default: '5' },
       json: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: false },
     },
   });
   const results = await native({
@@ -176,4 +179,14 @@ if (import.meta.main) {
     say: (line) => process.stderr.write(`${line}\n`),
   });
   console.log(values.json ? JSON.stringify({ machine: machine(), results }) : `${machine()}\n${nativeTable(results)}`);
+  if (values.save)
+    for (const { shape, ours, theirs, sizeRatio } of results)
+      writeBaseline(`native-${shape}`, {
+        machine: machine(),
+        versions: versions(),
+        figures: {
+          cpuRatio: spreadOf(ours.map(({ cpuSeconds }, i) => cpuSeconds / theirs[i]!.cpuSeconds)),
+          sizeRatio: spreadOf([sizeRatio]),
+        },
+      });
 }
