@@ -47,5 +47,7 @@ export function readBaseline(id: string): Baseline | null {
 
 export function writeBaseline(id: string, baseline: Baseline): void {
   mkdirSync(dir, { recursive: true });
-  writeFileSync(join(dir, `${id}.json`), `${JSON.stringify(baseline, null, 2)}\n`);
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+  writeFileSync(join(dir, `${id}.json`), `${JSON.stringify(baseline, rounded, 2)}\n`);
 }

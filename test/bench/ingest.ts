@@ -83,49 +83,51 @@ export async function ingest(scenario: Scenario, args: readonly string[]): Promi
     for (const { id, figures } of lines) writeBaseline(id, { machine: machine(), versions: measured, figures });
 }
 
+/** Figures of one run. */
+const figuresOf: Readonly<Record<string, (run: SinkRun, records: number) => number | undefined>> = {
+  rowsPerSecond: ({ seconds }, records) => records / seconds,
+  cpuSeconds: ({ cpuSeconds }) => cpuSeconds,
+  rowsPerCpuSecond: ({ cpuSeconds }, records) => records / cpuSeconds,
+  peakMiB: ({ peakMiB }) => peakMiB,
+  // Not where there are fewer than three commits.
+  steadyRowsPerSecond: ({ steady }) => steady?.rowsPerSecond,
+  steadyRowsPerCpuSecond: ({ steady }) => steady?.rowsPerCpuSecond,
+};
+
+/** Spreads of what `value` gives for each run; a figure that a run does not have is left out. */
+function spreads(runs: number, value: (figure: string, run: number) => number | undefined): Figures {
+  const figures: Record<string, Spread> = {};
+  for (const figure of Object.keys(figuresOf)) {
+    const values = Array.from({ length: runs }, (_, run) => value(figure, run)).filter((one) => one !== undefined);
+    if (values.length > 0) figures[figure] = spreadOf(values);
+  }
+  return figures;
+}
+
 function lineOf({ workload: of, bytesPerRecord, sink, runs }: CatchUpResult, steady: boolean): Line {
-  const spread = (value: (run: SinkRun) => number): Spread => spreadOf(runs.map(value));
-  const kept = runs.flatMap((run) => run.steady ?? []);
-  if (steady && kept.length < runs.length)
-    throw new Error(`${of.id}, ${sink}: fewer than three commits, more records are needed`);
   return {
     id: [of.id, ...(steady ? ['steady'] : []), ...(sink === 'connect' ? ['connect'] : [])].join('-'),
     workload: of,
     sink,
     bytesPerRecord,
-    figures: {
-      rowsPerSecond: spread(({ seconds }) => of.records / seconds),
-      cpuSeconds: spread(({ cpuSeconds }) => cpuSeconds),
-      rowsPerCpuSecond: spread(({ cpuSeconds }) => of.records / cpuSeconds),
-      peakMiB: spread(({ peakMiB }) => peakMiB),
-      ...(steady && {
-        steadyRowsPerSecond: spreadOf(kept.map((one) => one.rowsPerSecond)),
-        steadyRowsPerCpuSecond: spreadOf(kept.map((one) => one.rowsPerCpuSecond)),
-      }),
-    },
+    figures: spreads(runs.length, (figure, run) =>
+      steady || !figure.startsWith('steady') ? figuresOf[figure]!(runs[run]!, of.records) : undefined,
+    ),
     runs,
   };
 }
 
-/** How many times the peer's rates ours are, by medians. */
-function ratiosOf(
-  lines: readonly Line[],
-): readonly { readonly id: string; readonly [figure: string]: number | string }[] {
-  return lines.flatMap((ours) => {
-    const peer = lines.find(({ workload: of, sink }) => sink === 'connect' && of.id === ours.workload.id);
-    if (ours.sink === 'connect' || peer === undefined) return [];
-    const rates = Object.entries(ours.figures).filter(([figure]) => /rowsPer/i.test(figure));
-    return [
-      {
-        id: ours.id,
-        ...Object.fromEntries(
-          rates.map(([figure, { median }]) => [
-            figure,
-            Math.round((median / peer.figures[figure]!.median) * 100) / 100,
-          ]),
-        ),
-      },
-    ];
+/** How many times the peer's rates ours are, round by round. */
+function ratiosOf(lines: readonly Line[]): readonly { readonly id: string; readonly ratios: Figures }[] {
+  return lines.flatMap(({ id, sink, workload: { id: workloadId, records }, figures, runs }) => {
+    const peer = lines.find((line) => line.sink === 'connect' && line.workload.id === workloadId);
+    if (sink === 'connect' || peer === undefined) return [];
+    const ratios = spreads(runs.length, (figure, run) => {
+      const of = figuresOf[figure]!;
+      const ratio = of(runs[run]!, records)! / of(peer.runs[run]!, records)!;
+      return figure in figures && /rowsPer/i.test(figure) && Number.isFinite(ratio) ? ratio : undefined;
+    });
+    return [{ id, ratios }];
   });
 }
 
@@ -150,10 +152,11 @@ function print(lines: readonly Line[], measured: Readonly<Record<string, string>
   console.log(''.padEnd(width) + figures.map((figure) => titles[figure]!.padEnd(20)).join(''));
   for (const line of lines)
     console.log(
-      line.id.padEnd(width) + figures.map((figure) => shortSpread(line.figures[figure]!).padEnd(20)).join(''),
+      line.id.padEnd(width) +
+        figures.map((figure) => (line.figures[figure] ? shortSpread(line.figures[figure]) : '–').padEnd(20)).join(''),
     );
-  for (const { id, ...ratios } of ratiosOf(lines)) {
-    const each = Object.entries(ratios).map(([figure, ratio]) => `${titles[figure]} × ${ratio}`);
+  for (const { id, ratios } of ratiosOf(lines)) {
+    const each = Object.entries(ratios).map(([figure, ratio]) => `${titles[figure]} × ${shortSpread(ratio)}`);
     console.log(`${id}: against Kafka Connect ${each.join(', ')}`);
   }
   for (const { id, figures: is } of lines) compare(id, is);

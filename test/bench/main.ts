@@ -29,7 +29,15 @@ if (scripts.includes(scenario)) {
   console.error(`unknown scenario ${scenario}\n${usage}`);
   process.exitCode = 2;
 } else if (args.includes('--help')) console.log(usage);
-else await ingest(scenario as Scenario, args);
+else {
+  // The servers and their data go when the process exits, which a signal alone does not make it do.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => process.exit(code));
+  await ingest(scenario as Scenario, args);
+}
 
 function scriptOf(name: string): string {
   return join(import.meta.dirname, `${name}.ts`);
