@@ -96,4 +96,12 @@ describe('the answer of a catalog with the snapshots that refs name', () => {
       expect(() => parseWithRefs(bytesOf(written))).toThrow(SyntaxError);
     },
   );
+
+  it.each([null, -1, undefined])('a table without snapshots says %s', (current) => {
+    const answer = {
+      metadata: { ...(current === undefined ? {} : { 'current-snapshot-id': current }), refs: {}, snapshots: [] },
+    };
+    const text = JSON.stringify(answer);
+    expect(parseWithRefs(bytesOf(text))).toEqual(parseJson(text));
+  });
 });

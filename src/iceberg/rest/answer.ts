@@ -18,15 +18,15 @@ export function parseWithRefs(bytes: Uint8Array): unknown {
     metadata: {
       snapshots: unknown[];
       refs?: Record<string, { 'snapshot-id'?: bigint }>;
-      'current-snapshot-id'?: bigint;
+      'current-snapshot-id'?: bigint | null;
     };
   };
   const { metadata } = rest;
   const wanted = new Set(Object.values(metadata.refs ?? {}).map((ref) => ref['snapshot-id']));
-  wanted.add(metadata['current-snapshot-id']);
-  wanted.delete(undefined);
+  // Of a table without snapshots it is -1 in format v2, null or nothing in v3.
+  wanted.add(metadata['current-snapshot-id'] ?? undefined);
   for (const id of wanted) {
-    const snapshot = snapshotOf(buffer, list, id as bigint);
+    const snapshot = id === undefined ? undefined : snapshotOf(buffer, list, id);
     if (snapshot !== undefined) metadata.snapshots.push(snapshot);
   }
   return rest;
