@@ -7,8 +7,8 @@ import { scenarios } from './workloads.ts';
 import type { Scenario } from './workloads.ts';
 
 /** Scenarios with options of their own, each a script of its name. */
-const scripts = ['native', 'freshness', 'contention', 'memory', 'growth', 'scaling', 'profile', 'plot'].filter((name) =>
-  existsSync(scriptOf(name)),
+const scripts = ['native', 'freshness', 'contention', 'memory', 'growth', 'scaling', 'profile', 'plot', 'start'].filter(
+  (name) => existsSync(scriptOf(name)),
 );
 const usage = `${ingestUsage}
 
