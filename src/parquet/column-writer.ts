@@ -16,6 +16,8 @@ import type { Leaf } from './schema-elements.ts';
 
 /** Level entries looked at together: page limits are checked between such slices. */
 const SLICE = 2048;
+/** Bytes kept free before plain values: levels that fit stand there, and the page is put together without a copy. */
+const ROOM = 32;
 /** Rows after which a data page is closed whatever its bytes, so that the page index prunes. */
 const PAGE_ROWS = 20_000;
 /** Values after which a dictionary that found hardly any value twice is given up. */
@@ -161,6 +163,7 @@ export class ColumnWriter {
     this.#plainSize += this.#plainSizeOf(vector, values, from, to);
     if (!this.#indexed) {
       this.#bounds.add(vector, values, from, to);
+      this.#startPlain();
       if (this.leaf.kind === 'bool') this.#bits(vector, values, from, to);
       else encodePlain(this.#plain, vector, values, from, to);
       this.#present += to - from;
@@ -234,6 +237,7 @@ export class ColumnWriter {
 
   /** Goes on plain, the values of the page under way included; no page has been written with the dictionary. */
   #giveUp(dictionary: Dictionary): void {
+    this.#startPlain();
     this.#plain.reserve(this.#plainSize);
     dictionary.plain(this.#indexes, this.#present, this.#plain);
     this.#dictionary = null;
@@ -258,7 +262,7 @@ export class ColumnWriter {
   #bits(vector: Vector, values: Int32Array | null, from: number, to: number): void {
     const plain = this.#plain;
     const first = this.#present;
-    const end = (first + to - from + 7) >> 3;
+    const end = ROOM + ((first + to - from + 7) >> 3);
     plain.reserve(end - plain.length);
     plain.bytes.fill(0, plain.length, end);
     plain.length = end;
@@ -266,7 +270,7 @@ export class ColumnWriter {
     const out = plain.bytes;
     for (let k = from, at = first; k < to; k++, at++) {
       const i = values === null ? k : values[k]!;
-      out[at >> 3]! |= ((bits[i >> 3]! >> (i & 7)) & 1) << (at & 7);
+      out[ROOM + (at >> 3)]! |= ((bits[i >> 3]! >> (i & 7)) & 1) << (at & 7);
     }
   }
 
@@ -283,9 +287,9 @@ export class ColumnWriter {
       this.#indexedPages++;
       SCRATCH.byte(width);
       encodeHybrid(SCRATCH, this.#indexes, 0, this.#present, width);
-    } else SCRATCH.append(this.#plain.used());
+    }
     const encoding = indexed ? Encoding.plainDictionary : Encoding.plain;
-    const encoded = dataPage(SCRATCH.used(), this.#entries, encoding, this.#compressor);
+    const encoded = dataPage(indexed ? SCRATCH.used() : this.#plainPage(), this.#entries, encoding, this.#compressor);
     const { min, max, nans } = this.#bounds.take();
     this.#pages.push({
       ...encoded,
@@ -308,6 +312,25 @@ export class ColumnWriter {
     this.#present = 0;
     this.#plainSize = 0;
     this.#page++;
+  }
+
+  #startPlain(): void {
+    if (this.#plain.length > 0) return;
+    this.#plain.reserve(ROOM);
+    this.#plain.length = ROOM;
+  }
+
+  /** Levels, which are in `SCRATCH`, and the plain values. */
+  #plainPage(): Uint8Array {
+    const plain = this.#plain;
+    const levels = SCRATCH.used();
+    if (plain.length === 0) return levels;
+    if (levels.length <= ROOM) {
+      plain.bytes.set(levels, ROOM - levels.length);
+      return plain.bytes.subarray(ROOM - levels.length, plain.length);
+    }
+    SCRATCH.append(plain.bytes.subarray(ROOM, plain.length));
+    return SCRATCH.used();
   }
 
   #reserveIndexes(length: number): void {

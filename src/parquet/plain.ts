@@ -96,8 +96,13 @@ function strings(out: ByteBuffer, vector: Vector, values: Int32Array | null, fro
     view.setInt32(at, length, true);
     at += 4;
     if (length <= 96) {
-      // Whole words, past the end of the value into the slack on both sides: twice as fast as `subarray` and `set`.
-      for (let j = 0; j < length; j += 4) view.setInt32(at + j, source.getInt32(start + j, true), true);
+      // Two words at a time, past the end of the value into the slack on both sides: twice as fast as `subarray` and `set`.
+      for (let j = 0; j < length; j += 8) {
+        const low = source.getInt32(start + j, true);
+        const high = source.getInt32(start + j + 4, true);
+        view.setInt32(at + j, low, true);
+        view.setInt32(at + j + 4, high, true);
+      }
     } else out.bytes.set(bytes.subarray(start, start + length), at);
     at += length;
   }
