@@ -36,21 +36,20 @@ export class FlowingTopic {
 
   /** Loads all records; `read`: how many the service has read so far, which may not be in the table yet. */
   async run(read: () => Promise<number>): Promise<void> {
-    const trimming = this.#trim();
-    try {
-      const { topic, format, records, rate, slice } = this.#flow;
-      const load = (start: number, n: number): Promise<unknown> =>
-        this.#servers.load({ topic, format, partitions: PARTITIONS, start, n, ...(rate > 0 && { rate }) });
-      if (rate > 0) await load(0, records);
-      else
-        for (let start = 0; start < records; start += slice) {
-          await load(start, Math.min(slice, records - start));
-          while ((await read()) < start) await sleep(100);
-        }
-    } finally {
-      this.#ended.abort();
-      await trimming;
-    }
+    // Together: a failure of one must not wait for the other, nor be nobody's.
+    await Promise.all([this.#load(read).finally(() => this.#ended.abort()), this.#trim()]);
+  }
+
+  async #load(read: () => Promise<number>): Promise<void> {
+    const { topic, format, records, rate, slice } = this.#flow;
+    const load = (start: number, n: number): Promise<unknown> =>
+      this.#servers.load({ topic, format, partitions: PARTITIONS, start, n, ...(rate > 0 && { rate }) });
+    if (rate > 0) await load(0, records);
+    else
+      for (let start = 0; start < records; start += slice) {
+        await load(start, Math.min(slice, records - start));
+        while ((await read()) < start) await sleep(100);
+      }
   }
 
   async #trim(): Promise<void> {
