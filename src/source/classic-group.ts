@@ -1,4 +1,4 @@
-import { joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka';
+import { describeGroupsV5, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka';
 import type { TabletopicError } from '../errors.ts';
 import { assignCooperatively } from './assignor.ts';
 import {
@@ -11,7 +11,13 @@ import {
 import { type GroupVerdict, judgeGroupError } from './group-errors.ts';
 import { sendHeartbeats } from './heartbeats.ts';
 import { KafkaCode, partial } from './kafka-errors.ts';
-import type { GroupOffset, Membership, MembershipOptions, MemberIdentity } from './membership.ts';
+import {
+  type GroupOffset,
+  type Membership,
+  type MembershipOptions,
+  type MemberIdentity,
+  partitionKey,
+} from './membership.ts';
 import { Ownership } from './ownership.ts';
 import type { TopicPartition } from './source.ts';
 import { abortable, Backoff, Wake, within } from './waiting.ts';
@@ -114,6 +120,7 @@ export class ClassicGroup implements Membership {
   async #round(signal: AbortSignal): Promise<void> {
     const topics = this.#options.topics();
     this.#joinedTopics = topics.join('\u0000');
+    const returned = this.#options.coordinator.instanceId !== null && this.#member.generation < 0;
     const joined = await this.#join(topics);
     const { generationId: generation, memberId } = joined;
     this.#member = { memberId, generation };
@@ -131,9 +138,37 @@ export class ClassicGroup implements Membership {
       this.#interruption?.kind !== 'fatal';
     const revoked = await this.#ownership.moveTo(assignment, stillMember);
     // The acknowledgement: whoever waits for what was revoked gets it in the next round.
-    if (revoked) this.#interrupt({ kind: 'rejoin' });
+    if (revoked || (returned && (await this.#leavesOut(topics)))) this.#interrupt({ kind: 'rejoin' });
     while (this.#interruption === null && !signal.aborted)
       await this.#wake.wait(this.#options.ports.clock, 60_000, signal);
+  }
+
+  /**
+   * Whether the assignment in force gives a partition of these topics to nobody. A static member that comes back finds the
+   * assignment of before, without a rebalance: had it died between two rounds of a cooperative one, having to give up what
+   * another is to get, nobody would ever begin the second. Joining again with a generation does (the metadata differ).
+   */
+  async #leavesOut(topics: readonly string[]): Promise<boolean> {
+    const { coordinator, metadata, logger } = this.#options;
+    try {
+      const describe = coordinator.call('heartbeat', (c) =>
+        describeGroupsV5.api.async(c, [coordinator.groupId], false),
+      );
+      const [group] = (await abortable(describe, this.#closing.signal)).groups;
+      if (group?.groupState !== 'Stable') return false;
+      const given = new Set(
+        group.members.flatMap(({ memberAssignment: bytes }) =>
+          bytes.length === 0 ? [] : decodeAssignment(bytes).map(partitionKey),
+        ),
+      );
+      return topics.some((topic) =>
+        metadata.topic(topic)?.partitions.some((_, partition) => !given.has(partitionKey({ topic, partition }))),
+      );
+    } catch (err) {
+      this.#closing.signal.throwIfAborted();
+      logger.warn({ err }, 'cannot see what others of the group have; joining again');
+      return true;
+    }
   }
 
   async #join(topics: readonly string[]): Promise<JoinResponse> {

@@ -106,6 +106,24 @@ describe.each(['classic', 'consumer'] as const)('group protocol %s', (groupProto
     }
   });
 
+  test.runIf(groupProtocol === 'classic')(
+    'a static member that dies while it gives partitions up, and is back at once: the other gets them all the same',
+    async () => {
+      const topics = [uniqueTopic('between'), uniqueTopic('rounds')];
+      for (const topic of topics) await stack.topic.create(topic, 2);
+      const a = await join(configOf({ instanceId: 'a' }), topics, [], { revokeDelay: 9000 });
+      await until('one owns all', () => a.owned.size === 4);
+      const groupId = a.config.groupId;
+      const b = await join(configOf({ instanceId: 'b', groupId }), topics);
+      await until('it is to give partitions up', () => a.events.some(({ what }) => what === 'revoking'));
+      // As a process that is killed: nobody is told.
+      await a.close(false);
+      const again = await join(configOf({ instanceId: 'a', groupId }), topics);
+      await until('two share', () => sizes(again, b).join() === '2,2');
+      expect(disjoint(again, b)).toBe(true);
+    },
+  );
+
   test('topics of a pattern and partitions are found while running', async () => {
     const prefix = uniqueTopic('found');
     const config = configOf();
