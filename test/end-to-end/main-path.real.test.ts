@@ -21,20 +21,24 @@ interface Verified {
   tables: { table: string; ok: boolean; rows: number }[];
 }
 
-const cases = [
-  { format: 'avro' as const, topic: 'e2e.avro', compression: 'zstd' as const },
-  { format: 'json' as const, topic: 'e2e.json', compression: 'lz4' as const },
+/** A second try has topics of its own: those of the first hold its records. */
+const casesOf = (attempt: number) => [
+  { format: 'avro' as const, topic: `e2e.avro_${attempt}`, compression: 'zstd' as const },
+  { format: 'json' as const, topic: `e2e.json_${attempt}`, compression: 'lz4' as const },
 ];
 
 describe('2,000,000 records, two instances, one killed on the way', () => {
   const n = 1_000_000;
+  let attempts = 0;
 
   test('every record is in its table once, for PyIceberg, DuckDB and Spark', async () => {
+    const attempt = ++attempts;
+    const cases = casesOf(attempt);
     for (const { format, topic, compression } of cases)
       await stack.load({ topic, n, partitions: 4, format, compression });
     const tables = cases.map(({ topic }) => ({ topic }));
-    const config = files.write('e2e', tables, {
-      kafka: { brokers: stack.kafka.brokers, groupId: 'e2e', sessionTimeout: '10s' },
+    const config = files.write(`e2e-${attempt}`, tables, {
+      kafka: { brokers: stack.kafka.brokers, groupId: `e2e-${attempt}`, sessionTimeout: '10s' },
       defaults: { commitInterval: '1s' },
     });
 
