@@ -78,7 +78,7 @@ function numbersOf(bytes: Uint8Array): number[] {
     while (bytes[at]! & 0x80) at++;
     if (at >= bytes.length) throw new SyntaxError('a packed list ends within a number');
     at++;
-    if (at - from > 11) throw new SyntaxError('a packed list holds a number that is too long');
+    if (at - from > 10) throw new SyntaxError('a packed list holds a number that is too long');
     if (at - from <= EXACT_BYTES) {
       let rest = 0;
       for (let i = at - 1; i >= from; i--) rest = rest * 0x80 + (bytes[i]! & 0x7f);

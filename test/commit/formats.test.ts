@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeAccounted, encodeAccounted } from '../../src/commit/accounted.ts';
@@ -67,6 +68,16 @@ describe('packed numbers', () => {
     ['null', null],
   ])('refuse %s', (_, value) => {
     expect(() => unpackNumbers(value)).toThrow(SyntaxError);
+  });
+
+  test('a number takes ten bytes at the most', () => {
+    // 1 as a varint with zeros before it.
+    const padded = (length: number): string =>
+      deflateRawSync(Uint8Array.from([...new Array<number>(length - 1).fill(0x80), 0]).with(0, 0x82)).toString(
+        'base64',
+      );
+    expect(unpackNumbers(padded(10))).toEqual([1]);
+    expect(() => unpackNumbers(padded(11))).toThrow('too long');
   });
 });
 
