@@ -2,7 +2,7 @@ import { historySince } from './history.ts';
 import { replayStands } from './replay.ts';
 import { applyRanges } from './vector.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
-import { missingField } from '../schema/missing-field.ts';
+import { missingField } from '../schema/fields-of.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { OffsetsMap } from './commit.ts';
 import type { Known } from './known.ts';

@@ -5,7 +5,7 @@ import { NO_FAILURE } from '../decode/stop.ts';
 import { NULL_KEY } from '../decode/wire-format.ts';
 import { TabletopicError } from '../errors.ts';
 import { WHOLE_KEY } from '../schema/evolve-key.ts';
-import { missingField } from '../schema/missing-field.ts';
+import { fieldsOf } from '../schema/fields-of.ts';
 import { KEY_COLUMN } from '../schema/names.ts';
 import type { DecoderAnswer, Layout, SchemaKey, WorkerTableOptions } from './messages.ts';
 
@@ -60,8 +60,11 @@ export class Decoders {
    */
   forget(layout: Layout): void {
     this.#compiled.clear();
+    const ids = new Set(fieldsOf(layout.schema).map(({ id }) => id));
+    // Fields that are not written have the id 0.
+    const isThere = ({ id }: { readonly id: number }): boolean => id === 0 || ids.has(id);
     for (const [key, answer] of this.#answers)
-      if ('bound' in answer && missingField(answer.bound.struct, layout.schema) !== null) this.#answers.delete(key);
+      if ('bound' in answer && !fieldsOf(answer.bound.struct).every(isThere)) this.#answers.delete(key);
   }
 
   /** The table may be another by now: every answer is asked for again. */

@@ -3,10 +3,11 @@ import type { IcebergType, NestedField, StructType } from './types.ts';
 /** Name of a field of `written` that `current` does not have, by id at every level; null: there is none. */
 export function missingField(written: StructType, current: StructType): string | null {
   const ids = new Set(fieldsOf(current).map(({ id }) => id));
-  return fieldsOf(written).find(({ id }) => id > 0 && !ids.has(id))?.name ?? null;
+  return fieldsOf(written).find(({ id }) => !ids.has(id))?.name ?? null;
 }
 
-function fieldsOf(type: IcebergType): Pick<NestedField, 'id' | 'name'>[] {
+/** Fields at every level, elements, keys and values of lists and maps among them. */
+export function fieldsOf(type: IcebergType): Pick<NestedField, 'id' | 'name'>[] {
   if (typeof type === 'string') return [];
   switch (type.type) {
     case 'struct':

@@ -44,8 +44,8 @@ export const others: readonly Mutation[] = [
     invariant: '7',
     broken: 'a schema stays bound to columns that the table no longer has',
     file: 'src/pipeline/decoders.ts',
-    old: 'missingField(answer.bound.struct, layout.schema) !== null',
-    becomes: 'false',
+    old: '!fieldsOf(answer.bound.struct).every(isThere)',
+    becomes: 'false && isThere',
     test: [
       'test/pipeline/decoders.test.ts',
       'schemas bound to a column that the layout lacks are asked for again, though a new one has its name',
