@@ -138,36 +138,39 @@ export class ClassicGroup implements Membership {
       this.#interruption?.kind !== 'fatal';
     const revoked = await this.#ownership.moveTo(assignment, stillMember);
     // The acknowledgement: whoever waits for what was revoked gets it in the next round.
-    if (revoked || (returned && (await this.#leavesOut(topics)))) this.#interrupt({ kind: 'rejoin' });
+    if (revoked) this.#interrupt({ kind: 'rejoin' });
+    else if (returned) void this.#joinWhereLeftOut(topics, signal);
     while (this.#interruption === null && !signal.aborted)
       await this.#wake.wait(this.#options.ports.clock, 60_000, signal);
   }
 
   /**
-   * Whether the assignment in force gives a partition of these topics to nobody. A static member that comes back finds the
-   * assignment of before, without a rebalance: had it died between two rounds of a cooperative one, having to give up what
-   * another is to get, nobody would ever begin the second. Joining again with a generation does (the metadata differ).
+   * Joins again where the assignment in force gives a partition of these topics to nobody. A static member that comes back
+   * finds the assignment of before, without a rebalance: had it died between two rounds of a cooperative one, having to
+   * give up what another is to get, nobody would ever begin the second. Joining with a generation does: the metadata differ.
    */
-  async #leavesOut(topics: readonly string[]): Promise<boolean> {
+  async #joinWhereLeftOut(topics: readonly string[], signal: AbortSignal): Promise<void> {
     const { coordinator, metadata, logger } = this.#options;
     try {
       const describe = coordinator.call('heartbeat', (c) =>
         describeGroupsV5.api.async(c, [coordinator.groupId], false),
       );
-      const [group] = (await abortable(describe, this.#closing.signal)).groups;
-      if (group?.groupState !== 'Stable') return false;
+      const [group] = (await abortable(describe, signal)).groups;
+      // A rebalance that is under way gives everything to somebody.
+      if (group?.groupState !== 'Stable') return;
       const given = new Set(
         group.members.flatMap(({ memberAssignment: bytes }) =>
           bytes.length === 0 ? [] : decodeAssignment(bytes).map(partitionKey),
         ),
       );
-      return topics.some((topic) =>
+      const leftOut = topics.some((topic) =>
         metadata.topic(topic)?.partitions.some((_, partition) => !given.has(partitionKey({ topic, partition }))),
       );
+      if (leftOut) this.#interrupt({ kind: 'rejoin' });
     } catch (err) {
-      this.#closing.signal.throwIfAborted();
+      if (signal.aborted) return;
       logger.warn({ err }, 'cannot see what others of the group have; joining again');
-      return true;
+      this.#interrupt({ kind: 'rejoin' });
     }
   }
 
