@@ -6,5 +6,5 @@ export const nodeEnv: { readonly NODE_COMPILE_CACHE: string };
 export function isInstalled(dir?: string): boolean;
 export function ensureInstalled(): Promise<void>;
 export function findNode(): string;
-export function runAndExit(command: string, args: string[], options?: object): Promise<never>;
+export function runAndExit(command: string, args: string[], environment?: object): Promise<never>;
 export function orFail<T>(work: () => Promise<T>): Promise<T>;

@@ -1,5 +1,5 @@
 // The way in from a checkout: `npm run tabletopic -- <args>`. Plain JavaScript for whichever Node the system has (20 or later):
-// it brings the packages up to date with package-lock.json, finds Node 24, and runs src/main.ts with it.
+// it brings the packages up to date with package-lock.json, finds Node 24, and runs the service's bundle with it.
 // Standard output belongs to the command: everything said here goes to standard error.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { program } from './built.mjs';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -19,12 +20,9 @@ export const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--disab
  */
 export const serviceOptions = [...nodeOptions, '--max-semi-space-size=4'];
 
-/**
- * Types are stripped and code is compiled once per installation rather than at each start and in each worker thread: half of
- * the CPU time of a start, and 30 MiB. Where the folder cannot be written, nothing is kept.
- */
+/** Types are stripped and code is compiled once per installation. Where the folder cannot be written, nothing is kept. */
 export const nodeEnv = {
-  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'tabletopic'),
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'tabletopic', 'code'),
 };
 
 /** A failure that the user can mend: its message says how. */
@@ -128,11 +126,11 @@ export function findNode() {
  * child has a process group of its own, and copies within a moment are one signal. Where util-linux is there, the child does
  * not outlive this process when that is killed outright.
  */
-export async function runAndExit(command, args, options = {}) {
+export async function runAndExit(command, args, environment = nodeEnv) {
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
   const [file, argv] = setpriv === undefined ? [command, args] : [setpriv, ['--pdeathsig', 'KILL', command, ...args]];
-  const env = { ...process.env, ...nodeEnv };
-  const child = spawn(file, argv, { stdio: 'inherit', detached: true, env, ...options });
+  const env = { ...process.env, ...environment };
+  const child = spawn(file, argv, { stdio: 'inherit', detached: true, env });
   const last = new Map();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
@@ -158,6 +156,8 @@ export async function orFail(work) {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   await orFail(async () => {
     await ensureInstalled();
-    await runAndExit(findNode(), [...serviceOptions, join(root, 'src', 'main.ts'), ...process.argv.slice(2)]);
+    const node = findNode();
+    const { main, env } = program(node);
+    await runAndExit(node, [...serviceOptions, main, ...process.argv.slice(2)], env);
   });
 }

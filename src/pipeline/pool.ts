@@ -27,10 +27,13 @@ export function createPool(options: PoolOptions): WorkerPool {
   return options.workers === 0 ? inlinePool(options) : threadPool(options);
 }
 
+/** Of the bundle, or of the sources (src/cli/build.ts). */
+const worker = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.mjs', import.meta.url);
+
 function threadPool({ workers, heldBytes, onMessage, onFailure }: PoolOptions): WorkerPool {
   let closing = false;
   const threads = Array.from({ length: workers }, (_, index) => {
-    const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { heldBytes } });
+    const thread = new Worker(worker, { workerData: { heldBytes } });
     thread.on('message', (message: FromWorker) => onMessage(index, message));
     thread.on('error', (error) =>
       onFailure(

@@ -15,9 +15,16 @@ const usage = `${ingestUsage}
 Other scenarios, with options of their own (--scenario S --help): ${scripts.join(', ')}.`;
 
 const args = process.argv.slice(2);
-if (args[0] === '--profile') args.splice(0, 1, '--scenario', 'profile');
 const at = args.indexOf('--scenario');
-const [, scenario = 'ingest'] = at < 0 ? [] : args.splice(at, 2);
+const [, named = 'ingest'] = at < 0 ? [] : args.splice(at, 2);
+const profiled = args.indexOf('--profile');
+if (profiled >= 0) args.splice(profiled, 1);
+// Of the scenarios only the default can be profiled; it has a script of its own for that.
+const scenario = profiled >= 0 && named === 'ingest' ? 'profile' : named;
+if (profiled >= 0 && scenario !== 'profile') {
+  console.error(`--profile is for the scenario ingest, not for ${named}`);
+  process.exit(2);
+}
 
 if (scripts.includes(scenario)) {
   const child = spawn(process.execPath, [...process.execArgv, scriptOf(scenario), ...args], { stdio: 'inherit' });

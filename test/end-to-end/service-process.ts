@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { program } from '../../src/cli/built.mjs';
 import { nodeEnv, serviceOptions } from '../../src/cli/launch.mjs';
 import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Environment } from '../real/stack.ts';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const bundle = program(process.execPath);
+/** The service without being bundled: profiles name files of src. */
+export const sources: typeof bundle = { main: join(import.meta.dirname, '..', '..', 'src', 'main.ts'), env: nodeEnv };
 
 /** The command in a process of its own, as users run it. */
 export class ServiceProcess {
@@ -21,9 +24,9 @@ export class ServiceProcess {
   stdout = '';
   #url = '';
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(process.execPath, [...serviceOptions, main, ...args], {
-      env: { ...process.env, ...nodeEnv, ...env },
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, program = bundle) {
+    this.child = spawn(process.execPath, [...serviceOptions, program.main, ...args], {
+      env: { ...process.env, ...program.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
