@@ -126,11 +126,12 @@ async function main() {
   if (!['all', 'unit', 'sim', 'real', 'faults', 'mutations', 'bench'].includes(command)) {
     endWithUsage(`unknown: ${command}`);
   }
-  const args = takeSimulation(given);
   await ensureInstalled();
   const node = findNode();
+  // Scripts with options of their own, `--minutes` among them.
   if (['bench', 'faults', 'mutations'].includes(command))
-    return await runAndExit(node, [...nodeOptions, join(root, 'test', command, 'main.ts'), ...args]);
+    return await runAndExit(node, [...nodeOptions, join(root, 'test', command, 'main.ts'), ...given]);
+  const args = takeSimulation(given);
 
   const results = [];
   if (command !== 'real') results.push(await vitest(node, command === 'all' ? ['unit', 'sim'] : [command], args));
