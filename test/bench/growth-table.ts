@@ -17,6 +17,7 @@ import { EntryStatus } from '../../src/iceberg/manifest-types.ts';
 import { encodeManifest } from '../../src/iceberg/manifest.ts';
 import { currentSchema, defaultSpec } from '../../src/iceberg/metadata.ts';
 import { systemPorts } from '../../src/ports.ts';
+import { seeded } from '../seeded.ts';
 import type { OffsetRange, OffsetsMap, PreparedFile } from '../../src/commit/commit.ts';
 import type { Catalog, LoadedTable, TableIdent } from '../../src/iceberg/catalog.ts';
 import type { ManifestEntry, ManifestFile } from '../../src/iceberg/manifest-types.ts';
@@ -73,7 +74,7 @@ export const schema: Schema = {
 };
 
 /** Offsets of a topic in the middle of its life. */
-export function offsetsOf(partitions: number, random = randomOf(7)): OffsetsMap {
+export function offsetsOf(partitions: number, random = seeded(7)): OffsetsMap {
   const next = Array.from({ length: partitions }, () => 1_000_000 + Math.floor(random() * 50_000_000));
   const zeros = next.map(() => 0);
   return { [TOPIC]: { ...identity, first: zeros, next, epoch: zeros, gaps: [] } };
@@ -233,16 +234,5 @@ function entryOf(location: string, snapshotId: bigint, sequenceNumber: number): 
     sequenceNumber,
     fileSequenceNumber: sequenceNumber,
     file: dataFileOf(fileOf(location, ROWS)),
-  };
-}
-
-/** Mulberry32: the same past at each run. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -171,14 +171,3 @@ export async function drained(...services: readonly ServiceProcess[]): Promise<v
   for (const { child } of services) child.kill('SIGTERM');
   for (const service of services) await service.ends();
 }
-
-/** Numbers below 1, the same each time (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { recovered, rowsOf, seeded } from '../lab.ts';
+import { seeded } from '../../seeded.ts';
+import { recovered, rowsOf } from '../lab.ts';
 import type { Scenario } from '../lab.ts';
 
 /** The service dies again and again, two times in three soon after a commit, else at some moment of its start. */

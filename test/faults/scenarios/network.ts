@@ -1,4 +1,5 @@
-import { drained, recovered, rowsOf, seeded } from '../lab.ts';
+import { seeded } from '../../seeded.ts';
+import { drained, recovered, rowsOf } from '../lab.ts';
 import type { Scenario } from '../lab.ts';
 import type { Points, Trouble } from '../points.ts';
 import { Proxied } from '../proxied.ts';
