@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Time, randomness and ids are ports, so that whole runs can be simulated from a seed (invariant 10).
@@ -34,19 +33,33 @@ export interface Random {
   next(): number;
 }
 
+/** Waits are ended early all the time: that takes no error of its own, as that of `node:timers/promises` would. */
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  if (signal?.aborted) {
+    reject(signal.reason);
+    return promise;
+  }
+  const abort = (): void => {
+    clearTimeout(timer);
+    reject(signal!.reason);
+  };
+  const timer = setTimeout(
+    () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    },
+    Math.max(0, ms),
+  );
+  signal?.addEventListener('abort', abort, { once: true });
+  return promise;
+}
+
 export const systemPorts: Ports = {
   clock: {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    sleep: async (ms, signal) => {
-      try {
-        await delay(Math.max(0, ms), undefined, signal ? { signal } : {});
-      } catch (error) {
-        // Node wraps the reason in an AbortError of its own.
-        signal?.throwIfAborted();
-        throw error;
-      }
-    },
+    sleep,
   },
   ids: {
     uuid: () => randomUUID(),

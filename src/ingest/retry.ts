@@ -32,7 +32,7 @@ export async function withRetry<T>(options: RetryOptions, attempt: () => Promise
       () => undefined,
     );
     try {
-      const result = await attempt().finally(() => answered.abort());
+      const result = await attempt().finally(() => answered.abort(null));
       if (failures > 0) {
         onState?.(null);
         logger.info({ what, failures }, `${what}: goes on`);

@@ -22,6 +22,6 @@ export class Wake {
     const slept = clock.sleep(ms, AbortSignal.any([stop.signal, signal])).catch(() => undefined);
     await Promise.race([woken, slept]);
     this.#resolve = null;
-    stop.abort();
+    stop.abort(null);
   }
 }

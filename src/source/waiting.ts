@@ -19,7 +19,7 @@ export async function within(clock: Clock, ms: number, task: Promise<unknown>, s
   try {
     return await Promise.race([task.then(() => true), late]);
   } finally {
-    timer.abort();
+    timer.abort(null);
   }
 }
 
