@@ -1,12 +1,12 @@
 import type { Vector } from '../columns/batch.ts';
-import { validUtf8 } from './avro-cursor.ts';
 import { Expect, JsonNode, JsonObjectNode, hashOf } from './json-layout.ts';
-import { copyText, putEscaped } from './json-escapes.ts';
+import { JsonDigits, POWERS } from './json-digits.ts';
 import { extraMember, putExtra } from './json-extra.ts';
 import { JsonLeafReader } from './json-leaf.ts';
 import { doubleOf, fitsFloat } from './json-number.ts';
 import type { JsonBinding, JsonTarget } from './json-place.ts';
 import { skipValue } from './json-skip.ts';
+import { putAnyString, putString } from './json-string.ts';
 import { putBool, putBytes, putI32, putI64, putList, slot } from './vectors.ts';
 
 const QUOTE = 0x22;
@@ -28,8 +28,6 @@ const MOST_NUMBER_BYTES = 64;
 /** A JSON number with a fraction or an exponent. */
 const FRACTION = /^-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)$/;
 const TWO_32 = 0x1_0000_0000;
-/** 10^0 … 10^22 are exact doubles. */
-const POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 
 /**
  * Reads JSON objects of a known shape from bytes into vectors: no JavaScript string, no object per value.
@@ -47,13 +45,7 @@ export class JsonBytes {
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #end = 0;
-  /** Of the number read last: its digits without the dot, how many are behind the dot, and its sign. */
-  #digits = 0;
-  #fraction = 0;
-  #count = 0;
-  #negative = false;
-  /** First up to 9 digits, and up to 9 more, of a whole number. */
-  #high = 0;
+  readonly #number = new JsonDigits();
 
   constructor(target: JsonTarget, { options, typed, unknown }: JsonBinding) {
     this.#root = new JsonObjectNode(target.members);
@@ -105,6 +97,7 @@ export class JsonBytes {
     let met = 0;
     let before = 0;
     let key = 0;
+    let keyEnd = 0;
     if (!node.plain) node.extras.length = 0;
     if (bytes[p]! <= 0x20) p = this.#blank(p);
     if (bytes[p] === CLOSE_OBJECT) p++;
@@ -113,20 +106,18 @@ export class JsonBytes {
         let field = next[before]!;
         let after = field >= 0 ? this.#matches(node, field, p) : -1;
         if (after < 0) {
-          after = this.#keyEnd(p);
-          if (after < 0) return -1;
           key = p;
-          field = node.find(bytes, p + 1, after - 1);
+          keyEnd = this.#keyEnd(p);
+          if (keyEnd < 0) return -1;
+          field = node.find(bytes, p + 1, keyEnd - 1);
           if (field >= 0) next[before] = field;
+          after = this.#blank(keyEnd);
+          if (bytes[after] !== COLON) return -1;
+          after++;
         }
         p = after;
-        if (bytes[p] !== COLON) {
-          p = this.#blank(p);
-          if (bytes[p] !== COLON) return -1;
-        }
-        p++;
         if (bytes[p]! <= 0x20) p = this.#blank(p);
-        if (field < 0) p = this.#unknown(node, key, after, p);
+        if (field < 0) p = this.#unknown(node, key, keyEnd, p);
         else {
           if (seen[field] === epoch) return -1;
           seen[field] = epoch;
@@ -164,16 +155,17 @@ export class JsonBytes {
     return true;
   }
 
-  /** Index after the key with its quotes if it is that of the field, else -1. */
+  /** Index after the key, with its quotes and the colon, if it is that of the field, else -1. */
   #matches(node: JsonObjectNode, field: number, p: number): number {
-    const words = node.words[field]!;
-    const length = node.lengths[field]!;
+    const { words, starts } = node;
     const view = this.#view;
-    if (p + 4 * words.length > view.byteLength) return -1;
-    const last = words.length - 1;
-    for (let i = 0; i < last; i++) if (view.getInt32(p + 4 * i, true) !== words[i]) return -1;
-    const mask = -1 >>> ((4 * words.length - length) * 8);
-    if ((view.getInt32(p + 4 * last, true) & mask) !== words[last]) return -1;
+    const last = starts[field + 1]! - 1;
+    const from = starts[field]!;
+    if (p + 4 * (last - from + 1) > view.byteLength) return -1;
+    let at = p;
+    for (let k = from; k < last; k++, at += 4) if (view.getInt32(at, true) !== words[k]) return -1;
+    const length = node.lengths[field]!;
+    if (((view.getInt32(at, true) ^ words[last]!) & (-1 >>> (8 * (at + 4 - p - length)))) !== 0) return -1;
     return p + length;
   }
 
@@ -219,7 +211,7 @@ export class JsonBytes {
     }
     switch (node.expect) {
       case Expect.string:
-        return this.#string(node.vector, p);
+        return putString(node, this.#bytes, this.#view, p, this.#end);
       case Expect.long:
       case Expect.int:
         return this.#whole(node, p);
@@ -271,7 +263,7 @@ export class JsonBytes {
     else {
       for (;;) {
         const at = keys.length;
-        p = this.#string(keys, p);
+        p = putAnyString(keys, bytes, p, this.#end);
         if (p < 0) return -1;
         const hash = hashOf(keys.bytes, keys.offsets[at]!, keys.offsets[at + 1]!);
         // Met twice, or it only looks so.
@@ -326,86 +318,28 @@ export class JsonBytes {
     return p + 5;
   }
 
-  #string(vector: Vector, p: number): number {
-    const bytes = this.#bytes;
-    if (bytes[p] !== QUOTE) return -1;
-    const start = p + 1;
-    let at = start;
-    let any = 0;
-    for (; ; at++) {
-      if (at >= this.#end) return -1;
-      const byte = bytes[at]!;
-      if (byte === QUOTE) break;
-      if (byte === BACKSLASH) return putEscaped(vector, bytes, start, this.#end);
-      if (byte < 0x20) return -1;
-      any |= byte;
-    }
-    const length = at - start;
-    if (any >= 0x80 && !validUtf8(bytes, start, at)) return -1;
-    const i = slot(vector);
-    const to = vector.offsets[i]!;
-    if (to + length > vector.byteCapacity) vector.reserveBytes(length);
-    copyText(bytes, start, length, vector.bytes, to);
-    vector.offsets[i + 1] = to + length;
-    vector.length++;
-    return at + 1;
-  }
-
-  /** Sign and digits, with one dot where there is one, of a number; -1 for anything else, an exponent included. */
-  #number(p: number): number {
-    const bytes = this.#bytes;
-    this.#negative = bytes[p] === MINUS;
-    if (this.#negative) p++;
-    const first = p;
-    let dot = -1;
-    let digits = 0;
-    this.#high = 0;
-    for (; p < this.#end; p++) {
-      const digit = bytes[p]! - ZERO;
-      if (digit >= 0 && digit <= 9) {
-        digits = digits * 10 + digit;
-        if (p - first === 8) {
-          this.#high = digits;
-          if (dot < 0) digits = 0;
-        }
-        continue;
-      }
-      if (bytes[p] !== DOT || dot >= 0) break;
-      // The whole part is put together again: with a dot at most 15 digits are taken.
-      if (p - first >= 9) digits = this.#high * POWERS[p - first - 9]! + digits;
-      dot = p;
-    }
-    const whole = (dot < 0 ? p : dot) - first;
-    if (whole === 0 || (whole > 1 && bytes[first] === ZERO)) return -1;
-    if (dot >= 0 && dot === p - 1) return -1;
-    const byte = bytes[p]!;
-    if (p < this.#end && (byte === 0x65 || byte === 0x45)) return -1;
-    this.#fraction = dot < 0 ? 0 : p - dot - 1;
-    this.#count = whole + this.#fraction;
-    this.#digits = digits;
-    return p;
-  }
-
   #whole(node: JsonNode, p: number): number {
-    const after = this.#number(p);
-    const count = this.#count;
-    if (after < 0 || this.#fraction > 0 || count > 18) return -1;
+    const number = this.#number;
+    const after = number.read(this.#bytes, p, this.#end);
+    const { count } = number;
+    if (after < 0 || number.fraction > 0 || count > 18) return -1;
     let low: number;
-    let high: number;
-    if (count <= 15) {
-      const value = count < 9 ? this.#digits : this.#high * POWERS[count - 9]! + this.#digits;
+    let high = 0;
+    if (count < 9) low = number.digits;
+    else if (count <= 15) {
+      const { value } = number;
       low = value | 0;
       high = Math.floor(value / TWO_32);
     } else {
       // high * 10^(count - 9) + digits in two words: the power is below 2^30, so its halves times high are exact.
       const power = POWERS[count - 9]!;
-      const upper = this.#high * (power >>> 16);
-      const lower = this.#high * (power & 0xffff) + this.#digits;
+      const upper = number.high * (power >>> 16);
+      const lower = number.high * (power & 0xffff) + number.digits;
       const sum = (lower % TWO_32) + (upper % 0x10000) * 0x10000;
       low = sum | 0;
       high = Math.floor(upper / 0x10000) + Math.floor(lower / TWO_32) + (sum >= TWO_32 ? 1 : 0);
     }
-    if (this.#negative) {
+    if (number.negative) {
       high = low === 0 ? -high : ~high;
       low = -low | 0;
     }
@@ -418,14 +352,13 @@ export class JsonBytes {
   }
 
   #double(vector: Vector, p: number): number {
-    const after = this.#number(p);
-    if (after < 0 || this.#count > 15) return this.#longDouble(vector, p);
-    let digits = this.#digits;
-    if (this.#fraction === 0 && this.#count >= 9) digits = this.#high * POWERS[this.#count - 9]! + digits;
+    const number = this.#number;
+    const after = number.read(this.#bytes, p, this.#end);
+    if (after < 0 || number.count > 15) return this.#longDouble(vector, p);
     // Both are exact below 2^53 and 10^22, so their quotient is the nearest double.
-    const value = digits / POWERS[this.#fraction]!;
+    const value = number.value / POWERS[number.fraction]!;
     const i = slot(vector);
-    vector.f64[i] = this.#negative ? -value : value;
+    vector.f64[i] = number.negative ? -value : value;
     vector.length++;
     return after;
   }
@@ -464,13 +397,12 @@ export class JsonBytes {
 
   #decimal(node: JsonNode, p: number): number {
     if (this.#bytes[p] === QUOTE) return this.#coded(node, p);
-    const after = this.#number(p);
-    if (after < 0 || this.#fraction > node.scale || this.#count + node.scale - this.#fraction > 15) return -1;
-    let digits = this.#digits;
-    if (this.#fraction === 0 && this.#count >= 9) digits = this.#high * POWERS[this.#count - 9]! + digits;
-    const magnitude = digits * POWERS[node.scale - this.#fraction]!;
+    const number = this.#number;
+    const after = number.read(this.#bytes, p, this.#end);
+    if (after < 0 || number.fraction > node.scale || number.count + node.scale - number.fraction > 15) return -1;
+    const magnitude = number.value * POWERS[node.scale - number.fraction]!;
     if (magnitude >= node.limit) return -1;
-    const value = this.#negative ? -magnitude : magnitude;
+    const value = number.negative ? -magnitude : magnitude;
     if (node.vector.kind === 'i32') putI32(node.vector, value | 0);
     else putI64(node.vector, value | 0, Math.floor(value / TWO_32));
     return after;

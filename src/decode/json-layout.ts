@@ -40,6 +40,9 @@ export class JsonNode {
   readonly coding: CodingOf;
   /** Map: hashes of the keys of the entry being read. */
   readonly keys: Set<number> = new Set();
+  /** String: the vector's bytes as they were when `words` was made of them. */
+  bytes: Uint8Array | null = null;
+  words: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(place: JsonPlace) {
     const { vector } = place;
@@ -53,6 +56,13 @@ export class JsonNode {
     this.object = place.members && new JsonObjectNode(place.members);
     this.element = place.inner && new JsonNode(place.inner);
   }
+
+  /** Makes `words` of the vector's bytes, which are others than before. */
+  hold(): void {
+    const { bytes } = this.vector;
+    this.bytes = bytes;
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 }
 
 /**
@@ -61,9 +71,13 @@ export class JsonNode {
  */
 export class JsonObjectNode {
   readonly fields: readonly JsonNode[];
-  /** Each key in quotes as UTF-8, padded to whole words, as little-endian words; and its bytes. */
-  readonly words: readonly Int32Array[];
-  readonly lengths: readonly number[];
+  /**
+   * The keys as UTF-8, in quotes and with the colon, each padded to whole words, as little-endian words: key i begins at
+   * `starts[i]`, and has `lengths[i]` bytes.
+   */
+  readonly words: Int32Array;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
   /** Index expected after field i, at i + 1; at 0 the first. */
   readonly next: Int32Array;
   /** Number of the object in which field i was met last. */
@@ -91,18 +105,18 @@ export class JsonObjectNode {
     this.plain = extra === null && this.missing.length === 0;
     this.ignored = new Set(ignored);
     // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
-    const keys = places.map((place) => Buffer.from(`"${place.key}"`, 'utf8'));
-    this.words = keys.map((key) => {
-      const padded = new Uint8Array((key.length + 3) & ~3);
-      padded.set(key);
-      const view = new DataView(padded.buffer);
-      return Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(4 * i, true));
-    });
-    this.lengths = keys.map((key) => key.length);
+    const keys = places.map((place) => Buffer.from(`"${place.key}":`, 'utf8'));
+    this.lengths = Int32Array.from(keys, (key) => key.length);
+    this.starts = new Int32Array(keys.length + 1);
+    keys.forEach((key, i) => (this.starts[i + 1] = this.starts[i]! + ((key.length + 3) >> 2)));
+    const padded = new Uint8Array(4 * this.starts[keys.length]!);
+    keys.forEach((key, i) => padded.set(key, 4 * this.starts[i]!));
+    const view = new DataView(padded.buffer);
+    this.words = Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(4 * i, true));
     this.next = Int32Array.from({ length: keys.length + 1 }, (_, i) => (i < keys.length ? i : -1));
     this.seen = new Float64Array(keys.length);
     keys.forEach((key, i) => {
-      const hash = hashOf(key, 1, key.length - 1);
+      const hash = hashOf(key, 1, key.length - 2);
       const same = this.#byHash.get(hash);
       if (same) same.push(i);
       else this.#byHash.set(hash, [i]);
@@ -111,16 +125,16 @@ export class JsonObjectNode {
 
   /** Index of the field whose key stands at [start, end) (quotes left out), or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    for (const i of this.#byHash.get(hashOf(bytes, start, end)) ?? []) {
-      if (this.lengths[i] === end - start + 2 && this.#same(this.words[i]!, bytes, start - 1, end + 1)) return i;
-    }
+    for (const i of this.#byHash.get(hashOf(bytes, start, end)) ?? [])
+      if (this.lengths[i] === end - start + 3 && this.#same(4 * this.starts[i]! + 1, bytes, start, end)) return i;
     return -1;
   }
 
-  #same(words: Int32Array, bytes: Uint8Array, start: number, end: number): boolean {
+  /** `from`: byte of `words`. */
+  #same(from: number, bytes: Uint8Array, start: number, end: number): boolean {
     for (let at = start; at < end; at++) {
-      const k = at - start;
-      if (((words[k >> 2]! >> ((k & 3) * 8)) & 0xff) !== bytes[at]) return false;
+      const k = from + at - start;
+      if (((this.words[k >> 2]! >> ((k & 3) * 8)) & 0xff) !== bytes[at]) return false;
     }
     return true;
   }

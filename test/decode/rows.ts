@@ -57,6 +57,7 @@ export function breaches(batch: ColumnBatch, rows: number): string[] {
       for (let i = length; i < bits.length * 8; i++)
         if (bits[i >> 3]! & (1 << (i & 7))) found.push(`${path}: ${name} has bit ${i} set beyond ${length}`);
     }
+    if (vector.kind === 'bytes' && vector.offsets[length]! > vector.byteCapacity) found.push(`${path}: no slack`);
     if (vector.offsets.length > 0 && vector.offsets[0] !== 0)
       found.push(`${path}: offsets begin with ${vector.offsets[0]}`);
     if (vector.kind === 'struct')
