@@ -52,7 +52,9 @@ export async function committedOffsets(
 
 async function snapshotsOf(catalog: CatalogAddress, table: string, query = ''): Promise<readonly Snapshot[]> {
   const [namespace, name] = table.split('.');
-  const answer = await fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}${query}`);
+  const ask = (): Promise<Response> => fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}${query}`);
+  // Once more: the catalog may close a connection just as it is used again.
+  const answer = await ask().catch(ask);
   if (answer.status === 404) return [];
   if (!answer.ok) throw new Error(`catalog: ${answer.status} ${await answer.text()}`);
   const { metadata } = (await answer.json()) as { metadata: { readonly snapshots?: readonly Snapshot[] } };
