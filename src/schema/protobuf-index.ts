@@ -1,4 +1,4 @@
-import protobuf from 'protobufjs';
+import { lib } from './protobufjs.ts';
 
 /** A message declaration, or the message that stands for the entries of a map field. */
 interface Declared {
@@ -12,7 +12,7 @@ interface Declared {
  * counts: as in a file descriptor, where the entries of a map field are a nested message at the place of the field.
  */
 export function declaredMessages(text: string): readonly Declared[] {
-  const { next, peek, skip } = protobuf.tokenize(text, true);
+  const { next, peek, skip } = lib().tokenize(text, true);
   const top: Declared[] = [];
   /** What an open brace belongs to; null: not a message. */
   const open: (Declared[] | null)[] = [];

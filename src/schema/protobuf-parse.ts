@@ -1,8 +1,9 @@
-import protobuf from 'protobufjs';
+import type protobuf from 'protobufjs';
 import { TabletopicError } from '../errors.ts';
 import { declaredMessages, messageAt } from './protobuf-index.ts';
 import type { ProtoEnum, ProtoField, ProtoMessage, ProtoScalar, ProtoType } from './protobuf-node.ts';
 import { wellKnownProto } from './protobuf-well-known.ts';
+import { lib } from './protobufjs.ts';
 
 /** Files that one schema may import, through others. */
 const MOST_IMPORTS = 1_000;
@@ -45,7 +46,7 @@ export function parseProtobuf(
   references: Readonly<Record<string, string>> = {},
   choice: MessageChoice = null,
 ): { file: ProtoFile; message: ProtoMessage } {
-  const root = new protobuf.Root();
+  const root = new (lib().Root)();
   const missing: string[] = [];
   try {
     const { package: packageName } = addFiles(root, text, references, missing);
@@ -67,7 +68,7 @@ function addFiles(
   missing: string[],
 ): protobuf.IParserResult {
   const options = { keepCase: true, alternateCommentMode: true, preferTrailingComment: true };
-  const main = protobuf.parse(text, root, options);
+  const main = lib().parse(text, root, options);
   const imported = new Set<string>();
   const queue = [...(main.imports ?? []), ...(main.weakImports ?? [])];
   for (const name of queue) {
@@ -79,7 +80,7 @@ function addFiles(
       missing.push(name);
       continue;
     }
-    const file = protobuf.parse(found, root, options);
+    const file = lib().parse(found, root, options);
     queue.push(...(file.imports ?? []), ...(file.weakImports ?? []));
   }
   return main;
@@ -95,8 +96,8 @@ class Nodes implements ProtoFile {
   }
 
   message(name: string): ProtoMessage | null {
-    const found = name === '' ? null : this.#root.lookup(name.startsWith('.') ? name : `.${name}`, [protobuf.Type]);
-    return found instanceof protobuf.Type ? this.#message(found) : null;
+    const found = name === '' ? null : this.#root.lookup(name.startsWith('.') ? name : `.${name}`, [lib().Type]);
+    return found instanceof lib().Type ? this.#message(found) : null;
   }
 
   chosen(choice: MessageChoice, text: string, prefix: string): ProtoMessage {
@@ -143,7 +144,7 @@ class Nodes implements ProtoFile {
             : presence
               ? 'optional'
               : 'implicit',
-      key: field instanceof protobuf.MapField ? (field.keyType as ProtoScalar) : null,
+      key: field instanceof lib().MapField ? (field.keyType as ProtoScalar) : null,
       delimited: isMessage && !field.map && field.delimited,
       oneof,
     };
@@ -151,8 +152,8 @@ class Nodes implements ProtoFile {
 
   #type(field: protobuf.Field): ProtoType {
     const { resolvedType } = field;
-    if (resolvedType instanceof protobuf.Type) return this.#message(resolvedType);
-    if (resolvedType instanceof protobuf.Enum) return this.#enum(resolvedType);
+    if (resolvedType instanceof lib().Type) return this.#message(resolvedType);
+    if (resolvedType instanceof lib().Enum) return this.#enum(resolvedType);
     if (SCALARS.has(field.type)) return field.type as ProtoScalar;
     throw new Error(`the type ${field.type} of ${field.fullName} is not known`);
   }
