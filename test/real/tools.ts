@@ -80,6 +80,10 @@ export function run(
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
     });
+    // Not left behind when what waits for it fails.
+    const kill = (): boolean => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('close', () => process.off('exit', kill));
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (d: string) => (out += d));
