@@ -92,7 +92,7 @@ export class JsonBytes {
   /** `p` stands after the opening brace; the result after the closing one. */
   #object(node: JsonObjectNode, p: number): number {
     const bytes = this.#bytes;
-    const { fields, next, seen } = node;
+    const { fields, next, seen, words } = node;
     const epoch = ++node.epoch;
     let met = 0;
     let before = 0;
@@ -104,7 +104,7 @@ export class JsonBytes {
     else {
       for (;;) {
         let field = next[before]!;
-        let after = field >= 0 ? this.#matches(node, field, p) : -1;
+        let after = field >= 0 ? this.#matches(words, fields[field]!, p) : -1;
         if (after < 0) {
           key = p;
           keyEnd = this.#keyEnd(p);
@@ -127,8 +127,10 @@ export class JsonBytes {
         }
         if (p < 0 || p >= this.#end) return -1;
         if (bytes[p]! <= 0x20) p = this.#blank(p);
-        if (bytes[p] === CLOSE_OBJECT) break;
-        if (bytes[p] !== COMMA) return -1;
+        if (bytes[p] !== COMMA) {
+          if (bytes[p] === CLOSE_OBJECT) break;
+          return -1;
+        }
         p++;
         if (bytes[p]! <= 0x20) p = this.#blank(p);
       }
@@ -156,17 +158,13 @@ export class JsonBytes {
   }
 
   /** Index after the key, with its quotes and the colon, if it is that of the field, else -1. */
-  #matches(node: JsonObjectNode, field: number, p: number): number {
-    const { words, starts } = node;
+  #matches(words: Int32Array, field: JsonNode, p: number): number {
     const view = this.#view;
-    const last = starts[field + 1]! - 1;
-    const from = starts[field]!;
-    if (p + 4 * (last - from + 1) > view.byteLength) return -1;
-    let at = p;
-    for (let k = from; k < last; k++, at += 4) if (view.getInt32(at, true) !== words[k]) return -1;
-    const length = node.lengths[field]!;
-    if (((view.getInt32(at, true) ^ words[last]!) & (-1 >>> (8 * (at + 4 - p - length)))) !== 0) return -1;
-    return p + length;
+    const last = field.keyLast;
+    const after = p + field.keyLength;
+    if (after + 3 > view.byteLength) return -1;
+    for (let k = field.keyFirst; k < last; k++, p += 4) if (view.getInt32(p, true) !== words[k]) return -1;
+    return ((view.getInt32(p, true) ^ words[last]!) & field.keyMask) === 0 ? after : -1;
   }
 
   /** Index after a key without escapes and of ASCII only, else -1. */

@@ -40,6 +40,11 @@ export class JsonNode {
   readonly coding: CodingOf;
   /** Map: hashes of the keys of the entry being read. */
   readonly keys: Set<number> = new Set();
+  /** Member of an object: bytes of its key with quotes and colon, its first and last word among `words`, the used bits of the last. */
+  keyLength = 0;
+  keyFirst = 0;
+  keyLast = 0;
+  keyMask = 0;
   /** String: the vector's bytes as they were when `words` was made of them. */
   bytes: Uint8Array | null = null;
   words: DataView = new DataView(new ArrayBuffer(0));
@@ -71,13 +76,8 @@ export class JsonNode {
  */
 export class JsonObjectNode {
   readonly fields: readonly JsonNode[];
-  /**
-   * The keys as UTF-8, in quotes and with the colon, each padded to whole words, as little-endian words: key i begins at
-   * `starts[i]`, and has `lengths[i]` bytes.
-   */
+  /** The keys of all fields as UTF-8, in quotes and with the colon, each padded to whole words, as little-endian words. */
   readonly words: Int32Array;
-  readonly starts: Int32Array;
-  readonly lengths: Int32Array;
   /** Index expected after field i, at i + 1; at 0 the first. */
   readonly next: Int32Array;
   /** Number of the object in which field i was met last. */
@@ -106,13 +106,16 @@ export class JsonObjectNode {
     this.ignored = new Set(ignored);
     // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
     const keys = places.map((place) => Buffer.from(`"${place.key}":`, 'utf8'));
-    this.lengths = Int32Array.from(keys, (key) => key.length);
-    this.starts = new Int32Array(keys.length + 1);
-    keys.forEach((key, i) => (this.starts[i + 1] = this.starts[i]! + ((key.length + 3) >> 2)));
-    const padded = new Uint8Array(4 * this.starts[keys.length]!);
-    keys.forEach((key, i) => padded.set(key, 4 * this.starts[i]!));
-    const view = new DataView(padded.buffer);
-    this.words = Int32Array.from({ length: padded.length / 4 }, (_, i) => view.getInt32(4 * i, true));
+    const padded = Buffer.concat(keys.map((key) => Buffer.concat([key, new Uint8Array(-key.length & 3)])));
+    this.words = Int32Array.from({ length: padded.length / 4 }, (_, i) => padded.readInt32LE(4 * i));
+    let words = 0;
+    this.fields.forEach((field, i) => {
+      field.keyLength = keys[i]!.length;
+      field.keyFirst = words;
+      words += (field.keyLength + 3) >> 2;
+      field.keyLast = words - 1;
+      field.keyMask = -1 >>> (8 * (-field.keyLength & 3));
+    });
     this.next = Int32Array.from({ length: keys.length + 1 }, (_, i) => (i < keys.length ? i : -1));
     this.seen = new Float64Array(keys.length);
     keys.forEach((key, i) => {
@@ -126,14 +129,14 @@ export class JsonObjectNode {
   /** Index of the field whose key stands at [start, end) (quotes left out), or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
     for (const i of this.#byHash.get(hashOf(bytes, start, end)) ?? [])
-      if (this.lengths[i] === end - start + 3 && this.#same(4 * this.starts[i]! + 1, bytes, start, end)) return i;
+      if (this.#same(this.fields[i]!, bytes, start, end)) return i;
     return -1;
   }
 
-  /** `from`: byte of `words`. */
-  #same(from: number, bytes: Uint8Array, start: number, end: number): boolean {
+  #same({ keyLength, keyFirst }: JsonNode, bytes: Uint8Array, start: number, end: number): boolean {
+    if (keyLength !== end - start + 3) return false;
     for (let at = start; at < end; at++) {
-      const k = from + at - start;
+      const k = 4 * keyFirst + 1 + at - start;
       if (((this.words[k >> 2]! >> ((k & 3) * 8)) & 0xff) !== bytes[at]) return false;
     }
     return true;
