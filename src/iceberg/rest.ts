@@ -6,6 +6,7 @@ import type { Catalog, CommitOutcome, CommitRequest, CreateTableRequest, LoadedT
 import { parseJson, stringifyJson } from './json.ts';
 import { normalMetadata } from './read-metadata.ts';
 import { parseWithRefs } from './rest/answer.ts';
+import { parseHead } from './rest/answer-head.ts';
 import { OAuth2Auth, bearerAuth, noAuth } from './rest/auth.ts';
 import type { Auth } from './rest/auth.ts';
 import { RestClient } from './rest/client.ts';
@@ -29,6 +30,8 @@ export class RestCatalog implements Catalog {
   #prefix = '';
   /** Between the levels of a namespace in a path, URL-encoded. */
   #separator = DEFAULT_SEPARATOR;
+  /** By table, as it was last loaded: of a commit's answer the end, which has it again if at all, may stay unread. */
+  readonly #configs = new Map<string, LoadedTable['config']>();
 
   constructor(name: string, config: RestCatalogConfig, ports: Ports) {
     this.name = name;
@@ -127,7 +130,9 @@ export class RestCatalog implements Catalog {
     const answer = await this.#client.call({ method: 'GET', url, headers: DELEGATION, repeat: 'all' });
     if (answer.status === 404 && errorModel(answer) !== null) return null;
     if (answer.status !== 200) throw refusal(answer, `loading ${identText(ident)}`, url);
-    return this.#loaded(ident, answer, url, snapshots);
+    const table = this.#loaded(ident, answer, url, snapshots);
+    this.#configs.set(identText(ident), table.config);
+    return table;
   }
 
   async commit(ident: TableIdent, request: CommitRequest): Promise<CommitOutcome> {
@@ -135,8 +140,13 @@ export class RestCatalog implements Catalog {
     const body = stringifyJson({ identifier: ident, requirements: request.requirements, updates: request.updates });
     const headers = { ...DELEGATION, 'idempotency-key': request.idempotencyKey };
     let answer: HttpAnswer;
+    const seen: { head: LoadTableResult | null } = { head: null };
+    const enough = (first: Uint8Array): boolean => {
+      seen.head = parseHead(first, request.updates) as LoadTableResult | null;
+      return seen.head !== null;
+    };
     try {
-      answer = await this.#client.call({ method: 'POST', url, headers, body, repeat: 'unsent' });
+      answer = await this.#client.call({ method: 'POST', url, headers, body, repeat: 'unsent', enough });
     } catch (error) {
       if (error instanceof AnswerLost)
         return unknownOutcome(`commit of ${identText(ident)}: ${error.message}`, url, error);
@@ -145,7 +155,10 @@ export class RestCatalog implements Catalog {
     const outcome = commitOutcome(answer, identText(ident), url);
     if (outcome !== null) return outcome;
     try {
-      return { outcome: 'committed', table: this.#loaded(ident, answer, url, 'refs') };
+      if (seen.head === null) return { outcome: 'committed', table: this.#loaded(ident, answer, url, 'refs') };
+      const table = tableOf(ident, seen.head, url, true);
+      const config = { ...this.#configs.get(identText(ident)), ...table.config };
+      return { outcome: 'committed', table: { ...table, config } };
     } catch (error) {
       // A 200 cut short or rewritten on the way says nothing of what was applied.
       return unknownOutcome(`commit of ${identText(ident)}: ${(error as Error).message}`, url, error);
@@ -188,16 +201,7 @@ export class RestCatalog implements Catalog {
   }
 
   #loaded(ident: TableIdent, answer: HttpAnswer, url: string, snapshots: 'refs' | 'all'): LoadedTable {
-    const body = this.#parse(answer, url, snapshots) as LoadTableResult;
-    if (typeof body.metadata !== 'object' || body.metadata === null) throw notSpoken(url, 'it holds no table metadata');
-    const metadata = normalMetadata(body.metadata);
-    return {
-      ident,
-      metadataLocation: body['metadata-location'] ?? '',
-      metadata,
-      partial: snapshots === 'refs',
-      config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) },
-    };
+    return tableOf(ident, this.#parse(answer, url, snapshots) as LoadTableResult, url, snapshots === 'refs');
   }
 
   #parse(answer: HttpAnswer, url: string, snapshots: 'refs' | 'all' = 'all'): unknown {
@@ -217,6 +221,18 @@ interface LoadTableResult {
     readonly prefix: string;
     readonly config: Readonly<Record<string, string>>;
   }[];
+}
+
+function tableOf(ident: TableIdent, body: LoadTableResult, url: string, partial: boolean): LoadedTable {
+  if (typeof body.metadata !== 'object' || body.metadata === null) throw notSpoken(url, 'it holds no table metadata');
+  const metadata = normalMetadata(body.metadata);
+  return {
+    ident,
+    metadataLocation: body['metadata-location'] ?? '',
+    metadata,
+    partial,
+    config: { ...body.config, ...credentialsFor(metadata.location, body['storage-credentials']) },
+  };
 }
 
 /** Of several credentials those of the longest prefix count (REST spec, `StorageCredential`). */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson, stringifyJson } from '../../src/iceberg/json.ts';
+import { parseHead } from '../../src/iceberg/rest/answer-head.ts';
 import { parseWithRefs } from '../../src/iceberg/rest/answer.ts';
 
 interface Answer {
@@ -103,5 +104,64 @@ describe('the answer of a catalog with the snapshots that refs name', () => {
     };
     const text = JSON.stringify(answer);
     expect(parseWithRefs(bytesOf(text))).toEqual(parseJson(text));
+  });
+});
+
+describe('the answer to a commit from its first bytes', () => {
+  const own = {
+    'snapshot-id': 8271638172635172635n,
+    'parent-snapshot-id': 11n,
+    'timestamp-ms': 5,
+    summary: { operation: 'append' },
+  } as const;
+  const updates = [{ action: 'add-snapshot', snapshot: own }] as const;
+  const main = { main: { 'snapshot-id': own['snapshot-id'], type: 'branch' } };
+  const before = {
+    'format-version': 2,
+    'table-uuid': 'u',
+    location: 's3://b/t',
+    'last-sequence-number': 7,
+    'last-updated-ms': 5,
+    'last-column-id': 1,
+    'current-schema-id': 0,
+    schemas: [{ type: 'struct', 'schema-id': 0, fields: [] }],
+    'default-spec-id': 0,
+    'partition-specs': [{ 'spec-id': 0, fields: [] }],
+    'last-partition-id': 999,
+    'default-sort-order-id': 0,
+    'sort-orders': [{ 'order-id': 0, fields: [] }],
+    properties: { 'a"snapshots":[': '1' },
+    'current-snapshot-id': own['snapshot-id'],
+    refs: main,
+  };
+  const after = { snapshots: [{ 'snapshot-id': 11n }, own], 'snapshot-log': [] };
+  /** What the catalog has sent when the list has begun. */
+  const first = (metadata: object): Uint8Array => {
+    const text = stringifyJson({ 'metadata-location': 's3://b/m.json', metadata: { ...metadata, ...after } });
+    return bytesOf(text.slice(0, text.lastIndexOf('"operation"')));
+  };
+
+  it('is that of a whole one with the snapshot that refs name, without what comes after the list', () => {
+    expect(parseHead(first(before), updates)).toEqual({
+      'metadata-location': 's3://b/m.json',
+      metadata: { ...before, snapshots: [own] },
+    });
+  });
+
+  it.each<[string, object]>([
+    ['another has moved the branch since', { ...before, refs: { main: { 'snapshot-id': 12n, type: 'branch' } } }],
+    ['another ref is there', { ...before, refs: { ...main, audit: { 'snapshot-id': 11n, type: 'branch' } } }],
+    ['the current snapshot is another', { ...before, 'current-snapshot-id': 11n }],
+    ['refs come later', { ...before, refs: undefined }],
+    ['format v3 and its next row id comes later', { ...before, 'format-version': 3 }],
+    ...Object.keys(before).map((key): [string, object] => [`${key} comes later`, { ...before, [key]: undefined }]),
+  ])('asks for the rest where %s', (_, metadata) => {
+    expect(parseHead(first(metadata), updates)).toBeNull();
+  });
+
+  it('asks for the rest where the request added no snapshot, or the list has not begun', () => {
+    expect(parseHead(first(before), [])).toBeNull();
+    const text = new TextDecoder().decode(first(before));
+    expect(parseHead(bytesOf(text.slice(0, text.indexOf('"snapshots":[{'))), updates)).toBeNull();
   });
 });

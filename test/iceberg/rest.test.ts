@@ -106,6 +106,39 @@ describe('REST catalog', () => {
     expect(seen[0]!.headers['idempotency-key']).toBe('key-1');
   });
 
+  it('does not wait for the past of a table in the answer to a commit, and goes on with the credentials it has', async () => {
+    const id = 8271638172635172635n;
+    const snapshot = { 'snapshot-id': id, 'timestamp-ms': 1, summary: { operation: 'append' } } as const;
+    const head = `{"main":{"snapshot-id":${id},"type":"branch"}}`;
+    const begun = `{"metadata":${metadata.slice(0, -1).replace('"current-snapshot-id":-1', `"current-snapshot-id":${id}`)},"properties":{},"refs":${head},"snapshots":[`;
+    const past = `{"snapshot-id":1,"timestamp-ms":1,"summary":{"operation":"append","text":"${'x'.repeat(2000)}"}},`;
+    let closed = false;
+    const endless = createServer((incoming, response) => {
+      incoming.resume();
+      response.writeHead(200);
+      if (incoming.method === 'GET') return response.end(loaded);
+      response.on('close', () => (closed = true));
+      response.write(begun);
+      return response.write(past.repeat(1000));
+    });
+    await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve));
+    const catalog = open({ uri: `http://127.0.0.1:${(endless.address() as AddressInfo).port}` });
+    await catalog.loadTable(ident, 'refs');
+    const outcome = await catalog.commit(ident, { ...request, updates: [{ action: 'add-snapshot', snapshot }] });
+    expect(outcome).toMatchObject({
+      outcome: 'committed',
+      table: { partial: true, metadata: { snapshots: [snapshot] }, config: { 's3.access-key-id': 'long' } },
+    });
+    await expect.poll(() => closed).toBe(true);
+    // The same catalog answers the next request, on another connection.
+    expect(await catalog.loadTable(ident, 'refs')).not.toBeNull();
+    // What the request has not added is read to the end, which never comes.
+    expect((await catalog.commit(ident, request)).outcome).toBe('unknown');
+    await catalog.close();
+    endless.closeAllConnections();
+    endless.close();
+  });
+
   it.each<[string, Answer, string]>([
     [
       '409',

@@ -14,6 +14,7 @@ export interface Call {
    * change something twice: only what the server surely did not do (connection refused, 429).
    */
   readonly repeat: 'all' | 'unsent';
+  readonly enough?: HttpRequest['enough'];
 }
 
 const ATTEMPTS = 5;
@@ -67,7 +68,7 @@ export class RestClient {
     }
   }
 
-  async #once({ method, url, headers = {}, body }: Call): Promise<HttpAnswer> {
+  async #once({ method, url, headers = {}, body, enough }: Call): Promise<HttpAnswer> {
     const plain: HttpRequest = {
       method,
       url,
@@ -77,6 +78,7 @@ export class RestClient {
         ...headers,
       },
       body: body ?? null,
+      enough,
     };
     let proven: Record<string, string>;
     try {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 
 export interface HttpRequest {
@@ -5,6 +6,11 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  /**
+   * Whether the first bytes of a long answer (status 200) are all that is wanted of it: then the rest is not waited for,
+   * and its connection is closed.
+   */
+  readonly enough?: ((first: Uint8Array) => boolean) | undefined;
 }
 
 export interface HttpAnswer {
@@ -47,10 +53,13 @@ export function openTransport(timeoutMs: number): { send: Send; close(): Promise
     bodyTimeout: timeoutMs,
   });
   return {
-    send: async ({ method, url, headers, body }) => {
+    send: async ({ method, url, headers, body, enough }) => {
       try {
         const answer = await request(url, { method, headers, body, dispatcher: agent });
-        const bytes = new Uint8Array(await answer.body.arrayBuffer());
+        const bytes =
+          enough !== undefined && answer.statusCode === 200
+            ? await readEnough(answer.body, enough)
+            : new Uint8Array(await answer.body.arrayBuffer());
         return {
           status: answer.statusCode,
           headers: answer.headers,
@@ -65,6 +74,27 @@ export function openTransport(timeoutMs: number): { send: Send; close(): Promise
     },
     close: () => agent.destroy(),
   };
+}
+
+/** Below this a whole answer costs less than a new connection. */
+const FIRST_LOOK = 2 ** 20;
+
+async function readEnough(body: Readable, enough: (first: Uint8Array) => boolean): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  let look = FIRST_LOOK;
+  // Leaving the loop aborts what comes, which is told as an error too.
+  body.on('error', () => undefined);
+  for await (const part of body as AsyncIterable<Buffer>) {
+    parts.push(part);
+    length += part.length;
+    if (length < look) continue;
+    const first = Buffer.concat(parts);
+    if (enough(first)) return first;
+    parts.splice(0, parts.length, first);
+    look = length * 2;
+  }
+  return Buffer.concat(parts);
 }
 
 function transportError(error: unknown): NotSent | AnswerLost {
