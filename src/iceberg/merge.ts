@@ -3,6 +3,11 @@ import type { ManifestFile } from './manifest-types.ts';
 
 const TARGET_SIZE = 8 * 1024 * 1024;
 const MIN_COUNT = 100;
+/**
+ * Bytes of manifests that one commit rewrites at most. An entry of 300 bytes takes 0.1 ms of CPU to read and write: a full
+ * manifest of 8 MiB took 2.8 s, once in a hundred commits.
+ */
+const REWRITTEN = 768 * 1024;
 
 /**
  * Groups the parent's manifests for an append, newest first: a group of one is kept as it is, larger ones are to be
@@ -10,7 +15,10 @@ const MIN_COUNT = 100;
  * `commit.manifest.target-size-bytes`; the newest bin waits until it has `commit.manifest.min-count-to-merge`
  * manifests, counting `added` new ones. Manifests of delete files are never touched.
  *
- * Unlike Java, new manifests are not merged at once: they stay as they were prepared (invariant 5). `when` they are
+ * Unlike Java, one commit rewrites `REWRITTEN` bytes at most: of what is due the contiguous part with the most manifests.
+ * What is left is due at a later one. So manifests end at that size, where nobody else rewrites them.
+ *
+ * Unlike Java too, new manifests are not merged at once: they stay as they were prepared (invariant 5). `when` they are
  * due: at every append once the count is `reached`, or only at the append that has `crossed` it or a multiple of it. Of
  * many writers one crosses it.
  */
@@ -28,7 +36,7 @@ export function planMerge(
     when === 'reached'
       ? count + added >= minCount
       : Math.floor((count + added) / minCount) > Math.floor(count / minCount);
-  const groups: ManifestFile[][] = [];
+  const due: ManifestFile[][] = [];
   for (const specId of new Set(parents.map((manifest) => manifest.specId))) {
     const ofSpec = parents.filter(
       (manifest) => manifest.specId === specId && manifest.content === ManifestContent.data,
@@ -36,13 +44,12 @@ export function planMerge(
     const bins = pack(ofSpec, targetSize);
     const newestIsDue = isDue(bins[0]?.length ?? 0);
     bins.forEach((bin, index) => {
-      const due = newestIsDue || (when === 'reached' && index > 0);
-      if (bin.length > 1 && due) groups.push(bin);
-      else groups.push(...bin.map((manifest) => [manifest]));
+      if (newestIsDue || (when === 'reached' && index > 0)) due.push(...pack(bin, REWRITTEN));
     });
   }
-  for (const manifest of parents) if (manifest.content !== ManifestContent.data) groups.push([manifest]);
-  return groups;
+  const most = due.reduce<ManifestFile[]>((best, part) => (part.length > best.length ? part : best), []);
+  if (most.length < 2) return alone;
+  return [most, ...alone.filter(([manifest]) => !most.includes(manifest!))];
 }
 
 /** Contiguous bins, newest first, filled from the oldest manifest on. */

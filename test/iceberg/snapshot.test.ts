@@ -277,6 +277,23 @@ describe('planMerge', () => {
     ]);
   });
 
+  it('rewrites a bounded number of bytes at once: of what is due the part with the most manifests', () => {
+    const KiB = 1024;
+    const merged = (...sizes: number[]): ManifestFile[] =>
+      sizes.map((size, i) => manifest(-i, { location: `merged${i}`, length: size * KiB }));
+    const rewritten = (parents: ManifestFile[]): number[] =>
+      planMerge(parents, 1, {})
+        .filter((group) => group.length > 1)
+        .map((group) => group.reduce((sum, { length }) => sum + length, 0));
+    // Newest first: what was merged last takes what is new while it fits, the older ones stay.
+    expect(rewritten([...many, ...merged(300, 500, 600)])).toEqual([99_000 + 300 * KiB]);
+    expect(rewritten([...many, ...merged(768, 768)])).toEqual([99_000]);
+    expect(rewritten(merged(768, 768, 500, 500))).toEqual([]);
+    // A hundred manifests of a wide table's files are more than that.
+    const wide = Array.from({ length: 99 }, (_, i) => manifest(99 - i, { length: 25 * KiB }));
+    expect(sizes(planMerge(wide, 1, {})).filter((size) => size > 1)).toEqual([30]);
+  });
+
   it('leaves full manifests, other specs and delete files alone', () => {
     const large = manifest(0, { location: 'large', length: 8 * 1024 * 1024 });
     const deletes = manifest(0, { location: 'deletes', content: 1 });
