@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import pino from 'pino';
 import { createCommitter } from '../../src/commit/committer.ts';
 import { RestCatalog } from '../../src/iceberg/rest.ts';
@@ -23,10 +24,16 @@ export interface TableOrder {
 export interface Commit {
   readonly wallMs: number;
   readonly cpuMs: number;
+  /** Part of the wall time from a request to the catalog to the end of reading its answer. */
+  readonly catalogWallMs: number;
+  /** Manifests were merged in it. */
+  readonly merged: boolean;
 }
 
 export interface Totals {
   readonly steps: StepTotals;
+  /** Requests as they left for the servers, by server and method. */
+  readonly wire: Readonly<Record<string, number>>;
   /** Bytes written to and read from the store. */
   readonly storeBytes: number;
   readonly metadataBytes: number;
@@ -39,11 +46,22 @@ class TableCommits {
   readonly #io: FileIO;
   readonly #committer: Committer;
   readonly #steps = new Steps();
+  #wire: Record<string, number> = {};
   #bytes = 0;
   #turn = 0;
 
   constructor(order: TableOrder) {
     this.#order = order;
+    subscribe('undici:client:sendHeaders', (message) => {
+      const { request } = message as { request: { method: string; origin: string } };
+      this.#sent(request.origin, request.method);
+    });
+    subscribe('http.client.request.start', (message) => {
+      const { request } = message as {
+        request: { method: string; protocol: string; getHeader(name: string): unknown };
+      };
+      this.#sent(`${request.protocol}//${String(request.getHeader('host'))}`, request.method);
+    });
     const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = order.s3;
     this.#io = createFileIO(
       { s3: { endpoint, region, pathStyle: true, accessKeyId, secretAccessKey } },
@@ -94,23 +112,46 @@ class TableCommits {
       specId: table.metadata['default-spec-id'],
       watermark: null,
     };
+    const [catalogBefore, readsBefore] = [this.#catalogMs, this.#reads];
     const began = performance.now();
     const before = process.cpuUsage();
     const { kind } = await this.#committer.commit(await this.#committer.prepare(cut));
     const { user, system } = process.cpuUsage(before);
     if (kind !== 'committed') throw new Error('a checkpoint was dropped, and nobody else writes the table');
-    return { wallMs: performance.now() - began, cpuMs: (user + system) / 1000 };
+    return {
+      wallMs: performance.now() - began,
+      cpuMs: (user + system) / 1000,
+      catalogWallMs: this.#catalogMs - catalogBefore,
+      merged: this.#reads > readsBefore,
+    };
+  }
+
+  get #catalogMs(): number {
+    const steps = Object.entries(this.#steps.totals).filter(([name]) => /^(load|commit)/.test(name));
+    return steps.reduce((sum, [, { ms }]) => sum + ms, 0);
+  }
+
+  get #reads(): number {
+    return this.#steps.totals['GET manifest']?.count ?? 0;
+  }
+
+  #sent(origin: string, method: string): void {
+    const server = new URL(this.#order.catalog.uri).origin === origin ? 'catalog' : 'store';
+    const name = `${method} to the ${server}`;
+    this.#wire[name] = (this.#wire[name] ?? 0) + 1;
   }
 
   forget(): void {
     this.#steps.clear();
+    this.#wire = {};
     this.#bytes = 0;
   }
 
   async totals(): Promise<Totals> {
+    const wire = { ...this.#wire };
     const { metadataLocation } = (await this.#rest.loadTable(this.#ident, 'refs'))!;
     const metadata = await this.#io.stat(metadataLocation);
-    return { steps: this.#steps.totals, storeBytes: this.#bytes, metadataBytes: metadata!.size };
+    return { steps: this.#steps.totals, wire, storeBytes: this.#bytes, metadataBytes: metadata!.size };
   }
 
   #counted(io: FileIO): FileIO {

@@ -30,9 +30,14 @@ export interface GrowthFigures {
   readonly catalogCpuMs: number;
   readonly storeCpuMs: number;
   readonly wallMs: Spread;
-  /** Part of the wall time that is spent waiting for the catalog's answers, reading them included; ms, mean. */
-  readonly catalogWallMs: number;
-  /** Each kind of request to the store and the catalog, per commit. */
+  /** Part of the wall time that is spent waiting for the catalog's answers, reading them included. */
+  readonly catalogWallMs: Spread;
+  /** The rest of it: our own and the store's. */
+  readonly ownWallMs: Spread;
+  /** Of the one commit after those in which manifests were merged; null where none came. */
+  readonly mergeCpuMs: number | null;
+  /** Requests by server and method as they left, per commit; then by what they are for. */
+  readonly wire: Readonly<Record<string, number>>;
   readonly requests: Readonly<Record<string, number>>;
   /** Bytes written to and read from the store by us, per commit; the catalog's own metadata file not counted. */
   readonly storeBytes: number;
@@ -46,6 +51,8 @@ export interface GrowthResult {
 }
 
 const WARM_UP = 10;
+/** The commits after which manifests are merged come to at most this many more. */
+const UNTIL_MERGE = 110;
 /** The catalog holds the metadata as text and as objects for each request; with 512 MiB it is at its garbage most of the time. */
 const CATALOG_HEAP_MIB = 4096;
 /** Clock ticks a second in /proc (`getconf CLK_TCK`), 100 on every Linux that Node runs on. */
@@ -78,7 +85,15 @@ export async function growth({ commits, say, ...past }: GrowthOptions): Promise<
     for (const child of children) await child.ask('forget');
     for (let turn = 0; turn < commits; turn++) for (const child of children) await child.commit();
     const [empty, grown] = children;
-    return { past, figures: [await empty!.figures(), await grown!.figures()] };
+    const figures: GrowthResult['figures'] = [await empty!.figures(), await grown!.figures()];
+    say('the commits are measured; now on to one that merges manifests');
+    return {
+      past,
+      figures: [
+        { ...figures[0], mergeCpuMs: await empty!.untilMerge() },
+        { ...figures[1], mergeCpuMs: await grown!.untilMerge() },
+      ],
+    };
   } finally {
     for (const child of children) child.kill();
     await stack.stop();
@@ -123,18 +138,31 @@ class Child {
     this.#servers.store += cpuMs(store) - before.store;
   }
 
+  /** Commits until one merges manifests; its CPU, ms. */
+  async untilMerge(): Promise<number | null> {
+    for (let turn = 0; turn < UNTIL_MERGE; turn++) {
+      const { merged, cpuMs: cpu } = await this.ask<Commit>('commit');
+      if (merged) return cpu;
+    }
+    return null;
+  }
+
   async figures(): Promise<GrowthFigures> {
-    const { steps, storeBytes, metadataBytes } = await this.ask<Totals>('totals');
+    const { steps, wire, storeBytes, metadataBytes } = await this.ask<Totals>('totals');
     const count = this.#commits.length;
-    const catalog = Object.entries(steps).filter(([name]) => /^(load|commit)/.test(name));
+    const perCommit = (totals: [string, number][]): Record<string, number> =>
+      Object.fromEntries(totals.map(([name, total]) => [name, total / count]));
     return {
       table: this.#name,
       cpuMs: spread(this.#commits.map((commit) => commit.cpuMs)),
       catalogCpuMs: this.#servers.catalog / count,
       storeCpuMs: this.#servers.store / count,
       wallMs: spread(this.#commits.map(({ wallMs }) => wallMs)),
-      catalogWallMs: catalog.reduce((sum, [, { ms }]) => sum + ms, 0) / count,
-      requests: Object.fromEntries(Object.entries(steps).map(([name, total]) => [name, total.count / count])),
+      catalogWallMs: spread(this.#commits.map(({ catalogWallMs }) => catalogWallMs)),
+      ownWallMs: spread(this.#commits.map(({ wallMs, catalogWallMs }) => wallMs - catalogWallMs)),
+      mergeCpuMs: null,
+      wire: perCommit(Object.entries(wire)),
+      requests: perCommit(Object.entries(steps).map(([name, total]) => [name, total.count])),
       storeBytes: storeBytes / count,
       metadataBytes,
     };
@@ -183,23 +211,32 @@ if (process.argv[1] === import.meta.filename) {
 /** The figures as a table. */
 export function growthText({ past, figures }: GrowthResult): string {
   const { snapshots, files, partitions, moving } = past;
+  const counts = (of: (one: GrowthFigures) => Readonly<Record<string, number>>): typeof rows =>
+    Array.from(new Set(figures.flatMap((one) => Object.keys(of(one)))), (name) => [
+      name,
+      (one) => (of(one)[name] ?? 0).toFixed(2),
+    ]);
   const rows: [string, (one: GrowthFigures) => string][] = [
     ['our CPU, ms', ({ cpuMs: cpu }) => spreadText(cpu)],
     ['wall, ms', ({ wallMs }) => spreadText(wallMs)],
-    ['of it the catalog, ms', ({ catalogWallMs }) => catalogWallMs.toFixed(0)],
+    ['of it the catalog, ms', ({ catalogWallMs }) => spreadText(catalogWallMs)],
+    ['wall without it, ms', ({ ownWallMs }) => spreadText(ownWallMs)],
+    ['our CPU with a merge, ms', ({ mergeCpuMs }) => mergeCpuMs?.toFixed(0) ?? 'none'],
     ['catalog’s CPU, ms', ({ catalogCpuMs }) => catalogCpuMs.toFixed(0)],
     ['store’s CPU, ms', ({ storeCpuMs }) => storeCpuMs.toFixed(0)],
     ['store, KiB', ({ storeBytes }) => (storeBytes / 1024).toFixed(1)],
     ['metadata file, KiB', ({ metadataBytes }) => (metadataBytes / 1024).toFixed(0)],
-    ...Array.from(
-      new Set(figures.flatMap(({ requests }) => Object.keys(requests))),
-      (name): [string, (one: GrowthFigures) => string] => [name, ({ requests }) => (requests[name] ?? 0).toFixed(2)],
-    ),
+    ...counts(({ wire }) => wire),
+    ...counts(({ requests }) => requests),
   ];
+  const [empty, grown] = figures;
+  const ratio = (of: (one: GrowthFigures) => number): string => (of(grown) / of(empty)).toFixed(2);
+  const sent = ({ wire }: GrowthFigures): number => Object.values(wire).reduce((sum, count) => sum + count, 0);
   return [
     `a commit on a table of ${snapshots} snapshots, ${files} files, ${partitions} Kafka partitions, ${moving} of which go on in each commit`,
     ['per commit'.padEnd(26), ...figures.map(({ table }) => table.padStart(20))].join(' '),
     ...rows.map(([name, of]) => [name.padEnd(26), ...figures.map((one) => of(one).padStart(20))].join(' ')),
+    `grown to empty: our CPU ${ratio(({ cpuMs: { median } }) => median)}, wall without the catalog ${ratio(({ ownWallMs: { median } }) => median)}, requests ${ratio(sent)}`,
   ].join('\n');
 }
 
