@@ -24,8 +24,10 @@ import { partial } from './kafka-errors.ts';
 import { login } from './sasl-login.ts';
 import { within } from './waiting.ts';
 
-/** Most bytes that one read takes from the socket. Records are copied out of it while they are in the processor's cache. */
+/** Most bytes that one read takes from the socket where it is not known yet to whom they belong. */
 const READ_BYTES = 256 << 10;
+/** Least room for records into which the socket is read at once: the end of them comes with what follows. */
+const LANDING_BYTES = 64 << 10;
 /** Part of a session's life after which a connection is not used any more (KIP-368): the broker closes it at the end. */
 const SESSION_SHARE = 0.8;
 
@@ -38,9 +40,9 @@ interface Pending {
 }
 
 /**
- * A connection that fetches, one request at a time. Sockets are read into one piece of memory that is used again, and
- * records are copied from there as they arrive into the buffers that workers get: a response is never held twice, nor in
- * thousands of chunks, as it is by the client library's connection, whose codecs are used for everything but the records.
+ * A connection that fetches, one request at a time. Records are read from the socket into the buffers that workers get,
+ * everything else (under TLS, records too) into one piece of memory that is used again: a response is never held twice, nor
+ * in thousands of chunks, as it is by the client library's connection, whose codecs are used for everything but the records.
  */
 export class FetchConnection extends EventEmitter {
   socket: Socket | undefined;
@@ -48,6 +50,9 @@ export class FetchConnection extends EventEmitter {
   readonly #options: ConnectionOptions;
   readonly #clock: Clock;
   readonly #cursor = new FrameCursor();
+  readonly #chunk = Buffer.allocUnsafeSlow(READ_BYTES);
+  /** Where the socket is read into now, if those are records. */
+  #landing: Buffer | null = null;
   #correlationId = 0;
   #pending: Pending | null = null;
   #failure: Error | null = null;
@@ -152,11 +157,11 @@ export class FetchConnection extends EventEmitter {
   }
 
   #socket(host: string, port: number, onConnect: () => void): Socket {
-    const onread: OnReadOpts = {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (count, bytes) => this.#read((bytes as Buffer).subarray(0, count)),
-    };
     const { tls, tlsServerName: servername } = this.#options;
+    const onread: OnReadOpts = {
+      buffer: tls === undefined ? () => (this.#landing = this.#cursor.room(LANDING_BYTES)) ?? this.#chunk : this.#chunk,
+      callback: (count) => this.#read(count),
+    };
     if (tls === undefined) return connectPlain({ host, port, onread }, onConnect);
     // Node reads a socket under TLS as any other, though its types do not say so.
     const options = { ...tls, host, port, onread, ...(typeof servername === 'string' ? { servername } : {}) };
@@ -191,9 +196,10 @@ export class FetchConnection extends EventEmitter {
     return await answer;
   }
 
-  #read(bytes: Buffer): boolean {
+  #read(count: number): boolean {
     const cursor = this.#cursor;
-    cursor.push(bytes);
+    if (this.#landing === null) cursor.push(this.#chunk.subarray(0, count));
+    else cursor.landed(count);
     try {
       while (this.#pending !== null && cursor.has(this.#pending.wanted)) {
         const { parsing, resolve } = this.#pending;

@@ -15,6 +15,9 @@ export class FrameCursor {
   #at = 0;
   /** Where the frame ends, as an index of `#bytes`; beyond them while not all has arrived. */
   #end = 0;
+  /** What is being filled, and how far. */
+  #target: Buffer<ArrayBuffer> | null = null;
+  #filled = 0;
 
   /** What follows is a frame of so many bytes. */
   frame(length: number): void {
@@ -34,12 +37,27 @@ export class FrameCursor {
 
   /** Whether so many bytes of the frame can be read, or all that there will be. */
   has(count: number): boolean {
-    return this.arrived >= Math.min(count, this.left);
+    return this.#filled === this.#target?.length || this.arrived >= Math.min(count, this.left);
   }
 
   push(chunk: Buffer): void {
     const rest = this.#bytes.subarray(this.#at);
     this.#replace(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
+  }
+
+  /**
+   * Where the next bytes of the stream belong, if that is known and has room for so many: they may be put there (`landed`).
+   * Asked for between two steps of the parser, when all that arrived of what is filled is in it.
+   */
+  room(atLeast: number): Buffer<ArrayBuffer> | null {
+    if (this.#target === null || this.#target.length - this.#filled < atLeast) return null;
+    return this.#target.subarray(this.#filled);
+  }
+
+  /** So many bytes were put at the beginning of `room`. */
+  landed(count: number): void {
+    this.#filled += count;
+    this.#end -= count;
   }
 
   /** What was not read is moved out of the memory that was pushed. */
@@ -91,17 +109,21 @@ export class FrameCursor {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
-  /** Bytes in memory of their own, copied as they arrive: the whole of an `ArrayBuffer` that can be transferred. */
+  /** Bytes in memory of their own, filled as they arrive: the whole of an `ArrayBuffer` that can be transferred. */
   *fill(length: number): Parsing<Buffer<ArrayBuffer>> {
     if (length > this.left) throw early();
     // Not from the pool that small buffers share, and every byte is written before anybody sees it.
     const target = Buffer.allocUnsafeSlow(length);
-    for (let filled = 0; filled < length;) {
+    this.#target = target;
+    this.#filled = 0;
+    while (this.#filled < length) {
       yield 1;
-      const copied = this.#bytes.copy(target, filled, this.#at, this.#at + Math.min(length - filled, this.arrived));
-      filled += copied;
+      const end = this.#at + Math.min(length - this.#filled, this.arrived);
+      const copied = this.#bytes.copy(target, this.#filled, this.#at, end);
+      this.#filled += copied;
       this.#at += copied;
     }
+    this.#target = null;
     return target;
   }
 

@@ -40,13 +40,26 @@ function versions(id: number): Buffer {
   return w.appendInt32(0).appendTaggedFields().prependLength().buffer;
 }
 
-/** An answer without partitions, of a session with this number. */
-function fetched(id: number): Buffer {
+/** An answer of one topic with these records of its partitions. */
+function fetched(id: number, records: Buffer[] = []): Buffer {
   const w = Writer.create().appendInt32(id).appendTaggedFields().appendInt32(0).appendInt16(0).appendInt32(0);
   return w
-    .appendArray([], () => {})
+    .appendArray(records.length > 0 ? ['orders'] : [], (topic, name) => {
+      topic.appendString(name).appendArray(records, (v, bytes, partition) => {
+        v.appendInt32(partition).appendInt16(0).appendInt64(9n).appendInt64(9n).appendInt64(0n);
+        v.appendArray([], () => {})
+          .appendInt32(-1)
+          .appendBytes(bytes);
+      });
+    })
     .appendTaggedFields()
     .prependLength().buffer;
+}
+
+/** Bytes of which none can be mistaken for one nearby. */
+function numbered(length: number, seed: number): Buffer {
+  const words = Uint32Array.from({ length: Math.ceil(length / 4) }, (_, i) => Math.imul(i + seed, 2_654_435_761));
+  return Buffer.from(words.buffer, 0, length);
 }
 
 test('answers come one after another, however they are cut', async () => {
@@ -57,6 +70,27 @@ test('answers come one after another, however they are cut', async () => {
   expect([connection.takesIds, connection.isUsable]).toEqual([false, true]);
   for (let i = 0; i < 3; i++)
     expect(await connection.fetch(request, false)).toEqual({ throttled: false, errorCode: 0, partitions: [] });
+});
+
+test('records come whole into buffers that others take away, however they are cut', async () => {
+  const pieces = [1, 70_000, 3, 300_000, 1_000_000];
+  const sizes = [(1 << 20) + 5, 3, 400_000, 65_536];
+  const connection = await connected((socket, id) => {
+    const bytes = fetched(id, sizes.map(numbered));
+    const send = (at: number, turn: number): void => {
+      const end = at + pieces[turn % pieces.length]!;
+      socket.write(bytes.subarray(at, end));
+      if (end < bytes.length) setTimeout(() => send(end, turn + 1), 2);
+    };
+    send(0, id);
+  });
+  for (let i = 0; i < 5; i++) {
+    const { partitions } = await connection.fetch(request, false);
+    // As it is sent to a worker: the memory is no longer here.
+    const taken = partitions.map(({ records }) => Buffer.from(records.transfer()));
+    expect(taken.map((bytes, p) => bytes.equals(numbered(sizes[p]!, p)))).toEqual([true, true, true, true]);
+    expect(taken.map(({ length }) => length)).toEqual(sizes);
+  }
 });
 
 const faults: Record<string, [(socket: Socket, id: number) => void, RegExp]> = {
