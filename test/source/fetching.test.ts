@@ -134,7 +134,10 @@ test('offsets that are absent at the end are passed only after the partition was
   run.fetching.add(lane(2, 1), 0);
   await until('the gap is passed', () => run.fetched.length > 0);
   expect(run.fetched[0]).toMatchObject({ fetchOffset: 12, nextOffset: 30, byteLength: 0 });
-  const at = run.cluster.fetches.findIndex((f) => f.asked.some((a) => a.partition === 0 && a.offset === 30));
+  const next = (): number =>
+    run.cluster.fetches.findIndex((f) => f.asked.some((a) => a.partition === 0 && a.offset === 30));
+  await until('what follows is asked for', () => next() >= 0);
+  const at = next();
   const alone = run.cluster.fetches.slice(0, at).filter((f) => f.asked.length === 1 && f.asked[0]!.partition === 0);
   expect(alone.length).toBe(3);
 });
