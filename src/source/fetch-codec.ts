@@ -20,7 +20,9 @@ export interface FetchPartition {
 }
 
 export interface FetchRequest {
+  /** Longest time that the broker waits for `minBytes`, ms; then it answers with what there is. */
   readonly maxWait: number;
+  readonly minBytes: number;
   readonly maxBytes: number;
   readonly readCommitted: boolean;
   readonly partitions: readonly FetchPartition[];
@@ -55,7 +57,7 @@ export function createFetchRequest(request: FetchRequest, byId = false): Writer 
   const writer = Writer.create()
     .appendInt32(-1) // replica id: a consumer
     .appendInt32(request.maxWait)
-    .appendInt32(1) // min bytes: answer as soon as there is anything
+    .appendInt32(request.minBytes)
     .appendInt32(request.maxBytes)
     .appendInt8(request.readCommitted ? 1 : 0)
     .appendInt32(0) // session id and epoch 0, -1: no incremental session (KIP-227), every request is complete

@@ -26,6 +26,12 @@ export function chooseLanes(ready: readonly LaneState[]): LaneState[] {
   return alone === undefined ? [...ready].sort((a, b) => a.servedAt - b.servedAt || a.lane.id - b.lane.id) : [alone];
 }
 
+/**
+ * How long the broker may gather records that trickle in, ms, and from how many bytes on it need not. Without it a caught-up
+ * reader asks as often as producers send, hundreds of times a second, for a few records each.
+ */
+const GATHER = { maxWait: 20, minBytes: 64 * 1024 } as const;
+
 /** Bytes that a request for these lanes may bring. */
 export function wantedBytes(lanes: readonly LaneState[], limits: FetchLimits): number {
   const sum = lanes.reduce((bytes, s) => bytes + Math.max(limits.partitionBytes, s.atLeastBytes), 0);
@@ -35,7 +41,7 @@ export function wantedBytes(lanes: readonly LaneState[], limits: FetchLimits): n
 
 export function buildRequest(
   lanes: readonly LaneState[],
-  granted: number,
+  { granted, flowing }: { readonly granted: number; readonly flowing: boolean },
   limits: FetchLimits,
   epochOf: (state: LaneState) => number,
 ): { request: FetchRequest; asked: Asked[] } {
@@ -56,8 +62,11 @@ export function buildRequest(
   }));
   const single = lanes.length === 1 && lanes[0]!.alone;
   // Alone, the others wait meanwhile, and the question is what is there now: no long poll.
+  const wait = flowing
+    ? { ...GATHER, maxWait: Math.min(GATHER.maxWait, limits.maxWait) }
+    : { maxWait: limits.maxWait, minBytes: 1 };
   const request = {
-    maxWait: single ? 0 : limits.maxWait,
+    ...(single ? { maxWait: 0, minBytes: 1 } : wait),
     maxBytes: granted,
     readCommitted: limits.readCommitted,
     partitions,

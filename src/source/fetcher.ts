@@ -122,7 +122,7 @@ export class Fetcher {
     const epochOf = (s: LaneState): number =>
       metadata.topic(s.lane.topic)?.partitions[s.lane.partition]?.leaderEpoch ?? -1;
     // Built only now: a seek while the connection was made must count.
-    const { request, asked } = buildRequest(lanes, granted, limits, epochOf);
+    const { request, asked } = buildRequest(lanes, { granted, flowing: this.#lastBytes > 0 }, limits, epochOf);
     const byId = connection.takesIds && request.partitions.every((p) => p.topicId !== null);
     return { asked, response: await connection.fetch(request, byId) };
   }

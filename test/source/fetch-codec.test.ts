@@ -147,7 +147,10 @@ test('by topic ids, a response is read and a request written with ids in the pla
   };
   const other = { ...partition, topicId: id.replace('01', 'ff'), partition: 1 };
   const r = Reader.from(
-    createFetchRequest({ maxWait: 0, maxBytes: 1, readCommitted: false, partitions: [partition, other] }, true).buffer,
+    createFetchRequest(
+      { maxWait: 0, minBytes: 1, maxBytes: 1, readCommitted: false, partitions: [partition, other] },
+      true,
+    ).buffer,
   );
   r.skip(25);
   const topics = r.readArray((t) => [t.readUUID(), t.readArray((p) => p.skip(32)).length]);
@@ -169,6 +172,7 @@ test('a request names the partitions in the given order, with what the leader ch
   });
   const writer = createFetchRequest({
     maxWait: 500,
+    minBytes: 1,
     maxBytes: 1000,
     readCommitted: true,
     partitions: [partition('b', 1), partition('b', 0), partition('a', 5), partition('b', 2)],

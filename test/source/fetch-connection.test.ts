@@ -10,7 +10,7 @@ afterEach(() => {
   for (const one of open.splice(0)) one.close();
 });
 
-const request = { maxWait: 10, maxBytes: 1 << 20, readCommitted: false, partitions: [] };
+const request = { maxWait: 10, minBytes: 1, maxBytes: 1 << 20, readCommitted: false, partitions: [] };
 
 /** A connection to a broker that tells its versions and then answers each fetch by `answer`. */
 async function connected(answer: (socket: Socket, id: number) => void): Promise<FetchConnection> {
