@@ -4,8 +4,8 @@ import type { ManifestFile } from './manifest-types.ts';
 const TARGET_SIZE = 8 * 1024 * 1024;
 const MIN_COUNT = 100;
 /**
- * Bytes of manifests that one commit rewrites at most. An entry of 300 bytes takes 0.1 ms of CPU to read and write: a full
- * manifest of 8 MiB took 2.8 s, once in a hundred commits.
+ * Bytes of manifests that one commit rewrites at most, unless the table states a target size of its own. An entry of 300
+ * bytes takes 0.1 ms of CPU to read and write: a full manifest of 8 MiB took 2.8 s, once in a hundred commits.
  */
 const REWRITTEN = 768 * 1024;
 
@@ -16,7 +16,8 @@ const REWRITTEN = 768 * 1024;
  * manifests, counting `added` new ones. Manifests of delete files are never touched.
  *
  * Unlike Java, one commit rewrites `REWRITTEN` bytes at most: of what is due the contiguous part with the most manifests.
- * What is left is due at a later one. So manifests end at that size, where nobody else rewrites them.
+ * What is left is due at a later one. So manifests end at that size, where the table states
+ * none and nobody else rewrites them.
  *
  * Unlike Java too, new manifests are not merged at once: they stay as they were prepared (invariant 5). `when` they are
  * due: at every append once the count is `reached`, or only at the append that has `crossed` it or a multiple of it. Of
@@ -30,7 +31,9 @@ export function planMerge(
 ): ManifestFile[][] {
   const alone = parents.map((manifest) => [manifest]);
   if (properties['commit.manifest-merge.enabled'] === 'false') return alone;
-  const targetSize = positive(properties['commit.manifest.target-size-bytes'], TARGET_SIZE);
+  const stated = properties['commit.manifest.target-size-bytes'];
+  const targetSize = positive(stated, TARGET_SIZE);
+  const rewritten = stated === undefined ? REWRITTEN : targetSize;
   const minCount = positive(properties['commit.manifest.min-count-to-merge'], MIN_COUNT);
   const isDue = (count: number): boolean =>
     when === 'reached'
@@ -44,7 +47,7 @@ export function planMerge(
     const bins = pack(ofSpec, targetSize);
     const newestIsDue = isDue(bins[0]?.length ?? 0);
     bins.forEach((bin, index) => {
-      if (newestIsDue || (when === 'reached' && index > 0)) due.push(...pack(bin, REWRITTEN));
+      if (newestIsDue || (when === 'reached' && index > 0)) due.push(...pack(bin, rewritten));
     });
   }
   const most = due.reduce<ManifestFile[]>((best, part) => (part.length > best.length ? part : best), []);

@@ -281,14 +281,17 @@ describe('planMerge', () => {
     const KiB = 1024;
     const merged = (...sizes: number[]): ManifestFile[] =>
       sizes.map((size, i) => manifest(-i, { location: `merged${i}`, length: size * KiB }));
-    const rewritten = (parents: ManifestFile[]): number[] =>
-      planMerge(parents, 1, {})
+    const rewritten = (parents: ManifestFile[], properties: Record<string, string> = {}): number[] =>
+      planMerge(parents, 1, properties)
         .filter((group) => group.length > 1)
         .map((group) => group.reduce((sum, { length }) => sum + length, 0));
     // Newest first: what was merged last takes what is new while it fits, the older ones stay.
     expect(rewritten([...many, ...merged(300, 500, 600)])).toEqual([99_000 + 300 * KiB]);
     expect(rewritten([...many, ...merged(768, 768)])).toEqual([99_000]);
     expect(rewritten(merged(768, 768, 500, 500))).toEqual([]);
+    // A table that states a size gets it.
+    const stated = { 'commit.manifest.target-size-bytes': String(4096 * KiB) };
+    expect(rewritten([...many, ...merged(768, 768)], stated)).toEqual([99_000 + 1536 * KiB]);
     // A hundred manifests of a wide table's files are more than that.
     const wide = Array.from({ length: 99 }, (_, i) => manifest(99 - i, { length: 25 * KiB }));
     expect(sizes(planMerge(wide, 1, {})).filter((size) => size > 1)).toEqual([30]);
