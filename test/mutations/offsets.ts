@@ -224,6 +224,14 @@ export const offsets: readonly Mutation[] = [
   },
   {
     invariant: '4',
+    broken: 'the first part of an answer proves a commit although its branch names another snapshot',
+    file: 'src/iceberg/rest/answer-head.ts',
+    old: '  if (!snapshots.every((snapshot) => snapshot !== undefined)) return null;\n',
+    becomes: '',
+    test: ['test/iceberg/answer.test.ts', 'asks for the rest where %s'],
+  },
+  {
+    invariant: '4',
     broken: 'own files are deleted after an unknown outcome',
     file: 'src/commit/commit-loop.ts',
     old: 'attempts.published || attempts.unknown ||',

@@ -37,7 +37,7 @@ interface Head {
  *
  * What refs name is checked in the answer, so that this one is as good a proof of the commit as a whole one (invariant 4).
  *
- * Breaks: test/iceberg/answer.test.ts, "asks for the rest where".
+ * Breaks: test/iceberg/answer.test.ts, "asks for the rest where %s".
  */
 export function parseHead(bytes: Uint8Array, updates: readonly Update[]): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
