@@ -34,9 +34,10 @@ export interface NativeResult {
   readonly rowGroups: number;
   readonly arrow: string;
   readonly ours: readonly NativeRun[];
+  /** As Arrow writes files where nothing is said. */
   readonly theirs: readonly NativeRun[];
-  /** Our CPU by Arrow's: the middle of the rounds' quotients. */
-  readonly cpuRatio: number;
+  /** With page checksums and page indexes, which our files have. */
+  readonly alike: readonly NativeRun[];
   readonly sizeRatio: number;
 }
 
@@ -45,7 +46,8 @@ const SHARE: Readonly<Record<Shape, number>> = { events: 1, hundred: 0.1, string
 
 /**
  * The scenario `native`: the same columns encoded by our encoder and by Arrow C++ (pyarrow, one thread), by turns in the
- * same processes, after one round of each that does not count. Both take zstd level 1 and row groups of as many rows.
+ * same processes, after one round of each that does not count. Both take zstd level 1 and row groups of as many rows. Arrow
+ * writes them twice: as it does where nothing is said, and with the page checksums and indexes that our files have.
  * CPU seconds are those of the whole process, so ours include garbage collection and compilation.
  */
 export async function native({ shapes: wanted, rows, rounds, say }: NativeOptions): Promise<NativeResult[]> {
@@ -60,14 +62,17 @@ export async function native({ shapes: wanted, rows, rounds, say }: NativeOption
     deepStrictEqual([arrow.rows, arrow.sum], [count, (count * (count - 1)) / 2], 'what Arrow read of our file');
     const ours: NativeRun[] = [];
     const theirs: NativeRun[] = [];
+    const alike: NativeRun[] = [];
     try {
       for (let round = -1; round < rounds; round++) {
         const our = encodeOnce(columns);
-        const their = await arrow.encode(Math.ceil(count / rowGroups));
+        const their = await arrow.encode(Math.ceil(count / rowGroups), false);
+        const like = await arrow.encode(Math.ceil(count / rowGroups), true);
         if (round < 0) continue;
         ours.push(our);
         theirs.push(their);
-        say(`${shape}: ours ${text(our)}, Arrow ${text(their)}`);
+        alike.push(like);
+        say(`${shape}: ours ${text(our)}, Arrow ${text(their)}, with checksums and indexes ${text(like)}`);
       }
     } finally {
       await arrow.stop();
@@ -79,7 +84,7 @@ export async function native({ shapes: wanted, rows, rounds, say }: NativeOption
       arrow: arrow.version,
       ours,
       theirs,
-      cpuRatio: median(ours.map(({ cpuSeconds }, i) => cpuSeconds / theirs[i]!.cpuSeconds)),
+      alike,
       sizeRatio: ours[0]!.bytes / theirs[0]!.bytes,
     });
   }
@@ -107,7 +112,7 @@ interface Arrow {
   /** What it read from our file: rows, and the sum of the first column. */
   readonly rows: number;
   readonly sum: number;
-  encode(rowGroupRows: number): Promise<NativeRun>;
+  encode(rowGroupRows: number, alike: boolean): Promise<NativeRun>;
   stop(): Promise<void>;
 }
 
@@ -132,8 +137,8 @@ async function startArrow(file: readonly Uint8Array[]): Promise<Arrow> {
     version,
     rows,
     sum,
-    encode: async (rows) => {
-      child.stdin.write(`${JSON.stringify({ rows })}\n`);
+    encode: async (rows, alike) => {
+      child.stdin.write(`${JSON.stringify({ rows, alike })}\n`);
       return (await answer()) as unknown as NativeRun;
     },
     stop: async () => {
@@ -151,14 +156,20 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
-/** Prints one line a shape. */
+/** Our CPU by Arrow's, round by round. */
+function ratios(ours: readonly NativeRun[], theirs: readonly NativeRun[]): number[] {
+  return ours.map(({ cpuSeconds }, i) => cpuSeconds / theirs[i]!.cpuSeconds);
+}
+
+/** Prints one line a shape. `alike`: beside Arrow with page checksums and page indexes. */
 export function nativeTable(results: readonly NativeResult[]): string {
-  const lines = results.map(({ shape, rows, rowGroups, ours, theirs, cpuRatio, sizeRatio }) => {
+  const lines = results.map(({ shape, rows, rowGroups, ours, theirs, alike, sizeRatio }) => {
     const [our, their] = [ours, theirs].map((runs) => median(runs.map(({ cpuSeconds }) => cpuSeconds)).toFixed(2));
-    const cells = [shape, rows, rowGroups, our, their, cpuRatio.toFixed(2), sizeRatio.toFixed(3)];
+    const [ratio, likeRatio] = [theirs, alike].map((runs) => median(ratios(ours, runs)).toFixed(2));
+    const cells = [shape, rows, rowGroups, our, their, ratio, likeRatio, sizeRatio.toFixed(3)];
     return cells.map((cell) => String(cell).padEnd(12)).join('');
   });
-  const head = ['columns', 'rows', 'row groups', 'our CPU s', 'Arrow CPU s', 'CPU ratio', 'size ratio'];
+  const head = ['columns', 'rows', 'row groups', 'our CPU s', 'Arrow CPU s', 'CPU ratio', 'alike', 'size ratio'];
   return [head.map((cell) => cell.padEnd(12)).join(''), ...lines].join('\n');
 }
 
@@ -180,12 +191,13 @@ if (import.meta.main) {
   });
   console.log(values.json ? JSON.stringify({ machine: machine(), results }) : `${machine()}\n${nativeTable(results)}`);
   if (values.save)
-    for (const { shape, ours, theirs, sizeRatio } of results)
+    for (const { shape, ours, theirs, alike, sizeRatio } of results)
       writeBaseline(`native-${shape}`, {
         machine: machine(),
         versions: versions(),
         figures: {
-          cpuRatio: spreadOf(ours.map(({ cpuSeconds }, i) => cpuSeconds / theirs[i]!.cpuSeconds)),
+          cpuRatio: spreadOf(ratios(ours, theirs)),
+          alikeCpuRatio: spreadOf(ratios(ours, alike)),
           sizeRatio: spreadOf([sizeRatio]),
         },
       });
