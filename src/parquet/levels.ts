@@ -37,7 +37,7 @@ export function shred(column: Vector, rows: number, leaf: (span: LeafSpan) => vo
 }
 
 function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): void {
-  const walk = vector.validity === null ? above : throughValidity(vector.validity, above);
+  const walk = vector.validity === null ? above : throughValidity(vector.validity, vector.length, above);
   switch (vector.kind) {
     case 'struct':
       for (const child of vector.children) visit(child, walk, leaf);
@@ -54,10 +54,17 @@ function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): voi
 }
 
 /** An optional node: present values go one level up. */
-function throughValidity(validity: Uint8Array, above: Walk): Walk {
+function throughValidity(validity: Uint8Array, length: number, above: Walk): Walk {
   const { entries, level, index } = above;
-  if (index === null && allSet(validity, entries)) return { ...above, level: level + 1 };
+  const all = allSet(validity, index === null ? entries : length);
+  if (all && index === null) return { ...above, level: level + 1 };
   const definition = new Uint8Array(entries);
+  if (all) {
+    const before = above.definition;
+    for (let i = 0; i < entries; i++)
+      definition[i] = index![i]! >= 0 ? level + 1 : before === null ? level : before[i]!;
+    return { ...above, level: level + 1, definition };
+  }
   const next = new Int32Array(entries);
   if (index === null) {
     for (let i = 0; i < entries; i++) {
@@ -116,14 +123,18 @@ function leafSpan(vector: Vector, walk: Walk): LeafSpan {
   if (index === null) return { vector, entries, definition: null, repetition: null, values: null, count: entries };
   const values = new Int32Array(entries);
   let count = 0;
+  let outOfPlace = 0;
   for (let i = 0; i < entries; i++) {
     const at = index[i]!;
     values[count] = at;
+    // Of an index that is not -1, which has all bits.
+    outOfPlace |= (at ^ count) & ~(at >> 31);
     count += at < 0 ? 0 : 1;
   }
+  const inOrder = outOfPlace === 0 ? null : values;
   if (count === entries && repetition === null)
-    return { vector, entries, definition: null, repetition, values: null, count };
-  return { vector, entries, definition, repetition, values, count };
+    return { vector, entries, definition: null, repetition, values: inOrder, count };
+  return { vector, entries, definition, repetition, values: inOrder, count };
 }
 
 function allSet(validity: Uint8Array, count: number): boolean {
