@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { ensureInstalled, findNode, nodeEnv, nodeOptions, orFail, root, runAndExit } from '../src/cli/launch.mjs';
+import { nodeEnv, root } from '../src/cli/built.mjs';
+import { ensureInstalled, findNode, nodeOptions, orFail, runAndExit } from '../src/cli/launch.mjs';
 
 const usage =
   'usage: npm test | npm run test:unit | test:sim [-- --seeds N --minutes N] | test:real | test:nightly | test:faults | bench, each [-- arguments]';

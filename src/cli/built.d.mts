@@ -1,5 +1,8 @@
+/** Top folder of the checkout. */
+export const root: string;
+export const nodeEnv: { readonly NODE_COMPILE_CACHE: string };
 /** What to run for `tabletopic` with this Node, and with which environment. */
 export function program(
   node: string,
-  root?: string,
+  checkout?: string,
 ): { readonly main: string; readonly env: { readonly NODE_COMPILE_CACHE: string } };

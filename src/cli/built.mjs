@@ -5,14 +5,23 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, s
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const checkout = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const cacheOf = (checkout) => join(checkout, 'node_modules', '.cache', 'tabletopic');
+
+/** Types are stripped and code is compiled once, from the first start on. Where the folder cannot be written, nothing is kept. */
+const keepingCode = (folder) => ({ NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(folder, 'code') });
+
+/** For whatever runs from the sources. */
+export const nodeEnv = keepingCode(cacheOf(root));
+
 /** Builds that are kept, the newest: a service that runs may still load parts of an older one. */
 const KEPT = 5;
 
 /** Names, sizes and times of what goes into the bundle: a few milliseconds for 500 files. */
-function fingerprint(root) {
-  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
-  const src = join(root, 'src');
+function fingerprint(checkout) {
+  const hash = createHash('sha256').update(readFileSync(join(checkout, 'package-lock.json')));
+  const src = join(checkout, 'src');
   for (const name of readdirSync(src, { recursive: true }).sort()) {
     const stat = statSync(join(src, name));
     if (stat.isFile()) hash.update(`${name} ${stat.size} ${stat.mtimeMs}\n`);
@@ -58,14 +67,14 @@ function removeOld(cache) {
  * What Node is to run for `tabletopic`, and with which environment: the bundle, made first where it is missing; the sources
  * themselves where it cannot be made, as without development packages.
  */
-export function program(node, root = checkout) {
-  const cache = join(root, 'node_modules', '.cache', 'tabletopic');
-  const out = join(cache, `build-${fingerprint(root)}`);
-  const script = existsSync(join(root, 'node_modules', 'rolldown')) ? join(root, 'src', 'cli', 'build.ts') : null;
+export function program(node, checkout = root) {
+  const cache = cacheOf(checkout);
+  const out = join(cache, `build-${fingerprint(checkout)}`);
+  const script = existsSync(join(checkout, 'node_modules', 'rolldown'))
+    ? join(checkout, 'src', 'cli', 'build.ts')
+    : null;
   const built = existsSync(join(out, 'main.mjs')) || (script !== null && build(node, script, out));
-  return {
-    main: built ? join(out, 'main.mjs') : join(root, 'src', 'main.ts'),
-    // Compiled code is kept, from the first start on.
-    env: { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(built ? out : cache, 'code') },
-  };
+  return built
+    ? { main: join(out, 'main.mjs'), env: keepingCode(out) }
+    : { main: join(checkout, 'src', 'main.ts'), env: keepingCode(cache) };
 }

@@ -5,11 +5,9 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { program } from './built.mjs';
-
-export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { nodeEnv, program, root } from './built.mjs';
 
 /** Node's own remarks that are not about us: kafkajs asks for timers in the past; SQLite is called experimental. */
 export const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
@@ -19,11 +17,6 @@ export const nodeOptions = ['--disable-warning=TimeoutNegativeWarning', '--disab
  * the room for new objects, which grows to 64 MiB while code is loaded and never shrinks, is bounded in each thread.
  */
 export const serviceOptions = [...nodeOptions, '--max-semi-space-size=4'];
-
-/** Types are stripped and code is compiled once per installation. Where the folder cannot be written, nothing is kept. */
-export const nodeEnv = {
-  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'tabletopic', 'code'),
-};
 
 /** A failure that the user can mend: its message says how. */
 class SetupError extends Error {}

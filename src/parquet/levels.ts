@@ -131,10 +131,15 @@ function leafSpan(vector: Vector, walk: Walk): LeafSpan {
     outOfPlace |= (at ^ count) & ~(at >> 31);
     count += at < 0 ? 0 : 1;
   }
-  const inOrder = outOfPlace === 0 ? null : values;
-  if (count === entries && repetition === null)
-    return { vector, entries, definition: null, repetition, values: inOrder, count };
-  return { vector, entries, definition, repetition, values: inOrder, count };
+  const whole = count === entries && repetition === null;
+  return {
+    vector,
+    entries,
+    definition: whole ? null : definition,
+    repetition,
+    values: outOfPlace === 0 ? null : values,
+    count,
+  };
 }
 
 function allSet(validity: Uint8Array, count: number): boolean {

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { program } from '../../src/cli/built.mjs';
-import { nodeEnv, serviceOptions } from '../../src/cli/launch.mjs';
+import { nodeEnv, program } from '../../src/cli/built.mjs';
+import { serviceOptions } from '../../src/cli/launch.mjs';
 import type { ServiceStatus } from '../../src/ops/status.ts';
 import type { Environment } from '../real/stack.ts';
 
