@@ -5,4 +5,11 @@ export const nodeEnv: { readonly NODE_COMPILE_CACHE: string };
 export function program(
   node: string,
   checkout?: string,
-): { readonly main: string; readonly env: { readonly NODE_COMPILE_CACHE: string } };
+): {
+  readonly main: string;
+  readonly env: {
+    readonly NODE_COMPILE_CACHE: string;
+    readonly MALLOC_MMAP_THRESHOLD_: string;
+    readonly MALLOC_TRIM_THRESHOLD_: string;
+  };
+};

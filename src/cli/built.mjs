@@ -12,6 +12,15 @@ const cacheOf = (checkout) => join(checkout, 'node_modules', '.cache', 'tabletop
 /** Types are stripped and code is compiled once, from the first start on. Where the folder cannot be written, nothing is kept. */
 const keepingCode = (folder) => ({ NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(folder, 'code') });
 
+/**
+ * Of glibc, for the service: it learns from buffers that come and go to keep ever larger ones in its heaps, between whose
+ * survivors memory is lost over the hours. Fixed bounds, in bytes: what is larger is given back to the system when it is free.
+ */
+const allocator = () => ({
+  MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? '2097152',
+  MALLOC_TRIM_THRESHOLD_: process.env.MALLOC_TRIM_THRESHOLD_ ?? '4194304',
+});
+
 /** For whatever runs from the sources. */
 export const nodeEnv = keepingCode(cacheOf(root));
 
@@ -74,7 +83,6 @@ export function program(node, checkout = root) {
     ? join(checkout, 'src', 'cli', 'build.ts')
     : null;
   const built = existsSync(join(out, 'main.mjs')) || (script !== null && build(node, script, out));
-  return built
-    ? { main: join(out, 'main.mjs'), env: keepingCode(out) }
-    : { main: join(checkout, 'src', 'main.ts'), env: keepingCode(cache) };
+  const [main, code] = built ? [join(out, 'main.mjs'), out] : [join(checkout, 'src', 'main.ts'), cache];
+  return { main, env: { ...allocator(), ...keepingCode(code) } };
 }

@@ -6,7 +6,10 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { program } from '../../src/cli/built.mjs';
 import { version } from '../../src/version.ts';
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 /** A checkout whose build keeps count of its runs. */
 function checkout({
@@ -51,6 +54,18 @@ describe('the bundle', () => {
     const readonly = checkout();
     writeFileSync(join(readonly.root, 'node_modules', '.cache'), 'no folder');
     expect(readonly.main()).toBe(join(readonly.root, 'src', 'main.ts'));
+  });
+
+  test('runs with bounds for what glibc keeps of freed memory, as do image and unit; who runs it may state others', () => {
+    const { root } = checkout({ bundler: false });
+    const { NODE_COMPILE_CACHE, ...bounds } = program(process.execPath, root).env;
+    expect(NODE_COMPILE_CACHE).toBeTruthy();
+    const written = Object.entries(bounds).map(([name, value]) => `${name}=${value}`);
+    expect(written).toEqual(['MALLOC_MMAP_THRESHOLD_=2097152', 'MALLOC_TRIM_THRESHOLD_=4194304']);
+    for (const file of ['Dockerfile', 'tabletopic.service'])
+      expect(readFileSync(join(import.meta.dirname, '../../deploy', file), 'utf8')).toContain(written.join(' '));
+    vi.stubEnv('MALLOC_TRIM_THRESHOLD_', '1');
+    expect(program(process.execPath, root).env.MALLOC_TRIM_THRESHOLD_).toBe('1');
   });
 
   test('a build that fails is told, leaves nothing behind, and the sources run', () => {

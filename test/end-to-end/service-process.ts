@@ -13,7 +13,10 @@ import type { Environment } from '../real/stack.ts';
 
 const bundle = program(process.execPath);
 /** The service without being bundled: profiles name files of src. */
-export const sources: typeof bundle = { main: join(import.meta.dirname, '..', '..', 'src', 'main.ts'), env: nodeEnv };
+export const sources: typeof bundle = {
+  main: join(import.meta.dirname, '..', '..', 'src', 'main.ts'),
+  env: { ...bundle.env, ...nodeEnv },
+};
 
 /** The command in a process of its own, as users run it. */
 export class ServiceProcess {
