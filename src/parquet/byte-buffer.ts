@@ -44,6 +44,20 @@ export class ByteBuffer {
     this.length += bytes.length;
   }
 
+  /**
+   * `length` bytes of `from`, behind which at least 3 more must be readable: short runs go by whole words, for which
+   * nothing is allocated, as it is for `subarray`.
+   */
+  copy32(from: DataView, start: number, length: number): void {
+    this.reserve(length);
+    const at = this.length;
+    if (length <= 96) {
+      const { view } = this;
+      for (let i = 0; i < length; i += 4) view.setInt32(at + i, from.getInt32(start + i, true), true);
+    } else this.bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, length), at);
+    this.length = at + length;
+  }
+
   /** Unsigned LEB128 of an integer in [0, 2^53]. */
   varint(value: number): void {
     this.reserve(8);

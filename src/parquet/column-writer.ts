@@ -54,8 +54,6 @@ export class ColumnWriter {
   /** Values of the page under way are `#indexes` into the dictionary, not `#plain`. */
   #indexed = false;
   #indexes: Int32Array = new Int32Array(0);
-  /** By dictionary entry: the page that looked at it for its bounds. */
-  #seen: Int32Array = new Int32Array(0);
   #page = 1;
   #rest = 0;
   #entries = 0;
@@ -90,7 +88,7 @@ export class ColumnWriter {
     return (
       this.#pagesSize +
       this.#plain.capacity +
-      4 * (this.#indexes.length + this.#seen.length) +
+      4 * this.#indexes.length +
       this.#definition.heldBytes +
       this.#repetition.heldBytes +
       (this.#dictionary?.heldBytes ?? 0)
@@ -189,32 +187,10 @@ export class ColumnWriter {
       default:
         dictionary.encodeBytes(vector.bytes, vector.offsets, values, from, to, this.#indexes, at);
     }
-    if (this.leaf.kind === 'bytes' || this.leaf.kind === 'fixed') this.#entryBounds(dictionary, at);
+    if (this.leaf.kind === 'bytes' || this.leaf.kind === 'fixed')
+      dictionary.bound(this.#bounds, this.#page, this.#indexes, at, this.#present);
     else this.#bounds.add(vector, values, from, to);
     this.#reconsider(dictionary);
-  }
-
-  /** Bounds of byte strings in a dictionary page: each entry is compared once a page. */
-  #entryBounds(dictionary: Dictionary, from: number): void {
-    if (this.#seen.length < dictionary.size) {
-      const seen = new Int32Array(Math.max(dictionary.size, this.#seen.length * 2));
-      seen.set(this.#seen);
-      this.#seen = seen;
-    }
-    const {
-      starts,
-      lengths,
-      values: { bytes, view },
-    } = dictionary;
-    const seen = this.#seen;
-    const indexes = this.#indexes;
-    const page = this.#page;
-    for (let k = from; k < this.#present; k++) {
-      const entry = indexes[k]!;
-      if (seen[entry] === page) continue;
-      seen[entry] = page;
-      this.#bounds.addBytes(bytes, view, starts[entry]!, lengths[entry]!);
-    }
   }
 
   /** Gives the dictionary up where it finds hardly any value twice, and ends it where it is full. */
@@ -243,7 +219,6 @@ export class ColumnWriter {
     this.#dictionary = null;
     this.#indexed = false;
     this.#indexes = new Int32Array(0);
-    this.#seen = new Int32Array(0);
     this.#rest = REST;
   }
 

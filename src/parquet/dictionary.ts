@@ -1,7 +1,12 @@
+import type { Bounds } from './bounds.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 
 /** Bytes up to which values are compared as four words. */
 const SHORT = 16;
+/** Words of an entry of byte strings, half a cache line: all that a look at it reads. */
+const ENTRY = 8;
+/** Where in an entry its words stand; the hash, the only one of an entry of 4 or 8 bytes, is the first. */
+const [START, LENGTH, SEEN, WORDS] = [1, 2, 3, 4] as const;
 
 /**
  * The dictionary of a column chunk: PLAIN-encoded distinct values, found by an open-addressing hash table over typed
@@ -12,12 +17,12 @@ export class Dictionary {
   readonly width: number;
   readonly values: ByteBuffer = new ByteBuffer();
   size = 0;
-  /** For variable length: where in `values` the bytes of an entry start. */
-  starts: Int32Array = new Int32Array(0);
-  lengths: Int32Array = new Int32Array(0);
-  /** Of each entry of at most `SHORT` bytes: the words that they are compared by. */
-  #words: Int32Array = new Int32Array(0);
-  #hashes: Int32Array = new Int32Array(0);
+  /**
+   * Of each entry its hash, and of byte strings where in `values` they start, their length, the page that looked at them
+   * for its bounds, and of at most `SHORT` bytes the words that they are compared by.
+   */
+  #entries: Int32Array = new Int32Array(0);
+  #stride = 1;
   /** Entry + 1 by slot; 0 is free. */
   #slots: Int32Array = new Int32Array(0);
   #mask = 0;
@@ -28,10 +33,7 @@ export class Dictionary {
 
   /** Memory held, bytes. */
   get heldBytes(): number {
-    return (
-      this.values.capacity +
-      4 * (this.starts.length + this.lengths.length + this.#words.length + this.#hashes.length + this.#slots.length)
-    );
+    return this.values.capacity + 4 * (this.#entries.length + this.#slots.length);
   }
 
   /** Entries of 4-byte values `source[i]` into `out` from `at`. */
@@ -57,7 +59,7 @@ export class Dictionary {
       if (entry < 0) {
         entry = this.size++;
         store.int32(value);
-        this.#hashes[entry] = hash;
+        this.#entries[entry] = hash;
         slots[slot] = entry + 1;
         if (this.size * 2 > this.#mask) slots = this.#rehash();
       }
@@ -97,7 +99,7 @@ export class Dictionary {
         entry = this.size++;
         store.int32(low);
         store.int32(high);
-        this.#hashes[entry] = hash;
+        this.#entries[entry] = hash;
         slots[slot] = entry + 1;
         if (this.size * 2 > this.#mask) slots = this.#rehash();
       }
@@ -124,6 +126,7 @@ export class Dictionary {
     this.#prepare(to - from, 0);
     const { width, values: store } = this;
     const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const entries = this.#entries;
     let slots = this.#slots;
     let lastEntry = -1;
     for (let k = from; k < to; k++) {
@@ -151,16 +154,14 @@ export class Dictionary {
         hash = hashWords(w0, w1, w2, w3, length);
         slot = hash & this.#mask;
         entry = slots[slot]! - 1;
-        const { lengths } = this;
-        const words = this.#words;
         while (
           entry >= 0 &&
-          (lengths[entry] !== length ||
-            ((words[4 * entry]! ^ w0) |
-              (words[4 * entry + 1]! ^ w1) |
-              (words[4 * entry + 2]! ^ w2) |
-              (words[4 * entry + 3]! ^ w3)) !==
-              0)
+          ((entries[ENTRY * entry + LENGTH]! ^ length) |
+            (entries[ENTRY * entry + WORDS]! ^ w0) |
+            (entries[ENTRY * entry + WORDS + 1]! ^ w1) |
+            (entries[ENTRY * entry + WORDS + 2]! ^ w2) |
+            (entries[ENTRY * entry + WORDS + 3]! ^ w3)) !==
+            0
         ) {
           slot = (slot + 1) & this.#mask;
           entry = slots[slot]! - 1;
@@ -173,7 +174,7 @@ export class Dictionary {
         hash = hashBytes(source, start, length);
         slot = hash & this.#mask;
         entry = slots[slot]! - 1;
-        while (entry >= 0 && (this.#hashes[entry] !== hash || !this.#equals(entry, source, start, length))) {
+        while (entry >= 0 && (entries[ENTRY * entry] !== hash || !this.#equals(entry, source, start, length))) {
           slot = (slot + 1) & this.#mask;
           entry = slots[slot]! - 1;
         }
@@ -182,14 +183,15 @@ export class Dictionary {
       if (entry < 0) {
         entry = this.size++;
         if (width < 0) store.int32(length);
-        this.starts[entry] = store.length;
-        this.lengths[entry] = length;
-        this.#hashes[entry] = hash;
-        this.#words[4 * entry] = w0;
-        this.#words[4 * entry + 1] = w1;
-        this.#words[4 * entry + 2] = w2;
-        this.#words[4 * entry + 3] = w3;
-        store.append(bytes.subarray(start, start + length));
+        const own = ENTRY * entry;
+        entries[own] = hash;
+        entries[own + START] = store.length;
+        entries[own + LENGTH] = length;
+        entries[own + WORDS] = w0;
+        entries[own + WORDS + 1] = w1;
+        entries[own + WORDS + 2] = w2;
+        entries[own + WORDS + 3] = w3;
+        store.copy32(source, start, length);
         slots[slot] = entry + 1;
         if (this.size * 2 > this.#mask) slots = this.#rehash();
       }
@@ -197,21 +199,34 @@ export class Dictionary {
     }
   }
 
-  /** PLAIN encoding of entries, in order: what pages hold once the dictionary is given up. */
-  plain(entries: Int32Array, count: number, out: ByteBuffer): void {
+  /** Byte strings among `indexes[from … to-1]` that no call for the same `page`, from 1, has given to `bounds` yet. */
+  bound(bounds: Bounds, page: number, indexes: Int32Array, from: number, to: number): void {
+    const entries = this.#entries;
+    const { bytes, view } = this.values;
+    for (let k = from; k < to; k++) {
+      const own = ENTRY * indexes[k]!;
+      if (entries[own + SEEN] === page) continue;
+      entries[own + SEEN] = page;
+      bounds.addBytes(bytes, view, entries[own + START]!, entries[own + LENGTH]!);
+    }
+  }
+
+  /** PLAIN encoding of the entries `indexes`, in order: what pages hold once the dictionary is given up. */
+  plain(indexes: Int32Array, count: number, out: ByteBuffer): void {
     const { width, values: store } = this;
+    const entries = this.#entries;
     for (let k = 0; k < count; k++) {
-      const entry = entries[k]!;
-      const start = width < 0 ? this.starts[entry]! - 4 : entry * width;
-      const length = width < 0 ? this.lengths[entry]! + 4 : width;
-      out.append(store.bytes.subarray(start, start + length));
+      const entry = indexes[k]!;
+      const start = width < 0 ? entries[ENTRY * entry + START]! - 4 : entry * width;
+      const length = width < 0 ? entries[ENTRY * entry + LENGTH]! + 4 : width;
+      out.copy32(store.view, start, length);
     }
   }
 
   #equals(entry: number, source: DataView, start: number, length: number): boolean {
-    if (this.lengths[entry] !== length) return false;
+    if (this.#entries[ENTRY * entry + LENGTH] !== length) return false;
     const { view } = this.values;
-    const own = this.starts[entry]!;
+    const own = this.#entries[ENTRY * entry + START]!;
     let i = 0;
     for (; i + 4 <= length; i += 4) if (view.getInt32(own + i, true) !== source.getInt32(start + i, true)) return false;
     for (; i < length; i++) if (view.getUint8(own + i) !== source.getUint8(start + i)) return false;
@@ -223,23 +238,21 @@ export class Dictionary {
     if (this.#slots.length === 0) {
       this.#slots = new Int32Array(256);
       this.#mask = 255;
+      this.#stride = width > 0 ? 1 : ENTRY;
     }
     if (width > 0) this.values.reserve(Math.min(count, 64) * width);
-    const need = this.size + count;
-    if (need <= this.#hashes.length) return;
-    const room = Math.max(need, this.#hashes.length * 2);
-    this.#hashes = grown(this.#hashes, room);
-    if (width > 0) return;
-    this.#words = grown(this.#words, room * 4);
-    this.starts = grown(this.starts, room);
-    this.lengths = grown(this.lengths, room);
+    const need = (this.size + count) * this.#stride;
+    if (need <= this.#entries.length) return;
+    const entries = new Int32Array(Math.max(need, this.#entries.length * 2));
+    entries.set(this.#entries);
+    this.#entries = entries;
   }
 
   #rehash(): Int32Array {
     const slots = new Int32Array(this.#slots.length * 4);
     const mask = slots.length - 1;
     for (let entry = 0; entry < this.size; entry++) {
-      let slot = this.#hashes[entry]! & mask;
+      let slot = this.#entries[entry * this.#stride]! & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = entry + 1;
     }
@@ -247,12 +260,6 @@ export class Dictionary {
     this.#mask = mask;
     return slots;
   }
-}
-
-function grown(from: Int32Array, length: number): Int32Array {
-  const to = new Int32Array(length);
-  to.set(from);
-  return to;
 }
 
 function mix(value: number): number {
