@@ -227,7 +227,7 @@ class BytesBounds implements Bounds {
       const start = width < 0 ? offsets[i]! : i * width;
       const length = width < 0 ? offsets[i + 1]! - start : width;
       if (length >= reach && this.#between(view, start)) continue;
-      this.addBytes(bytes, view, start, length);
+      this.#widen(bytes, view, start, length);
       reach = this.#reach();
     }
   }
@@ -255,6 +255,10 @@ class BytesBounds implements Bounds {
   }
 
   addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void {
+    if (length < this.#reach() || !this.#between(view, start)) this.#widen(bytes, view, start, length);
+  }
+
+  #widen(bytes: Uint8Array, view: DataView, start: number, length: number): void {
     const kept = length < this.#kept ? length : this.#kept;
     if (!this.#any) {
       this.#any = true;

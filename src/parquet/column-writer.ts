@@ -196,7 +196,8 @@ export class ColumnWriter {
   /** Gives the dictionary up where it finds hardly any value twice, and ends it where it is full. */
   #reconsider(dictionary: Dictionary): void {
     const first = this.#indexedPages === 0;
-    if (first && this.#present >= EARLY && dictionary.size * 10 > this.#present * 9) this.#giveUp(dictionary);
+    if (first && this.#present >= EARLY && dictionary.size * 10 > this.#present * 9 && !this.#mayFit(dictionary))
+      this.#giveUp(dictionary);
     else if (dictionary.values.length > this.#options.dictionarySize) {
       if (first && !this.#pays(dictionary)) this.#giveUp(dictionary);
       else {
@@ -204,6 +205,16 @@ export class ColumnWriter {
         this.#indexed = false;
       }
     }
+  }
+
+  /**
+   * Whether all values of the column may take at most half of the room, as those that are few enough to meet again later
+   * do: of n draws out of d values about n² / 2d find one that was drawn before.
+   */
+  #mayFit(dictionary: Dictionary): boolean {
+    const again = this.#present - dictionary.size;
+    const distinct = this.#present ** 2 / (2 * again);
+    return distinct * (dictionary.values.length / dictionary.size) <= this.#options.dictionarySize / 2;
   }
 
   #pays(dictionary: Dictionary): boolean {
@@ -336,7 +347,8 @@ function presentIn(span: LeafSpan, from: number, to: number, max: number): numbe
   const { definition } = span;
   if (definition === null) return to - from;
   let count = 0;
-  for (let i = from; i < to; i++) count += definition[i] === max ? 1 : 0;
+  // Without a branch, which on levels of lists could not be foreseen: of 0 alone the word before it has its highest bit.
+  for (let i = from; i < to; i++) count += ((definition[i]! ^ max) - 1) >>> 31;
   return count;
 }
 
@@ -344,6 +356,6 @@ function rowsIn(span: LeafSpan, from: number, to: number): number {
   const { repetition } = span;
   if (repetition === null) return to - from;
   let count = 0;
-  for (let i = from; i < to; i++) count += repetition[i] === 0 ? 1 : 0;
+  for (let i = from; i < to; i++) count += (repetition[i]! - 1) >>> 31;
   return count;
 }

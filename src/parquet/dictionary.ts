@@ -23,6 +23,9 @@ export class Dictionary {
    */
   #entries: Int32Array = new Int32Array(0);
   #stride = 1;
+  /** The page that looks at entries for its bounds, and how many it has seen. */
+  #page = 0;
+  #seen = 0;
   /** Entry + 1 by slot; 0 is free. */
   #slots: Int32Array = new Int32Array(0);
   #mask = 0;
@@ -203,10 +206,12 @@ export class Dictionary {
   bound(bounds: Bounds, page: number, indexes: Int32Array, from: number, to: number): void {
     const entries = this.#entries;
     const { bytes, view } = this.values;
-    for (let k = from; k < to; k++) {
+    if (this.#page !== page) [this.#page, this.#seen] = [page, 0];
+    for (let k = from; k < to && this.#seen < this.size; k++) {
       const own = ENTRY * indexes[k]!;
       if (entries[own + SEEN] === page) continue;
       entries[own + SEEN] = page;
+      this.#seen++;
       bounds.addBytes(bytes, view, entries[own + START]!, entries[own + LENGTH]!);
     }
   }

@@ -59,27 +59,29 @@ function throughValidity(validity: Uint8Array, length: number, above: Walk): Wal
   const all = allSet(validity, index === null ? entries : length);
   if (all && index === null) return { ...above, level: level + 1 };
   const definition = new Uint8Array(entries);
-  if (all) {
-    const before = above.definition;
-    for (let i = 0; i < entries; i++)
-      definition[i] = index![i]! >= 0 ? level + 1 : before === null ? level : before[i]!;
-    return { ...above, level: level + 1, definition };
-  }
-  const next = new Int32Array(entries);
   if (index === null) {
+    const next = new Int32Array(entries);
     for (let i = 0; i < entries; i++) {
       const present = (validity[i >> 3]! >> (i & 7)) & 1;
       definition[i] = level + present;
       next[i] = present === 1 ? i : -1;
     }
-  } else {
-    const before = above.definition;
-    for (let i = 0; i < entries; i++) {
-      const at = index[i]!;
-      const present = at >= 0 && ((validity[at >> 3]! >> (at & 7)) & 1) === 1;
-      definition[i] = present ? level + 1 : before === null ? level : before[i]!;
-      next[i] = present ? at : -1;
-    }
+    return { ...above, level: level + 1, definition, index: next };
+  }
+  // Where there is an index there are definition levels, which are `level` where the index is not -1. Without branches,
+  // which could not be foreseen: an index of -1 has all bits, and others not the highest.
+  const before = above.definition!;
+  if (all) {
+    for (let i = 0; i < entries; i++) definition[i] = before[i]! + 1 + (index[i]! >> 31);
+    return { ...above, level: level + 1, definition };
+  }
+  const next = new Int32Array(entries);
+  for (let i = 0; i < entries; i++) {
+    const none = index[i]! >> 31;
+    const at = index[i]! & ~none;
+    const present = (validity[at >> 3]! >> (at & 7)) & 1 & ~none;
+    definition[i] = before[i]! + present;
+    next[i] = (at & -present) | (present - 1);
   }
   return { ...above, level: level + 1, definition, index: next };
 }
@@ -94,26 +96,19 @@ function throughOffsets(offsets: Int32Array, above: Walk): Walk {
     const size = at < 0 ? 0 : offsets[at + 1]! - offsets[at]!;
     total += size === 0 ? 1 : size;
   }
-  const definition = new Uint8Array(total);
-  const repetition = new Uint8Array(total);
+  const definition = new Uint8Array(total).fill(level + 1);
+  const repetition = new Uint8Array(total).fill(depth);
   const next = new Int32Array(total);
   let out = 0;
   for (let i = 0; i < entries; i++) {
     const at = index === null ? i : index[i]!;
-    const first = above.repetition === null ? 0 : above.repetition[i]!;
     const start = at < 0 ? 0 : offsets[at]!;
     const end = at < 0 ? 0 : offsets[at + 1]!;
+    repetition[out] = above.repetition === null ? 0 : above.repetition[i]!;
     if (start === end) {
       definition[out] = above.definition === null ? level : above.definition[i]!;
-      repetition[out] = first;
       next[out++] = -1;
-      continue;
-    }
-    for (let j = start; j < end; j++) {
-      definition[out] = level + 1;
-      repetition[out] = j === start ? first : depth;
-      next[out++] = j;
-    }
+    } else for (let j = start; j < end; j++) next[out++] = j;
   }
   return { entries: total, level: level + 1, definition, repetition, depth, index: next };
 }

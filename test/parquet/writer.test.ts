@@ -120,6 +120,21 @@ test('a dictionary that fills up in the middle of a chunk gives way to plain pag
   expect(await decode(bytes, schema)).toEqual(rows);
 });
 
+test.each([
+  // Of the first 2,048 values hardly one in twenty was there before, and yet all fit.
+  ['values that will meet again keep', 20_000, ['PLAIN_DICTIONARY', 'RLE']],
+  ['values that never meet again give up', 2 ** 24, ['PLAIN', 'RLE']],
+  ['values of which more are to come than there is room for give up', 200_000, ['PLAIN', 'RLE']],
+])('%s the dictionary', async (_what, distinct, encodings) => {
+  const schema = schemaOf(field(1, 's', 'string', true));
+  let state = 1;
+  const draw = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8;
+  const rows = Array.from({ length: 60_000 }, () => ({ s: `sku-${draw() % distinct}` }));
+  const { bytes } = encode(schema, rows, {});
+  expect(metadataOf(bytes).row_groups[0]!.columns[0]!.meta_data!.encodings).toEqual(encodings);
+  expect(await decode(bytes, schema)).toEqual(rows);
+});
+
 test('values longer than a page', async () => {
   const schema = schemaOf(field(1, 's', 'string'));
   const rows = Array.from({ length: 40 }, (_, i) => ({ s: `${i}`.repeat(5000) }));
