@@ -4,6 +4,7 @@ import { planTables } from './config/plan.ts';
 import type { DeadLetterSink } from './commit/dead-letter-topic.ts';
 import { ExitCode, TabletopicError, asTabletopicError } from './errors.ts';
 import { identText } from './iceberg/catalog.ts';
+import { RecentManifests } from './commit/recent-manifests.ts';
 import { deadLetterSink } from './ingest/dead-letter-sink.ts';
 import { GrowingPlan } from './ingest/growing-plan.ts';
 import { RegistryLayouts } from './ingest/registry-layouts.ts';
@@ -103,6 +104,7 @@ class TabletopicService implements Service {
   /** By catalog: resolves when it is connected. */
   readonly #ready = new Map<string, Promise<void>>();
   #catalogs: Catalogs | null = null;
+  readonly #manifests = new RecentManifests();
   #producer: Producer | null = null;
   #registry: RegistryLayouts | null = null;
   #http: HttpServer | null = null;
@@ -266,6 +268,7 @@ class TabletopicService implements Service {
       ...tableParts({
         plan,
         catalogs: this.#catalogs!,
+        manifests: this.#manifests,
         registry: this.#registry,
         ports: this.#ports,
         logger: this.#log,

@@ -5,6 +5,7 @@ import { createCommitter } from '../commit/committer.ts';
 import type { CommitterHooks } from '../commit/committer.ts';
 import type { DeadLetterSink } from '../commit/dead-letter-topic.ts';
 import { dataLocation } from '../commit/locations.ts';
+import type { RecentManifests } from '../commit/recent-manifests.ts';
 import type { Config, TablePlan } from '../config/config.ts';
 import { createCatalog } from '../iceberg/catalog-factory.ts';
 import type { Catalog, LoadedTable } from '../iceberg/catalog.ts';
@@ -76,6 +77,8 @@ export type Catalogs = Pick<CatalogSet, 'connect' | 'get' | 'io' | 'close'>;
 export interface TablePartsOptions {
   readonly plan: TablePlan;
   readonly catalogs: Catalogs;
+  /** Of all tables. */
+  readonly manifests: RecentManifests;
   readonly registry: RegistryLayouts | null;
   readonly ports: Ports;
   readonly logger: Logger;
@@ -90,13 +93,13 @@ export interface TablePartsOptions {
 export function tableParts(
   options: TablePartsOptions,
 ): Pick<TableIngestOptions, 'committer' | 'layoutSource' | 'openUploads'> {
-  const { plan, catalogs, registry, ports, logger, hooks, topics, clusterId } = options;
+  const { plan, catalogs, manifests, registry, ports, logger, hooks, topics, clusterId } = options;
   const { rule } = plan;
   const committer = createCommitter({
     catalog: catalogs.get(rule.catalog),
     ident: { namespace: plan.namespace, name: plan.name },
     branch: rule.branch,
-    io: (table) => catalogs.io(rule.catalog, table),
+    io: (table) => manifests.around(catalogs.io(rule.catalog, table)),
     topics: () =>
       Object.fromEntries(
         topics().flatMap(({ name, id }) => (plan.topics.includes(name) ? [[name, { id, cluster: clusterId }]] : [])),

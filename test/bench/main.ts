@@ -7,9 +7,18 @@ import { scenarios } from './workloads.ts';
 import type { Scenario } from './workloads.ts';
 
 /** Scenarios with options of their own, each a script of its name. */
-const scripts = ['native', 'freshness', 'contention', 'memory', 'growth', 'scaling', 'profile', 'plot', 'start'].filter(
-  (name) => existsSync(scriptOf(name)),
-);
+const scripts = [
+  'native',
+  'freshness',
+  'contention',
+  'memory',
+  'growth',
+  'growth-ingest',
+  'scaling',
+  'profile',
+  'plot',
+  'start',
+].filter((name) => existsSync(scriptOf(name)));
 const usage = `${ingestUsage}
 
 Other scenarios, with options of their own (--scenario S --help): ${scripts.join(', ')}.`;

@@ -14,6 +14,11 @@ interface Snapshot {
   readonly summary: Readonly<Record<string, string>>;
 }
 
+/** As the catalog answers. */
+interface Known extends Snapshot {
+  readonly 'sequence-number': number;
+}
+
 /** Asks the catalog by plain HTTP; a table that is not there is empty. `tables`: namespace and name with a dot between. */
 export async function tableFigures(catalog: CatalogAddress, tables: readonly string[]): Promise<TableFigures> {
   const histories = await Promise.all(tables.map((table) => snapshotsOf(catalog, table)));
@@ -50,13 +55,22 @@ export async function committedOffsets(
   return topics[topic]?.next ?? null;
 }
 
-async function snapshotsOf(catalog: CatalogAddress, table: string, query = ''): Promise<readonly Snapshot[]> {
+/** The newest snapshot of a table's main branch. */
+export async function headOf(catalog: CatalogAddress, table: string): Promise<Known> {
+  const head = (await snapshotsOf(catalog, table, '?snapshots=refs')).at(-1);
+  if (head === undefined) throw new Error(`${table} has no snapshot`);
+  return head;
+}
+
+async function snapshotsOf(catalog: CatalogAddress, table: string, query = ''): Promise<readonly Known[]> {
   const [namespace, name] = table.split('.');
   const ask = (): Promise<Response> => fetch(`${catalog.uri}/v1/namespaces/${namespace}/tables/${name}${query}`);
   // Once more: the catalog may close a connection just as it is used again.
   const answer = await ask().catch(ask);
   if (answer.status === 404) return [];
   if (!answer.ok) throw new Error(`catalog: ${answer.status} ${await answer.text()}`);
-  const { metadata } = (await answer.json()) as { metadata: { readonly snapshots?: readonly Snapshot[] } };
+  const { metadata } = (await answer.json()) as {
+    metadata: { readonly snapshots?: readonly Known[] };
+  };
   return metadata.snapshots ?? [];
 }
