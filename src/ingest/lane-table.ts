@@ -66,11 +66,15 @@ export class LaneState {
 
 let lanes = 0;
 
+const key = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
 /** The lanes of one table. A partition stays with one worker, so that its order is kept. */
 export class LaneTable {
   readonly #table: number;
   readonly #workers: number;
   readonly #byId = new Map<number, LaneState>();
+  /** By `key`: of thousands of partitions each is asked for at each commit. */
+  readonly #byPartition = new Map<string, LaneState[]>();
 
   constructor(table: number, workers: number) {
     this.#table = table;
@@ -84,6 +88,9 @@ export class LaneTable {
       start,
     );
     this.#byId.set(state.lane.id, state);
+    const own = this.#byPartition.get(key(state.lane));
+    if (own) own.push(state);
+    else this.#byPartition.set(key(state.lane), [state]);
     return state;
   }
 
@@ -96,7 +103,12 @@ export class LaneTable {
   }
 
   remove(id: number): void {
+    const state = this.#byId.get(id);
+    if (state === undefined) return;
     this.#byId.delete(id);
+    const others = this.#byPartition.get(key(state.lane))!.filter((other) => other !== state);
+    if (others.length > 0) this.#byPartition.set(key(state.lane), others);
+    else this.#byPartition.delete(key(state.lane));
   }
 
   all(): LaneState[] {
@@ -104,8 +116,7 @@ export class LaneTable {
   }
 
   of(partitions: readonly TopicPartition[]): LaneState[] {
-    const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
-    return this.all().filter(({ lane }) => wanted.has(`${lane.topic}/${lane.partition}`));
+    return partitions.flatMap((partition) => this.#byPartition.get(key(partition)) ?? []);
   }
 
   /** Workers that own lanes of this table. */

@@ -91,9 +91,10 @@ export class OffsetReader {
       })),
     }));
     const response = await partial(listOffsetsV6.api.async(connection, -1, readCommitted ? 1 : 0, topics));
+    const asked = new Map(queries.map((query) => [`${query.topic}/${query.partition}`, query]));
     for (const topic of response.topics) {
       for (const answer of topic.partitions) {
-        const query = queries.find((q) => q.topic === topic.name && q.partition === answer.partitionIndex);
+        const query = asked.get(`${topic.name}/${answer.partitionIndex}`);
         if (query !== undefined && !this.#again(answer.errorCode, query)) found.set(query, toNumber(answer.offset));
       }
     }
