@@ -4,6 +4,8 @@ import { JsonDigits, POWERS } from './json-digits.ts';
 import { extraMember, putExtra } from './json-extra.ts';
 import { JsonLeafReader } from './json-leaf.ts';
 import { doubleOf, fitsFloat } from './json-number.ts';
+import { orderOf } from './json-order.ts';
+import type { JsonOrder } from './json-order.ts';
 import type { JsonBinding, JsonTarget } from './json-place.ts';
 import { skipValue } from './json-skip.ts';
 import { putAnyString, putString } from './json-string.ts';
@@ -62,10 +64,7 @@ export class JsonBytes {
 
   /** Appends one row from bytes [start, end); false where the record is not plainly right. */
   row(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
-    this.#bytes = bytes;
-    this.#view = view;
-    this.#end = end;
-    this.#strings.cut = 0;
+    this.begin(bytes, view, end);
     let p = this.#blank(start);
     if (p >= end) return false;
     if (this.#record) {
@@ -76,6 +75,24 @@ export class JsonBytes {
       p = this.#object(this.#root, p + 1);
     }
     return p >= 0 && this.#blank(p) === end;
+  }
+
+  /** Reads a record that ends at `end`, member by member. */
+  begin(bytes: Uint8Array, view: DataView, end: number): void {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#end = end;
+    this.#strings.cut = 0;
+  }
+
+  /** Appends the value that begins at `p`; the result is the index after it, or -1. */
+  member(field: JsonNode, p: number): number {
+    return this.#value(field, p);
+  }
+
+  /** How the members of the last row stood, for code that takes such records; null where it would not pay. */
+  order(start: number): JsonOrder | null {
+    return this.#record ? null : orderOf(this.#root, this.#bytes, start);
   }
 
   /** Index of the first byte that is not white space. */

@@ -78,6 +78,8 @@ export class JsonObjectNode {
   readonly fields: readonly JsonNode[];
   /** The keys of all fields as UTF-8, in quotes and with the colon, each padded to whole words, as little-endian words. */
   readonly words: Int32Array;
+  /** The same, not padded. */
+  readonly keys: readonly Uint8Array[];
   /** Index expected after field i, at i + 1; at 0 the first. */
   readonly next: Int32Array;
   /** Number of the object in which field i was met last. */
@@ -104,8 +106,9 @@ export class JsonObjectNode {
     this.missing = [...missing, ...places.flatMap(({ siblings }) => siblings.map(({ vector }) => vector))];
     this.plain = extra === null && this.missing.length === 0;
     this.ignored = new Set(ignored);
-    // A key with an escape or a lone surrogate is written otherwise: such records go to the interpreted decoder.
-    const keys = places.map((place) => Buffer.from(`"${place.key}":`, 'utf8'));
+    // As JSON writes it: in another spelling, records go to the interpreted decoder.
+    const keys = places.map((place) => Buffer.from(`${JSON.stringify(place.key)}:`, 'utf8'));
+    this.keys = keys;
     const padded = Buffer.concat(keys.map((key) => Buffer.concat([key, new Uint8Array(-key.length & 3)])));
     this.words = Int32Array.from({ length: padded.length / 4 }, (_, i) => padded.readInt32LE(4 * i));
     let words = 0;

@@ -24,8 +24,8 @@ export function fields(types: Readonly<Record<string, IcebergType>>): NestedFiel
   return Object.entries(types).map(([name, type]) => ({ id: 0, name, required: false, type }));
 }
 
-function decodeAll(decoder: Decoder, layout: Schema, values: readonly (Uint8Array | null)[]): Decoded {
-  const positions = positionsOf(values);
+function decodeAll(decoder: Decoder, layout: Schema, values: readonly (Uint8Array | null)[], slack = 0): Decoded {
+  const positions = positionsOf(values, slack);
   const batch = new ColumnBatch(layout);
   const failed: Decoded['failed'] = {};
   let rows = 0;
@@ -39,16 +39,24 @@ function decodeAll(decoder: Decoder, layout: Schema, values: readonly (Uint8Arra
   return { rows: rowsOf(batch, rows), failed, cut: decoder.digitsCut ?? 0 };
 }
 
-/** By both decoders, which must agree on everything; and how many records left the byte decoder. */
+/** Behind the records, so that generated code takes the last ones too. */
+const SLACK = 256;
+
+/**
+ * By the interpreted decoder, by bytes, and by code for the order of the first record: all must agree on everything. And
+ * how many records left the byte decoder, and how many the code took.
+ */
 export function decodeBoth(
   binding: JsonBinding,
   layout: Schema,
   values: readonly (string | Uint8Array | null)[],
-): Decoded & { interpreted: number } {
+): Decoded & { interpreted: number; compiled: number } {
   const bytes = values.map((value) => (typeof value === 'string' ? utf8(value) : value));
   const decoder = new JsonDecoder(binding);
   const result = decodeAll(decoder, layout, bytes);
   expect(result).toEqual(decodeAll(new InterpretedJson(binding), layout, bytes));
   expect(result.rows.length + Object.keys(result.failed).length).toBe(values.length);
-  return { ...result, interpreted: decoder.interpreted };
+  const compiling = new JsonDecoder(binding, 1);
+  expect(decodeAll(compiling, layout, bytes, SLACK)).toEqual(result);
+  return { ...result, interpreted: decoder.interpreted, compiled: compiling.compiled };
 }
