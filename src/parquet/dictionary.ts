@@ -126,7 +126,13 @@ export class Dictionary {
     out: Int32Array,
     at: number,
   ): void {
-    this.#prepare(to - from, 0);
+    const count = to - from;
+    if (values === null && count > 1 && this.width < 0 && isConstant(bytes, offsets, from, to)) {
+      this.encodeBytes(bytes, offsets, null, from, from + 1, out, at);
+      out.fill(out[at]!, at + 1, at + count);
+      return;
+    }
+    this.#prepare(count, 0);
     const { width, values: store } = this;
     const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const entries = this.#entries;
@@ -289,4 +295,15 @@ function hashBytes(view: DataView, start: number, length: number): number {
   // The last bytes as the low ones of a word that reaches past the value.
   if (rest > 0) h = Math.imul(h ^ (view.getInt32(start + i, true) & ((1 << (rest * 8)) - 1)), 0x9e3779b1 | 0);
   return mix(h);
+}
+
+/** Whether the values `from … to-1` are all the same, as a topic's name is. Others are told apart by their first bytes. */
+function isConstant(bytes: Uint8Array, offsets: Int32Array, from: number, to: number): boolean {
+  const start = offsets[from]!;
+  const end = offsets[to]!;
+  const length = offsets[from + 1]! - start;
+  if (end - start !== length * (to - from)) return false;
+  if (Buffer.compare(bytes.subarray(start, end - length), bytes.subarray(start + length, end)) !== 0) return false;
+  for (let i = from + 1, at = start + length; i < to; i++, at += length) if (offsets[i] !== at) return false;
+  return true;
 }
