@@ -1,3 +1,4 @@
+import { MANIFEST_SUFFIX } from '../iceberg/manifest-types.ts';
 import { mergeManifests } from '../iceberg/merge-manifests.ts';
 import { metadataLocation } from './locations.ts';
 import { MAX_CHECKPOINT_AGE } from './judge.ts';
@@ -81,7 +82,7 @@ export class ManifestMerges {
 
   async #merge(groups: readonly (readonly ManifestFile[])[], metadata: TableMetadata, io: FileIO): Promise<void> {
     for (const group of groups) {
-      const location = metadataLocation(metadata, `${this.#ports.ids.uuid()}-m0.avro`);
+      const location = metadataLocation(metadata, `${this.#ports.ids.uuid()}${MANIFEST_SUFFIX}`);
       const manifest = await mergeManifests(io, location, group, metadata, {
         readsAtOnce: READS_AT_ONCE,
         signal: this.#closing.signal,

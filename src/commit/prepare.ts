@@ -1,5 +1,5 @@
 import { TabletopicError } from '../errors.ts';
-import { EntryStatus, FileContent } from '../iceberg/manifest-types.ts';
+import { EntryStatus, FileContent, MANIFEST_SUFFIX } from '../iceberg/manifest-types.ts';
 import { writeManifest } from '../iceberg/manifest.ts';
 import { addsUp } from './accounted.ts';
 import { writeDeadLetterFile } from './dead-letter-file.ts';
@@ -143,7 +143,7 @@ export function writeOwnManifest(
     fileSequenceNumber: null,
     file: dataFileOf(file),
   }));
-  return writeManifest(io, metadataLocation(metadata, `${id}-m0.avro`), entries, {
+  return writeManifest(io, metadataLocation(metadata, `${id}${MANIFEST_SUFFIX}`), entries, {
     schema,
     spec,
     formatVersion: metadata['format-version'],

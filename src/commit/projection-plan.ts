@@ -1,7 +1,7 @@
 import { TabletopicError } from '../errors.ts';
 import { identText } from '../iceberg/catalog.ts';
 import { encodeManifestList } from '../iceberg/manifest-list.ts';
-import { EntryStatus, ManifestContent } from '../iceberg/manifest-types.ts';
+import { EntryStatus, MANIFEST_SUFFIX, ManifestContent } from '../iceberg/manifest-types.ts';
 import { writeManifest } from '../iceberg/manifest.ts';
 import { currentSchema, defaultSpec } from '../iceberg/metadata.ts';
 import { planAppend } from '../iceberg/snapshot.ts';
@@ -243,7 +243,7 @@ function writeOwnManifest(
   entries: readonly ManifestEntry[],
   specId: number = metadata['default-spec-id'],
 ): Promise<ManifestFile> {
-  return writeManifest(io, metadataLocation(metadata, `${ports.ids.uuid()}-m0.avro`), entries, {
+  return writeManifest(io, metadataLocation(metadata, `${ports.ids.uuid()}${MANIFEST_SUFFIX}`), entries, {
     schema: currentSchema(metadata),
     spec: metadata['partition-specs'].find((spec) => spec['spec-id'] === specId)!,
     formatVersion: metadata['format-version'],

@@ -1,3 +1,4 @@
+import { MANIFEST_SUFFIX } from '../iceberg/manifest-types.ts';
 import type { FileIO } from '../io/file-io.ts';
 
 /** Bytes that are kept of all tables together: about 1,500 manifests of one file and ten columns. */
@@ -27,7 +28,7 @@ export class RecentManifests {
       read: async (location, range) => (range ? undefined : this.#kept.get(location)) ?? io.read(location, range),
       write: async (location, bytes, options) => {
         await io.write(location, bytes, options);
-        if (location.endsWith('-m0.avro') && bytes.length <= LARGEST) this.#keep(location, bytes);
+        if (location.endsWith(MANIFEST_SUFFIX) && bytes.length <= LARGEST) this.#keep(location, bytes);
       },
       create: (location) => io.create(location),
       stat: (location) => io.stat(location),

@@ -86,12 +86,12 @@ export abstract class CompiledDecoder<Root> implements Decoder {
   }
 }
 
-/** Generated code, or the interpreted decoder where code may not be generated (`--disallow-code-generation-from-strings`). */
-export function compiledOr(compile: () => Decoder, interpreted: () => Decoder): Decoder {
+/** Generated code, or what does without where code may not be generated (`--disallow-code-generation-from-strings`). */
+export function compiledOr<T>(compile: () => T, otherwise: () => T): T {
   try {
     return compile();
   } catch (error) {
-    if (error instanceof EvalError) return interpreted();
+    if (error instanceof EvalError) return otherwise();
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { Vector } from '../columns/batch.ts';
-import { Expect, JsonNode, JsonObjectNode, hashOf } from './json-layout.ts';
+import { Expect, FALS, JsonNode, JsonObjectNode, NULL, TRUE, hashOf } from './json-layout.ts';
 import { JsonDigits, POWERS } from './json-digits.ts';
 import { extraMember, putExtra } from './json-extra.ts';
 import { JsonLeafReader } from './json-leaf.ts';
@@ -22,9 +22,6 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
-const TRUE = 0x65757274;
-const FALS = 0x736c6166;
-const NULL = 0x6c6c756e;
 
 const MOST_NUMBER_BYTES = 64;
 /** A JSON number with a fraction or an exponent. */

@@ -1,4 +1,4 @@
-import { Expect } from './json-layout.ts';
+import { Expect, FALS, NULL, TRUE } from './json-layout.ts';
 import type { JsonNode } from './json-layout.ts';
 import type { JsonOrder } from './json-order.ts';
 
@@ -6,9 +6,6 @@ import type { JsonOrder } from './json-order.ts';
 const FIELDS_PER_FUNCTION = 32;
 /** Bytes of a record: a string column reserves what is left of the record. */
 const MOST_BYTES = 16_384;
-const NULL = 0x6c6c756e;
-const TRUE = 0x65757274;
-const FALS = 0x736c6166;
 
 /**
  * The source of a decoder for records of one order. Only numbers enter it. It gives up (-1) on every record that is not

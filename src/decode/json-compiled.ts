@@ -58,13 +58,3 @@ export class CompiledJson {
     return stop;
   }
 }
-
-/** Null where code generation is not allowed. */
-export function compiledJson(order: JsonOrder, reader: JsonBytes): CompiledJson | null {
-  try {
-    return new CompiledJson(order, reader);
-  } catch (error) {
-    if (error instanceof EvalError) return null;
-    throw error;
-  }
-}

@@ -4,6 +4,11 @@ import { codingOf } from './json-leaf.ts';
 import type { CodingOf } from './json-leaf.ts';
 import type { JsonMembers, JsonPlace } from './json-place.ts';
 
+/** The first four bytes of `true`, `false` and `null`, as little-endian words. */
+export const TRUE = 0x65757274;
+export const FALS = 0x736c6166;
+export const NULL = 0x6c6c756e;
+
 /** What the byte decoder expects at one place. */
 export const Expect = {
   string: 0,

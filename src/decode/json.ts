@@ -1,9 +1,9 @@
 import type { ColumnBatch, Vector } from '../columns/batch.ts';
 import type { RecordPositions } from '../source/record-batch.ts';
+import { compiledOr } from './compiled.ts';
 import type { DecodeFailure, Decoder } from './decoder.ts';
 import { JsonBytes } from './json-bytes.ts';
-import { compiledJson } from './json-compiled.ts';
-import type { CompiledJson } from './json-compiled.ts';
+import { CompiledJson } from './json-compiled.ts';
 import { InterpretedJson } from './json-interpreted.ts';
 import type { JsonBinding } from './json-place.ts';
 
@@ -102,6 +102,10 @@ export class JsonDecoder implements Decoder {
     this.#others = 0;
     if (this.#orders++ >= MOST_ORDERS) return;
     const order = reader.order(start);
-    if (order) this.#compiled = compiledJson(order, reader);
+    if (order)
+      this.#compiled = compiledOr<CompiledJson | null>(
+        () => new CompiledJson(order, reader),
+        () => null,
+      );
   }
 }

@@ -1,6 +1,6 @@
 import type { FileIO } from '../io/file-io.ts';
 import type { Ids } from '../ports.ts';
-import { EntryStatus } from './manifest-types.ts';
+import { EntryStatus, MANIFEST_SUFFIX } from './manifest-types.ts';
 import type { ManifestFile } from './manifest-types.ts';
 import { encodeManifestList, readManifestList } from './manifest-list.ts';
 import { readManifest } from './manifest.ts';
@@ -50,7 +50,7 @@ export async function writeAppend(io: FileIO, ids: Ids, input: AppendAttempt): P
   ).filter((group) => group.length > 1);
   let parentManifests = parents;
   for (const group of mergeLater ? [] : groups) {
-    const location = metadataLocation(`${ids.uuid()}-m0.avro`);
+    const location = metadataLocation(`${ids.uuid()}${MANIFEST_SUFFIX}`);
     files.push(location);
     const merge = { group, manifest: await mergeManifests(io, location, group, metadata) };
     merges.push(merge);

@@ -6,6 +6,9 @@ export const FileContent = { data: 0, positionDeletes: 1, equalityDeletes: 2 } a
 export const EntryStatus = { existing: 0, added: 1, deleted: 2 } as const;
 export const ManifestContent = { data: 0, deletes: 1 } as const;
 
+/** How the names of our manifests end, as those of Iceberg's own writers do; what stands before it is a UUID. */
+export const MANIFEST_SUFFIX = '-m0.avro';
+
 /** A data or delete file. Metrics are keyed by field id and null where the writer left them out. */
 export interface DataFile {
   /** `FileContent`. */

@@ -73,8 +73,8 @@ export class LaneTable {
   readonly #table: number;
   readonly #workers: number;
   readonly #byId = new Map<number, LaneState>();
-  /** By `key`: of thousands of partitions each is asked for at each commit. */
-  readonly #byPartition = new Map<string, LaneState[]>();
+  /** By `key`, as a partition has one lane at most; of thousands each is asked for at each commit. */
+  readonly #byPartition = new Map<string, LaneState>();
 
   constructor(table: number, workers: number) {
     this.#table = table;
@@ -88,9 +88,7 @@ export class LaneTable {
       start,
     );
     this.#byId.set(state.lane.id, state);
-    const own = this.#byPartition.get(key(state.lane));
-    if (own) own.push(state);
-    else this.#byPartition.set(key(state.lane), [state]);
+    this.#byPartition.set(key(state.lane), state);
     return state;
   }
 
@@ -99,16 +97,14 @@ export class LaneTable {
   }
 
   has(partition: TopicPartition): boolean {
-    return this.of([partition]).length > 0;
+    return this.#byPartition.has(key(partition));
   }
 
   remove(id: number): void {
     const state = this.#byId.get(id);
     if (state === undefined) return;
     this.#byId.delete(id);
-    const others = this.#byPartition.get(key(state.lane))!.filter((other) => other !== state);
-    if (others.length > 0) this.#byPartition.set(key(state.lane), others);
-    else this.#byPartition.delete(key(state.lane));
+    this.#byPartition.delete(key(state.lane));
   }
 
   all(): LaneState[] {
@@ -125,7 +121,7 @@ export class LaneTable {
   }
 
   committed(range: OffsetRange, now: number): void {
-    for (const state of this.of([range])) state.committed(range.end, now);
+    this.#byPartition.get(key(range))?.committed(range.end, now);
   }
 
   /** Every lane stands at or after its target, and something of it is not committed yet. */

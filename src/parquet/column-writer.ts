@@ -54,7 +54,6 @@ export class ColumnWriter {
   /** Values of the page under way are `#indexes` into the dictionary, not `#plain`. */
   #indexed = false;
   #indexes: Int32Array = new Int32Array(0);
-  #page = 1;
   #rest = 0;
   #entries = 0;
   #rows = 0;
@@ -188,7 +187,7 @@ export class ColumnWriter {
         dictionary.encodeBytes(vector.bytes, vector.offsets, values, from, to, this.#indexes, at);
     }
     if (this.leaf.kind === 'bytes' || this.leaf.kind === 'fixed')
-      dictionary.bound(this.#bounds, this.#page, this.#indexes, at, this.#present);
+      dictionary.bound(this.#bounds, this.#indexes, at, this.#present);
     else this.#bounds.add(vector, values, from, to);
     this.#reconsider(dictionary);
   }
@@ -297,7 +296,7 @@ export class ColumnWriter {
     this.#rows = 0;
     this.#present = 0;
     this.#plainSize = 0;
-    this.#page++;
+    this.#dictionary?.nextPage();
   }
 
   #startPlain(): void {

@@ -23,8 +23,8 @@ export class Dictionary {
    */
   #entries: Int32Array = new Int32Array(0);
   #stride = 1;
-  /** The page that looks at entries for its bounds, and how many it has seen. */
-  #page = 0;
+  /** Number of the page that looks at entries for its bounds, and how many it has seen. */
+  #page = 1;
   #seen = 0;
   /** Entry + 1 by slot; 0 is free. */
   #slots: Int32Array = new Int32Array(0);
@@ -208,11 +208,11 @@ export class Dictionary {
     }
   }
 
-  /** Byte strings among `indexes[from … to-1]` that no call for the same `page`, from 1, has given to `bounds` yet. */
-  bound(bounds: Bounds, page: number, indexes: Int32Array, from: number, to: number): void {
+  /** Byte strings among `indexes[from … to-1]` that were not given to `bounds` yet since the page began. */
+  bound(bounds: Bounds, indexes: Int32Array, from: number, to: number): void {
     const entries = this.#entries;
+    const page = this.#page;
     const { bytes, view } = this.values;
-    if (this.#page !== page) [this.#page, this.#seen] = [page, 0];
     for (let k = from; k < to && this.#seen < this.size; k++) {
       const own = ENTRY * indexes[k]!;
       if (entries[own + SEEN] === page) continue;
@@ -220,6 +220,12 @@ export class Dictionary {
       this.#seen++;
       bounds.addBytes(bytes, view, entries[own + START]!, entries[own + LENGTH]!);
     }
+  }
+
+  /** A page begins: its bounds are its own. */
+  nextPage(): void {
+    this.#page++;
+    this.#seen = 0;
   }
 
   /** PLAIN encoding of the entries `indexes`, in order: what pages hold once the dictionary is given up. */

@@ -91,10 +91,10 @@ export class OffsetReader {
       })),
     }));
     const response = await partial(listOffsetsV6.api.async(connection, -1, readCommitted ? 1 : 0, topics));
-    const asked = new Map(queries.map((query) => [`${query.topic}/${query.partition}`, query]));
+    const asked = new Map(queries.map((query) => [nameOf(query), query]));
     for (const topic of response.topics) {
       for (const answer of topic.partitions) {
-        const query = asked.get(`${topic.name}/${answer.partitionIndex}`);
+        const query = asked.get(nameOf({ topic: topic.name, partition: answer.partitionIndex }));
         if (query !== undefined && !this.#again(answer.errorCode, query)) found.set(query, toNumber(answer.offset));
       }
     }
@@ -159,13 +159,7 @@ export class OffsetReader {
       if (late || !(await backoff.wait(this.#signal))) {
         throw (
           failure ??
-          new TabletopicError(
-            'KAFKA_UNAVAILABLE',
-            `no leader answers for ${open
-              .map((q) => `${q.topic}/${q.partition}`)
-              .slice(0, 5)
-              .join(', ')}`,
-          )
+          new TabletopicError('KAFKA_UNAVAILABLE', `no leader answers for ${open.map(nameOf).slice(0, 5).join(', ')}`)
         );
       }
     }
@@ -184,12 +178,14 @@ function toNumber(value: bigint): number {
   return number;
 }
 
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
+
 /** Splits the queries so that each part names a partition once. */
 function rounds(queries: readonly Query[]): Query[][] {
   const parts: Query[][] = [];
   const seen = new Map<string, number>();
   for (const q of queries) {
-    const key = `${q.topic}/${q.partition}`;
+    const key = nameOf(q);
     const round = seen.get(key) ?? 0;
     seen.set(key, round + 1);
     (parts[round] ??= []).push(q);

@@ -1,4 +1,3 @@
-import { subscribe } from 'node:diagnostics_channel';
 import pino from 'pino';
 import { createCommitter } from '../../src/commit/committer.ts';
 import { RecentManifests } from '../../src/commit/recent-manifests.ts';
@@ -7,6 +6,7 @@ import { createFileIO } from '../../src/io/file-io-factory.ts';
 import { systemPorts } from '../../src/ports.ts';
 import { Steps } from './contention-steps.ts';
 import { TOPIC, fileOf, grow, identity, offsetsOf, rangesOf, schema } from './growth-table.ts';
+import { onRequest } from './sent-requests.mjs';
 import type { Committer, Cut } from '../../src/commit/commit.ts';
 import type { FileIO } from '../../src/io/file-io.ts';
 import type { CatalogAddress } from '../real/catalog.ts';
@@ -53,16 +53,7 @@ class TableCommits {
 
   constructor(order: TableOrder) {
     this.#order = order;
-    subscribe('undici:client:sendHeaders', (message) => {
-      const { request } = message as { request: { method: string; origin: string } };
-      this.#sent(request.origin, request.method);
-    });
-    subscribe('http.client.request.start', (message) => {
-      const { request } = message as {
-        request: { method: string; protocol: string; getHeader(name: string): unknown };
-      };
-      this.#sent(`${request.protocol}//${String(request.getHeader('host'))}`, request.method);
-    });
+    onRequest((origin, method) => this.#sent(origin, method));
     const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = order.s3;
     this.#io = createFileIO(
       { s3: { endpoint, region, pathStyle: true, accessKeyId, secretAccessKey } },

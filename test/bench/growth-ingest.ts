@@ -10,7 +10,7 @@ import { ServiceFiles, ServiceProcess } from '../end-to-end/service-process.ts';
 import { startStack } from '../real/stack.ts';
 import type { Stack } from '../real/stack.ts';
 import { short, shortSpread, spreadOf } from './figures.ts';
-import { TOPIC, grow } from './growth-table.ts';
+import { CATALOG_HEAP_MIB, TOPIC, grow } from './growth-table.ts';
 import { machine, versions } from './machine.ts';
 import { headOf } from './table.ts';
 import { ProcessWatch } from './watch.ts';
@@ -21,7 +21,6 @@ const usage = `npm run bench -- --scenario growth-ingest [--records N] [--rounds
 same records into one without a past, by turns: rows a second, by wall time and by CPU, and the requests of each run.`;
 
 const names = ['empty', 'grown'] as const;
-const CATALOG_HEAP_MIB = 4096;
 const GiB = 2 ** 30;
 
 /** One run of the service. */

@@ -13,7 +13,7 @@ import {
 } from '../../src/commit/statement.ts';
 import { noDeadLetters } from '../../src/commit/dead-letter-list.ts';
 import { encodeManifestList } from '../../src/iceberg/manifest-list.ts';
-import { EntryStatus } from '../../src/iceberg/manifest-types.ts';
+import { EntryStatus, MANIFEST_SUFFIX } from '../../src/iceberg/manifest-types.ts';
 import { encodeManifest } from '../../src/iceberg/manifest.ts';
 import { currentSchema, defaultSpec } from '../../src/iceberg/metadata.ts';
 import { systemPorts } from '../../src/ports.ts';
@@ -38,6 +38,8 @@ export interface Past {
 
 export const TOPIC = 'grown.events';
 export const identity = { id: 'JnEbl0xUS3q3dqiAMTWxTA', cluster: 'Nk018hRAQFytWskYqtQduw' };
+/** The catalog holds the metadata as text and as objects for each request; with 512 MiB it is at its garbage most of the time. */
+export const CATALOG_HEAP_MIB = 4096;
 const ROWS = 1000;
 /** Manifests of one file each, as commits leave them until they are merged. */
 const SMALL_MANIFESTS = 50;
@@ -203,7 +205,7 @@ async function writeList(
       entryOf(`${metadata.location}/data/${systemPorts.ids.uuid()}.parquet`, parentSnapshotId, firstSequence),
     );
     left -= entries.length;
-    const location = metadataLocation(metadata, `${systemPorts.ids.uuid()}-m0.avro`);
+    const location = metadataLocation(metadata, `${systemPorts.ids.uuid()}${MANIFEST_SUFFIX}`);
     const { bytes, manifest } = await encodeManifest(location, entries, {
       schema: currentSchema(metadata),
       spec: defaultSpec(metadata),

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startStack } from '../real/stack.ts';
+import { CATALOG_HEAP_MIB } from './growth-table.ts';
 import { machine } from './machine.ts';
 import type { ChildProcess } from 'node:child_process';
 import type { Commit, Order, Totals } from './growth-committer.ts';
@@ -53,8 +54,6 @@ export interface GrowthResult {
 const WARM_UP = 10;
 /** The commits after which manifests are merged come to at most this many more. */
 const UNTIL_MERGE = 110;
-/** The catalog holds the metadata as text and as objects for each request; with 512 MiB it is at its garbage most of the time. */
-const CATALOG_HEAP_MIB = 4096;
 /** Clock ticks a second in /proc (`getconf CLK_TCK`), 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
 

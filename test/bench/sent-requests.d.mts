@@ -1,0 +1,1 @@
+export function onRequest(sent: (origin: string, method: string) => void): void;
