@@ -4,7 +4,11 @@ import { DuplicateKey, LostAnswer } from './sql-database.ts';
 import type { SqlDatabase } from './sql-database.ts';
 
 const TIMEOUT_MS = 30_000;
-const UNIQUE_VIOLATION = '23505';
+/**
+ * unique_violation, duplicate_object, duplicate_table: CREATE TABLE IF NOT EXISTS answers each of them where another
+ * session creates the table at the same time.
+ */
+const THERE_ALREADY: ReadonlySet<string> = new Set(['23505', '42710', '42P07']);
 
 /** `postgres://user:password@host:port/database`. */
 export function openPostgres(uri: string): SqlDatabase {
@@ -75,7 +79,7 @@ function refused(error: unknown, place: string): TabletopicError {
 function afterSend(error: unknown, place: string): Error {
   const state = sqlState(error);
   const message = `PostgreSQL at ${place}: ${(error as Error).message}`;
-  if (state === UNIQUE_VIOLATION) return new DuplicateKey(message, { cause: error });
+  if (THERE_ALREADY.has(state)) return new DuplicateKey(message, { cause: error });
   // The server was ended, or the connection broke, while the statement ran: it may have been done.
   if (state === '' || state.startsWith('57P') || state.startsWith('08'))
     return new LostAnswer(message, { cause: error });

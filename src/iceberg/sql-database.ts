@@ -9,7 +9,7 @@ export interface SqlDatabase {
   close(): Promise<void>;
 }
 
-/** A row with this key is there already. */
+/** A row with this key, or a table with this name, is there already. */
 export class DuplicateKey extends Error {}
 
 /** The connection broke while the statement was on its way: it may have been done. */

@@ -21,12 +21,12 @@ export interface SqlCatalogOptions {
   readonly ports: Ports;
 }
 
-const DDL = [
-  `CREATE TABLE IF NOT EXISTS iceberg_tables (catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL,
-   metadata_location VARCHAR(1000), previous_metadata_location VARCHAR(1000), iceberg_type VARCHAR(5), PRIMARY KEY (catalog_name, table_namespace, table_name))`,
-  `CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255),
-   property_value VARCHAR(1000), PRIMARY KEY (catalog_name, namespace, property_key))`,
-];
+const TABLES = {
+  iceberg_tables: `catalog_name VARCHAR(255) NOT NULL, table_namespace VARCHAR(255) NOT NULL, table_name VARCHAR(255) NOT NULL,
+   metadata_location VARCHAR(1000), previous_metadata_location VARCHAR(1000), iceberg_type VARCHAR(5), PRIMARY KEY (catalog_name, table_namespace, table_name)`,
+  iceberg_namespace_properties: `catalog_name VARCHAR(255) NOT NULL, namespace VARCHAR(255) NOT NULL, property_key VARCHAR(255),
+   property_value VARCHAR(1000), PRIMARY KEY (catalog_name, namespace, property_key)`,
+};
 
 /**
  * A catalog in two SQL tables, in the layout that Java's JdbcCatalog (schema version V1) and PyIceberg's SqlCatalog share;
@@ -48,25 +48,23 @@ export class SqlCatalog implements Catalog {
 
   async connect(): Promise<void> {
     const { database } = this.#options;
-    const has = (column: string): Promise<boolean> =>
-      database.query(`SELECT ${column} FROM iceberg_tables WHERE 1 = 0`).then(
+    const has = (table: string, column: string): Promise<boolean> =>
+      database.query(`SELECT ${column} FROM ${table} WHERE 1 = 0`).then(
         () => true,
         (error: unknown) => {
           if (error instanceof TabletopicError && error.code === 'CATALOG_REFUSED') return false;
           throw error;
         },
       );
-    if (await has('iceberg_type')) return;
-    if (await has('metadata_location')) {
-      this.#hasType = false;
-      return;
-    }
-    for (const statement of DDL) {
-      await database.execute(statement).catch((error: unknown) => {
+    for (const [table, columns] of Object.entries(TABLES)) {
+      if (await has(table, 'catalog_name')) continue;
+      await database.execute(`CREATE TABLE IF NOT EXISTS ${table} (${columns})`).catch((error: unknown) => {
         // Two processes that create the tables at once: the other was first.
-        if (!(error instanceof DuplicateKey)) throw error;
+        if (!(error instanceof DuplicateKey)) throw lost(error);
       });
     }
+    // Asked last: before, another process may have been about to create them.
+    this.#hasType = await has('iceberg_tables', 'iceberg_type');
   }
 
   async createNamespace(namespace: readonly string[]): Promise<void> {

@@ -15,7 +15,7 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
-const request: CreateTableRequest = {
+export const request: CreateTableRequest = {
   schema: {
     type: 'struct',
     'schema-id': 0,
