@@ -114,7 +114,7 @@ export class Vector {
   /** Room for `count` more values (of a struct: also in its children). */
   reserve(count: number): void {
     const need = this.length + count;
-    if (need > this.capacity) this.#grow(Math.max(need, this.capacity * 2, 1024));
+    if (need > this.capacity) this.#grow(Math.max(need, this.capacity * 2, 64));
     if (this.kind === 'struct') for (const child of this.children) child.reserve(need - child.length);
   }
 
@@ -122,7 +122,7 @@ export class Vector {
   reserveBytes(count: number): void {
     const used = this.offsets[this.length]!;
     if (used + count <= this.byteCapacity) return;
-    this.byteCapacity = Math.max(used + count, this.byteCapacity * 2, 4096);
+    this.byteCapacity = Math.max(used + count, this.byteCapacity * 2, 256);
     const bytes = new Uint8Array(this.byteCapacity + 8);
     bytes.set(this.bytes.subarray(0, used));
     this.bytes = bytes;
@@ -214,6 +214,14 @@ export class Vector {
     }
   }
 
+  /** Memory held, bytes. */
+  get heldBytes(): number {
+    let sum = this.bits.length + this.bytes.length + (this.validity?.length ?? 0);
+    sum += 4 * (this.i32.length + this.f32.length + this.offsets.length) + 8 * this.f64.length;
+    for (const child of this.children) sum += child.heldBytes;
+    return sum;
+  }
+
   /** Bytes in use, for the memory budget. */
   get usedBytes(): number {
     let sum = this.validity ? this.length >> 3 : 0;
@@ -283,6 +291,13 @@ export class ColumnBatch {
   get usedBytes(): number {
     let sum = 0;
     for (const column of this.columns) sum += column.usedBytes;
+    return sum;
+  }
+
+  /** Memory held, bytes. */
+  get heldBytes(): number {
+    let sum = 0;
+    for (const column of this.columns) sum += column.heldBytes;
     return sum;
   }
 }

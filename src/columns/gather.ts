@@ -74,7 +74,7 @@ function gatherBytes(from: Vector, indexes: Int32Array, to: Vector): void {
     const length = offsets[indexes[k]! + 1]! - start;
     // Whole words into the slack: for short strings twice as fast as `subarray` and `set`.
     if (length <= 96)
-      for (let j = 0; j < length; j += 4) target.setInt32(at + j, source.getInt32(start + j, true), true);
+      for (let j = 0; j < length; j += 8) target.setBigInt64(at + j, source.getBigInt64(start + j, true), true);
     else to.bytes.set(bytes.subarray(start, start + length), at);
     at += length;
     to.offsets[base + k + 1] = at;

@@ -55,21 +55,22 @@ function text(
   target: DataView,
   at: number,
 ): boolean {
-  if (length > 96 || p + length + 4 > view.byteLength) {
+  if (length > 96 || p + length + 8 > view.byteLength) {
     to.set(bytes.subarray(p, p + length), at);
     return validUtf8(bytes, p, p + length);
   }
   let any = 0;
   let i = 0;
-  for (; i + 4 <= length; i += 4) {
-    const word = view.getInt32(p + i, true);
-    any |= word;
-    target.setInt32(at + i, word, true);
+  for (; i + 8 <= length; i += 8) {
+    any |= view.getInt32(p + i, true) | view.getInt32(p + i + 4, true);
+    target.setBigInt64(at + i, view.getBigInt64(p + i, true), true);
   }
-  if (i < length) {
-    const word = view.getInt32(p + i, true) & (-1 >>> (8 * (4 - (length - i))));
-    any |= word;
-    target.setInt32(at + i, word, true);
+  const rest = length - i;
+  if (rest > 0) {
+    target.setBigInt64(at + i, view.getBigInt64(p + i, true), true);
+    // Words that overlap, or of fewer bytes than a word the low ones.
+    if (rest >= 4) any |= view.getInt32(p + i, true) | view.getInt32(p + length - 4, true);
+    else any |= view.getInt32(p + i, true) & (-1 >>> (8 * (4 - rest)));
   }
   return (any & 0x80808080) === 0 || validUtf8(bytes, p, p + length);
 }
@@ -84,11 +85,11 @@ function copy(
   target: DataView,
   at: number,
 ): void {
-  if (length > 96 || p + length + 4 > view.byteLength) {
+  if (length > 96 || p + length + 8 > view.byteLength) {
     to.set(bytes.subarray(p, p + length), at);
     return;
   }
-  for (let i = 0; i < length; i += 4) target.setInt32(at + i, view.getInt32(p + i, true), true);
+  for (let i = 0; i < length; i += 8) target.setBigInt64(at + i, view.getBigInt64(p + i, true), true);
 }
 
 /** Room for `length` more bytes after row `row`, whose vector does not count its rows while generated code runs. */

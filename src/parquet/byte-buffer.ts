@@ -45,15 +45,15 @@ export class ByteBuffer {
   }
 
   /**
-   * `length` bytes of `from`, behind which at least 3 more must be readable: short runs go by whole words, for which
+   * `length` bytes of `from`, behind which at least 7 more must be readable: short runs go by words of 8 bytes, for which
    * nothing is allocated, as it is for `subarray`.
    */
-  copy32(from: DataView, start: number, length: number): void {
+  copyFrom(from: DataView, start: number, length: number): void {
     this.reserve(length);
     const at = this.length;
     if (length <= 96) {
       const { view } = this;
-      for (let i = 0; i < length; i += 4) view.setInt32(at + i, from.getInt32(start + i, true), true);
+      for (let i = 0; i < length; i += 8) view.setBigInt64(at + i, from.getBigInt64(start + i, true), true);
     } else this.bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, length), at);
     this.length = at + length;
   }

@@ -2,13 +2,15 @@ import type { Vector } from '../columns/batch.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { boundsFor } from './bounds.ts';
 import type { Bounds } from './bounds.ts';
+import { ChunkPages } from './chunk-pages.ts';
+import type { EncodedChunk } from './chunk-pages.ts';
 import type { Compressor } from './compress.ts';
 import { Dictionary } from './dictionary.ts';
+import type { DictionaryHabit } from './dictionary-habit.ts';
 import { Encoding } from './format.ts';
 import { LevelBuffer } from './level-buffer.ts';
 import type { LeafSpan } from './levels.ts';
-import { dataPage, dictionaryPage, SCRATCH } from './page.ts';
-import type { DataPage, EncodedPage } from './page.ts';
+import { SCRATCH } from './page.ts';
 import type { ParquetOptions } from './parquet.ts';
 import { asWords, encodePlain, plainBytes } from './plain.ts';
 import { bitWidth, encodeHybrid } from './rle.ts';
@@ -22,21 +24,16 @@ const ROOM = 32;
 const PAGE_ROWS = 20_000;
 /** Values after which a dictionary that found hardly any value twice is given up. */
 const EARLY = 1024;
-/** Row groups that go without a dictionary after one in which it did not pay. */
-const REST = 7;
 
-/** The pages of one column in one row group. */
-export interface ColumnChunk {
+export interface ColumnChunk extends EncodedChunk {
   readonly leaf: Leaf;
-  readonly dictionary: EncodedPage | null;
-  readonly pages: readonly DataPage[];
 }
 
 /**
- * Encodes one leaf column, page by page; pages are compressed as soon as they are full.
+ * Encodes one leaf column, page by page.
  *
  * Invariants: a page begins and ends at a row; dictionary-encoded pages of a chunk stand before plain ones; what is held
- * in memory is the page under way, the dictionary (at most `dictionarySize` and a slice) and compressed pages.
+ * in memory is the page under way, the dictionary (at most `dictionarySize` and a slice) and finished pages.
  */
 export class ColumnWriter {
   readonly leaf: Leaf;
@@ -46,34 +43,38 @@ export class ColumnWriter {
   readonly #definition: LevelBuffer;
   readonly #repetition: LevelBuffer;
   readonly #plain = new ByteBuffer();
-  #pages: DataPage[] = [];
-  #pagesSize = 0;
+  #pages: ChunkPages;
+  #started = false;
+  #tried = false;
+  /** Present values of the chunk. */
+  #chunkValues = 0;
   /** Pages of the chunk whose values are indexes into its dictionary. */
   #indexedPages = 0;
   #dictionary: Dictionary | null = null;
   /** Values of the page under way are `#indexes` into the dictionary, not `#plain`. */
   #indexed = false;
   #indexes: Int32Array = new Int32Array(0);
-  #rest = 0;
+  readonly #habit: DictionaryHabit;
   #entries = 0;
   #rows = 0;
   #present = 0;
   /** What the present values of the page take in PLAIN encoding. */
   #plainSize = 0;
 
-  constructor(leaf: Leaf, options: ParquetOptions, compressor: Compressor) {
+  constructor(leaf: Leaf, options: ParquetOptions, compressor: Compressor, habit: DictionaryHabit) {
     this.leaf = leaf;
     this.#options = options;
     this.#compressor = compressor;
+    this.#habit = habit;
     this.#bounds = boundsFor(leaf, options.fullMetrics.includes(leaf.fieldId));
     this.#definition = new LevelBuffer(leaf.maxDefinition, leaf.maxDefinition);
     this.#repetition = new LevelBuffer(leaf.maxRepetition, 0);
-    this.#startChunk();
+    this.#pages = new ChunkPages(compressor);
   }
 
-  /** Compressed bytes of the open chunk so far. */
+  /** Bytes of the open chunk's finished pages. */
   get pagesSize(): number {
-    return this.#pagesSize;
+    return this.#pages.size;
   }
 
   /** Bytes of the page under way and the dictionary, before compression. */
@@ -85,7 +86,7 @@ export class ColumnWriter {
   /** Memory held. */
   get heldBytes(): number {
     return (
-      this.#pagesSize +
+      this.#pages.size +
       this.#plain.capacity +
       4 * this.#indexes.length +
       this.#definition.heldBytes +
@@ -95,6 +96,7 @@ export class ColumnWriter {
   }
 
   append(span: LeafSpan): void {
+    if (!this.#started) this.#startChunk();
     let entry = 0;
     let value = 0;
     while (entry < span.entries) {
@@ -119,23 +121,22 @@ export class ColumnWriter {
   /** Closes the row group's chunk. */
   finishChunk(): ColumnChunk {
     if (this.#entries > 0) this.#flushPage();
-    const dictionary = this.#indexedPages > 0 ? this.#dictionary : null;
-    const chunk: ColumnChunk = {
-      leaf: this.leaf,
-      dictionary: dictionary && dictionaryPage(dictionary.values.used(), dictionary.size, this.#compressor),
-      pages: this.#pages,
-    };
-    this.#startChunk();
-    return chunk;
+    if (this.#chunkValues > 0) this.#habit.finished(this.#chunkValues, this.#tried, this.#indexedPages > 0);
+    const chunk = this.#pages.finish(this.#indexedPages > 0 ? this.#dictionary : null);
+    this.#pages = new ChunkPages(this.#compressor);
+    this.#indexedPages = 0;
+    this.#indexed = false;
+    this.#dictionary = null;
+    this.#started = false;
+    this.#chunkValues = 0;
+    return { leaf: this.leaf, ...chunk };
   }
 
+  /** Once there is something for it: whether its dictionary is worth trying may be known by then. */
   #startChunk(): void {
-    this.#pages = [];
-    this.#pagesSize = 0;
-    this.#indexedPages = 0;
-    const rest = this.#rest > 0;
-    if (rest) this.#rest--;
-    this.#indexed = this.#options.dictionarySize > 0 && this.leaf.kind !== 'bool' && !rest;
+    this.#started = true;
+    this.#tried = this.#options.dictionarySize > 0 && this.leaf.kind !== 'bool' && this.#habit.tries;
+    this.#indexed = this.#tried;
     this.#dictionary = this.#indexed ? new Dictionary(dictionaryWidth(this.leaf)) : null;
   }
 
@@ -157,6 +158,7 @@ export class ColumnWriter {
   }
 
   #values(vector: Vector, values: Int32Array | null, from: number, to: number): void {
+    this.#chunkValues += to - from;
     this.#plainSize += this.#plainSizeOf(vector, values, from, to);
     if (!this.#indexed) {
       this.#bounds.add(vector, values, from, to);
@@ -229,7 +231,6 @@ export class ColumnWriter {
     this.#dictionary = null;
     this.#indexed = false;
     this.#indexes = new Int32Array(0);
-    this.#rest = REST;
   }
 
   #plainSizeOf(vector: Vector, values: Int32Array | null, from: number, to: number): number {
@@ -274,10 +275,8 @@ export class ColumnWriter {
       encodeHybrid(SCRATCH, this.#indexes, 0, this.#present, width);
     }
     const encoding = indexed ? Encoding.plainDictionary : Encoding.plain;
-    const encoded = dataPage(indexed ? SCRATCH.used() : this.#plainPage(), this.#entries, encoding, this.#compressor);
     const { min, max, nans } = this.#bounds.take();
-    this.#pages.push({
-      ...encoded,
+    this.#pages.add(indexed ? SCRATCH.used() : this.#plainPage(), {
       encoding,
       entries: this.#entries,
       rows: this.#rows,
@@ -286,7 +285,6 @@ export class ColumnWriter {
       min,
       max,
     });
-    this.#pagesSize += encoded.size;
     // A page of one huge value must not leave its size behind.
     const usual = 4 * this.#options.pageSize;
     if (SCRATCH.capacity > usual) SCRATCH.release();

@@ -10,11 +10,13 @@ export interface Compressor {
   compress(bytes: Uint8Array): Uint8Array<ArrayBuffer>;
 }
 
+export const UNCOMPRESSED: Compressor = { codec: Codec.none, compress: copy };
+
 export function compressorFor(options: Pick<ParquetOptions, 'compression' | 'compressionLevel'>): Compressor {
   const { compression, compressionLevel } = options;
   switch (compression) {
     case 'none':
-      return { codec: Codec.none, compress: copy };
+      return UNCOMPRESSED;
     case 'snappy':
       return {
         codec: Codec.snappy,

@@ -115,7 +115,7 @@ export class Dictionary {
 
   /**
    * Entries of byte strings into `out` from `at`: `offsets[i] … offsets[i+1]` of `bytes`, or for a fixed width
-   * `i * width …`. At least 4 bytes must be readable after the last value (the slack of vectors).
+   * `i * width …`. At least 8 bytes must be readable after the last value (the slack of vectors).
    */
   encodeBytes(
     bytes: Uint8Array,
@@ -200,7 +200,7 @@ export class Dictionary {
         entries[own + WORDS + 1] = w1;
         entries[own + WORDS + 2] = w2;
         entries[own + WORDS + 3] = w3;
-        store.copy32(source, start, length);
+        store.copyFrom(source, start, length);
         slots[slot] = entry + 1;
         if (this.size * 2 > this.#mask) slots = this.#rehash();
       }
@@ -236,7 +236,7 @@ export class Dictionary {
       const entry = indexes[k]!;
       const start = width < 0 ? entries[ENTRY * entry + START]! - 4 : entry * width;
       const length = width < 0 ? entries[ENTRY * entry + LENGTH]! + 4 : width;
-      out.copy32(store.view, start, length);
+      out.copyFrom(store.view, start, length);
     }
   }
 

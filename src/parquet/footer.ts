@@ -10,6 +10,7 @@ import type { ThriftWriter } from './thrift.ts';
 /** A column chunk that has been written: what the footer and the metrics need of it, without its bytes. */
 export interface WrittenChunk {
   readonly leaf: Leaf;
+  readonly codec: number;
   readonly encodings: readonly number[];
   readonly dictionaryPages: number;
   readonly entries: number;
@@ -46,7 +47,7 @@ export interface IndexPlace {
 
 /** What becomes of a chunk that begins at `offset` in the file. */
 export function writtenChunk(chunk: ColumnChunk, offset: number): WrittenChunk {
-  const { leaf, dictionary } = chunk;
+  const { leaf, codec, dictionary } = chunk;
   let at = offset + (dictionary?.size ?? 0);
   const dataOffset = at;
   let rawSize = dictionary?.rawSize ?? 0;
@@ -80,6 +81,7 @@ export function writtenChunk(chunk: ColumnChunk, offset: number): WrittenChunk {
   const encodings = new Set<number>([Encoding.rle, ...pages.map((page) => page.encoding)]);
   return {
     leaf,
+    codec,
     encodings: [...encodings].sort((a, b) => a - b),
     dictionaryPages: dictionary ? 1 : 0,
     entries,
@@ -142,7 +144,6 @@ export function writeOffsetIndex(thrift: ThriftWriter, chunk: WrittenChunk): voi
 export interface FooterParts {
   readonly schema: FileSchema;
   readonly rows: number;
-  readonly codec: number;
   readonly rowGroups: readonly WrittenRowGroup[];
   readonly columnIndexes: ReadonlyMap<WrittenChunk, IndexPlace>;
   readonly offsetIndexes: ReadonlyMap<WrittenChunk, IndexPlace>;
@@ -191,7 +192,7 @@ function columnChunk(thrift: ThriftWriter, chunk: WrittenChunk, parts: FooterPar
     thrift.i32(1, chunk.leaf.physical);
     thrift.i32s(2, chunk.encodings);
     thrift.binaries(3, chunk.leaf.path);
-    thrift.i32(4, parts.codec);
+    thrift.i32(4, chunk.codec);
     thrift.i64(5, chunk.entries);
     thrift.i64(6, chunk.rawSize);
     thrift.i64(7, chunk.size);

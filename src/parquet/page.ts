@@ -5,7 +5,7 @@ import type { Compressor } from './compress.ts';
 import { Encoding, PageType } from './format.ts';
 import { ThriftWriter } from './thrift.ts';
 
-/** A page as it stands in the file: header and compressed body. */
+/** A page as it stands in the file: header and body, compressed where the chunk is. */
 export interface EncodedPage {
   readonly header: Uint8Array;
   readonly body: Uint8Array;
@@ -15,8 +15,8 @@ export interface EncodedPage {
   readonly rawSize: number;
 }
 
-/** A data page and what the indexes and statistics say of it. */
-export interface DataPage extends EncodedPage {
+/** What the indexes and statistics say of a data page. */
+export interface PageFacts {
   readonly encoding: number;
   /** Level entries (nulls and empty lists count). */
   readonly entries: number;
@@ -27,11 +27,14 @@ export interface DataPage extends EncodedPage {
   readonly max: Bound | null;
 }
 
+export interface DataPage extends EncodedPage, PageFacts {}
+
 const HEADER = new ThriftWriter();
 
 /** A v1 data page: `raw` holds levels and values. Version 1 is what every reader takes. */
-export function dataPage(raw: Uint8Array, entries: number, encoding: number, compressor: Compressor): EncodedPage {
-  return page(raw, PageType.data, compressor, () =>
+export function dataPage(raw: Uint8Array, facts: PageFacts, compressor: Compressor): DataPage {
+  const { encoding, entries, rows, nulls, nans, min, max } = facts;
+  const { header, body, size, rawSize } = page(raw, PageType.data, compressor, () =>
     HEADER.struct(5, () => {
       HEADER.i32(1, entries);
       HEADER.i32(2, encoding);
@@ -39,6 +42,7 @@ export function dataPage(raw: Uint8Array, entries: number, encoding: number, com
       HEADER.i32(4, Encoding.rle);
     }),
   );
+  return { header, body, size, rawSize, encoding, entries, rows, nulls, nans, min, max };
 }
 
 export function dictionaryPage(raw: Uint8Array, size: number, compressor: Compressor): EncodedPage {

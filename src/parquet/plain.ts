@@ -84,7 +84,7 @@ function fixed(out: ByteBuffer, vector: Vector, values: Int32Array | null, from:
 }
 
 function strings(out: ByteBuffer, vector: Vector, values: Int32Array | null, from: number, to: number): void {
-  out.reserve(plainBytes(vector, values, from, to) + 4);
+  out.reserve(plainBytes(vector, values, from, to));
   const { bytes, offsets } = vector;
   const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { view } = out;
@@ -96,13 +96,9 @@ function strings(out: ByteBuffer, vector: Vector, values: Int32Array | null, fro
     view.setInt32(at, length, true);
     at += 4;
     if (length <= 96) {
-      // Two words at a time, past the end of the value into the slack on both sides: twice as fast as `subarray` and `set`.
-      for (let j = 0; j < length; j += 8) {
-        const low = source.getInt32(start + j, true);
-        const high = source.getInt32(start + j + 4, true);
-        view.setInt32(at + j, low, true);
-        view.setInt32(at + j + 4, high, true);
-      }
+      // Past the end of the value into the slack on both sides: several times as fast as `subarray` and `set`. V8 makes no
+      // BigInt of what goes from view to view.
+      for (let j = 0; j < length; j += 8) view.setBigInt64(at + j, source.getBigInt64(start + j, true), true);
     } else out.bytes.set(bytes.subarray(start, start + length), at);
     at += length;
   }

@@ -1,9 +1,10 @@
 import { ColumnBatch } from '../columns/batch.ts';
 import { gather } from '../columns/gather.ts';
 import { Partitioner } from '../columns/partition.ts';
-import type { PartitionFieldSpec, PartitionGroup } from '../columns/partition.ts';
+import type { PartitionFieldSpec } from '../columns/partition.ts';
 import type { PartitionValue } from '../columns/partition-value.ts';
 import type { Schema } from '../schema/types.ts';
+import { DictionaryHabits } from './dictionary-habit.ts';
 import type { ByteSink, FileMetrics, ParquetOptions, ParquetWriter } from './parquet.ts';
 import { createParquetWriter } from './writer.ts';
 
@@ -32,8 +33,13 @@ interface OpenFile {
   readonly id: number;
   readonly tuple: PartitionTuple;
   readonly writer: ParquetWriter;
+  /** Rows that are not encoded yet. */
+  readonly waiting: ColumnBatch;
   held: number;
 }
+
+/** Rows of a file that wait to be encoded together: of a batch each of many partitions gets a few, and each call costs. */
+const TOGETHER = 256;
 
 /**
  * Spreads the rows of one layout over files: one open file a partition tuple, closed at its target size.
@@ -49,7 +55,7 @@ export class RollingWriter {
   readonly #partitioner: Partitioner | null;
   /** By tuple key, the coldest first: an entry moves to the end when it is written to. */
   readonly #open = new Map<number, OpenFile>();
-  readonly #rows: ColumnBatch;
+  readonly #habits = new DictionaryHabits();
   #held = 0;
   /** Bytes that open files may hold; lowered or raised by the owner of the memory budget between writes. */
   bufferBudget: number;
@@ -60,7 +66,6 @@ export class RollingWriter {
     this.#target = target;
     this.bufferBudget = options.bufferBudget;
     this.#partitioner = options.partition.length > 0 ? new Partitioner(options.schema, options.partition) : null;
-    this.#rows = new ColumnBatch(options.schema);
   }
 
   /** Memory held by open files, bytes. */
@@ -75,17 +80,17 @@ export class RollingWriter {
   /** Rows in open files. */
   get rows(): number {
     let rows = 0;
-    for (const { writer } of this.#open.values()) rows += writer.rows;
+    for (const { writer, waiting } of this.#open.values()) rows += writer.rows + waiting.rows;
     return rows;
   }
 
   /** Takes all rows of the batch; the caller may clear and reuse it. */
   write(batch: ColumnBatch): void {
     if (batch.rows === 0) return;
-    if (this.#partitioner === null) this.#append(0, NO_TUPLE, batch);
+    if (this.#partitioner === null) this.#append(0, NO_TUPLE, batch, null);
     else
-      for (const group of this.#partitioner.split(batch))
-        this.#append(group.key, group.values, this.#only(batch, group));
+      for (const { key, values, rows } of this.#partitioner.split(batch))
+        this.#append(key, values, batch, rows.length === batch.rows ? null : rows);
     for (const [key, file] of this.#open) {
       if (this.#held <= this.bufferBudget) break;
       this.#close(key, file);
@@ -105,24 +110,27 @@ export class RollingWriter {
     return ids;
   }
 
-  #only(batch: ColumnBatch, { rows }: PartitionGroup): ColumnBatch {
-    if (rows.length === batch.rows) return batch;
-    this.#rows.clear();
-    gather(batch, rows, this.#rows);
-    return this.#rows;
-  }
-
-  #append(key: number, tuple: PartitionTuple, batch: ColumnBatch): void {
+  /** `rows`: those of the batch that go into the file; null: all. */
+  #append(key: number, tuple: PartitionTuple, batch: ColumnBatch, rows: Int32Array | null): void {
     let file = this.#open.get(key);
     if (file) this.#open.delete(key);
     else {
+      const { schema, parquet } = this.#options;
       const { id, sink } = this.#target.open(tuple);
-      file = { id, tuple, writer: createParquetWriter(this.#options.schema, this.#options.parquet, sink), held: 0 };
+      const writer = createParquetWriter(schema, parquet, sink, this.#habits);
+      file = { id, tuple, writer, waiting: new ColumnBatch(schema), held: 0 };
     }
     this.#open.set(key, file);
-    file.writer.write(batch);
-    this.#held += file.writer.bufferedBytes - file.held;
-    file.held = file.writer.bufferedBytes;
+    if (rows !== null) {
+      gather(batch, rows, file.waiting);
+      if (file.waiting.rows >= TOGETHER) encodeWaiting(file);
+    } else {
+      encodeWaiting(file);
+      file.writer.write(batch);
+    }
+    const held = file.writer.bufferedBytes + file.waiting.heldBytes;
+    this.#held += held - file.held;
+    file.held = held;
     if (file.writer.size >= this.#options.targetFileSize) this.#close(key, file);
     // Within one batch there may be as many tuples as rows: the budget holds between them too.
     else if (this.#held > this.bufferBudget)
@@ -135,8 +143,15 @@ export class RollingWriter {
   #close(key: number, file: OpenFile): void {
     this.#open.delete(key);
     this.#held -= file.held;
+    encodeWaiting(file);
     this.#target.closed(file.id, file.writer.finish(), file.tuple);
   }
+}
+
+function encodeWaiting({ writer, waiting }: OpenFile): void {
+  if (waiting.rows === 0) return;
+  writer.write(waiting);
+  waiting.clear();
 }
 
 const NO_TUPLE: PartitionTuple = new Map();

@@ -2,7 +2,7 @@ import type { ColumnBatch } from '../columns/batch.ts';
 import type { Schema } from '../schema/types.ts';
 import { ColumnWriter } from './column-writer.ts';
 import { compressorFor } from './compress.ts';
-import type { Compressor } from './compress.ts';
+import { DictionaryHabits } from './dictionary-habit.ts';
 import { writeColumnIndex, writeFooter, writeOffsetIndex, writtenChunk } from './footer.ts';
 import type { IndexPlace, WrittenChunk, WrittenRowGroup } from './footer.ts';
 import { MAGIC } from './format.ts';
@@ -14,9 +14,14 @@ import { fileSchema } from './schema-elements.ts';
 import type { FileSchema } from './schema-elements.ts';
 import { ThriftWriter } from './thrift.ts';
 
-/** Opens a Parquet file (format 2.x, v1 data pages) that goes to `sink`; batches must have `schema`. */
-export function createParquetWriter(schema: Schema, options: ParquetOptions, sink: ByteSink): ParquetWriter {
-  return new Writer(schema, options, sink);
+/** Opens a Parquet file (format 2.x, v1 data pages) that goes to `sink`; batches must have `schema`. `habits`: of other files of the table. */
+export function createParquetWriter(
+  schema: Schema,
+  options: ParquetOptions,
+  sink: ByteSink,
+  habits: DictionaryHabits = new DictionaryHabits(),
+): ParquetWriter {
+  return new Writer(schema, options, sink, habits);
 }
 
 /** Row groups are written when their compressed size is reached; only the open one is in memory. */
@@ -24,7 +29,6 @@ class Writer implements ParquetWriter {
   readonly #schema: Schema;
   readonly #options: ParquetOptions;
   readonly #sink: SinkBuffer;
-  readonly #compressor: Compressor;
   readonly #layout: FileSchema;
   readonly #columns: readonly ColumnWriter[];
   readonly #rowGroups: WrittenRowGroup[] = [];
@@ -33,13 +37,15 @@ class Writer implements ParquetWriter {
   #openSize = 0;
   #heldBytes = 0;
 
-  constructor(schema: Schema, options: ParquetOptions, sink: ByteSink) {
+  constructor(schema: Schema, options: ParquetOptions, sink: ByteSink, habits: DictionaryHabits) {
     this.#schema = schema;
     this.#options = options;
     this.#sink = new SinkBuffer(sink);
-    this.#compressor = compressorFor(options);
+    const compressor = compressorFor(options);
     this.#layout = fileSchema(schema);
-    this.#columns = this.#layout.leaves.map((leaf) => new ColumnWriter(leaf, options, this.#compressor));
+    this.#columns = this.#layout.leaves.map(
+      (leaf) => new ColumnWriter(leaf, options, compressor, habits.of(leaf.fieldId)),
+    );
     this.#sink.write(MAGIC);
   }
 
@@ -77,7 +83,6 @@ class Writer implements ParquetWriter {
     writeFooter(thrift, {
       schema: this.#layout,
       rows: this.#rows,
-      codec: this.#compressor.codec,
       rowGroups: this.#rowGroups,
       columnIndexes,
       offsetIndexes,

@@ -179,6 +179,24 @@ describe('Avro, case by case', () => {
     return result.failed[0] ?? (result.rows[0] as { f: unknown }).f;
   };
 
+  test('a byte that is no UTF-8 is seen wherever it stands in a text', () => {
+    // The text is copied in words; behind the record stand others, so that it is not its end that is looked at.
+    const text = { type: 'record', name: 'R', fields: [{ name: 'f', type: 'string' }] };
+    const { layout, compiled } = twins(text);
+    const valid = Buffer.from([40, ...Buffer.from('x'.repeat(20))]);
+    for (let length = 1; length <= 100; length++)
+      for (let at = 0; at < length; at++) {
+        const bytes = Buffer.alloc(length, 'x');
+        bytes[at] = 0xff;
+        const prefix = length < 64 ? [2 * length] : [((2 * length) & 0x7f) | 0x80, (2 * length) >> 7];
+        const { rows, failed } = decodeAll(compiled, layout, [Buffer.from([...prefix, ...bytes]), valid]);
+        expect({ rows, failed }).toEqual({
+          rows: [{ f: 'x'.repeat(20) }],
+          failed: { 0: 'DECODE_AVRO f: a string is not valid UTF-8' },
+        });
+      }
+  });
+
   test.each([
     ['bytes after the record', 'int', [2, 0], 'DECODE_AVRO the record: 1 bytes follow it'],
     ['bytes end early', 'double', [0, 0], 'DECODE_AVRO f: the bytes end early'],

@@ -5,7 +5,7 @@ import type { FileMetrics } from '../../src/parquet/parquet.ts';
 import type { NestedField } from '../../src/schema/types.ts';
 import { batchOf } from '../columns/rows.ts';
 import type { Plain } from '../columns/rows.ts';
-import { decode, options as parquet, schemaOf } from './files.ts';
+import { decode, metadataOf, options as parquet, schemaOf } from './files.ts';
 
 const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
   id,
@@ -68,7 +68,57 @@ test('without a partition spec there is one file, closed at its target size', as
   expect(closed.every((file) => file.tuple.size === 0 && file.metrics.fileSize === file.bytes.length)).toBe(true);
 });
 
+test('a dictionary that did not pay in one file is not tried in the next seven, then again', async () => {
+  const { writer, closed } = writing({});
+  for (let i = 0; i < 17; i++) {
+    writer.write(
+      batchOf(
+        schema,
+        rowsOf(i * 200, 200, () => 7),
+      ),
+    );
+    writer.finish();
+  }
+  const tried = closed.map(({ bytes }) =>
+    metadataOf(bytes).row_groups[0]!.columns.map((column) => column.meta_data!.dictionary_page_offset !== undefined),
+  );
+  expect(tried).toEqual(Array.from({ length: 17 }, () => [true, false]));
+  // What comes to pay is found again.
+  for (let i = 0; i < 8; i++) {
+    writer.write(
+      batchOf(
+        schema,
+        Array.from({ length: 200 }, () => ({ k: 7, s: 'the same' })),
+      ),
+    );
+    writer.finish();
+  }
+  const later = closed.slice(17).map(({ bytes }) => metadataOf(bytes).row_groups[0]!.columns[1]!.meta_data!);
+  expect(later.filter((chunk) => chunk.dictionary_page_offset !== undefined)).toHaveLength(1);
+});
+
 describe('with a partition spec', () => {
+  test('rows that wait for others of their tuple come before a whole batch of it', async () => {
+    const { writer, closed } = writing({ partition: byK });
+    const few = rowsOf(0, 20, (n) => n % 2);
+    const whole = rowsOf(20, 20, () => 1);
+    writer.write(batchOf(schema, few));
+    writer.write(batchOf(schema, whole));
+    writer.finish();
+    const file = closed.find(({ tuple }) => tuple.get(1000) === 1)!;
+    expect(await decode(file.bytes, schema)).toEqual([...few.filter(({ k }) => k === 1), ...whole]);
+  });
+
+  test('the budget counts rows that wait to be encoded', () => {
+    const { writer, closed } = writing({ partition: byK, bufferBudget: 1 << 20 });
+    const rows = Array.from({ length: 20 }, (_, i) => ({ k: i % 2, s: 'x'.repeat(20_000) }));
+    writer.write(batchOf(schema, rows));
+    expect(writer.bufferedBytes).toBeGreaterThan(400_000);
+    for (let i = 0; i < 4; i++) writer.write(batchOf(schema, rows));
+    expect(closed.length).toBeGreaterThan(0);
+    expect(writer.bufferedBytes).toBeLessThanOrEqual(1 << 20);
+  });
+
   test('each file holds the rows of its tuple, in order', async () => {
     const { writer, closed } = writing({ partition: byK });
     const all = rowsOf(0, 3000, (n) => (n % 5 === 4 ? null : n % 5));

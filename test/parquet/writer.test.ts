@@ -77,6 +77,43 @@ describe('every codec', () => {
   }
 });
 
+describe('what compression would hardly make smaller stands as it is', () => {
+  const schema = schemaOf(
+    field(1, 'topic', 'string', true),
+    field(2, 'late', 'string', true),
+    field(3, 'n', 'int', true),
+  );
+  const codecs = (bytes: Uint8Array): (string | undefined)[] =>
+    metadataOf(bytes).row_groups[0]!.columns.map((column) => column.meta_data!.codec);
+  // Pages of a constant are a few bytes. `late` begins as one, and then each value is another.
+  const rows = Array.from({ length: 30_000 }, (_, i) => ({
+    topic: 'shop.orders',
+    late: i < 20_000 ? 'x' : `value ${i}`,
+    n: (i * 7919) % 10007,
+  }));
+
+  test('a chunk of few bytes', async () => {
+    const { bytes, metrics } = encode(schema, rows.slice(0, 10), {});
+    expect(codecs(bytes)).toEqual(['UNCOMPRESSED', 'UNCOMPRESSED', 'UNCOMPRESSED']);
+    expect(metrics.fileSize).toBe(bytes.length);
+    expect(await decode(bytes, schema)).toEqual(rows.slice(0, 10));
+  });
+
+  test('a chunk of many small pages, and not one that grows after them', async () => {
+    const { bytes, metrics } = encode(schema, rows, {}, 2000);
+    expect(codecs(bytes)).toEqual(['UNCOMPRESSED', 'ZSTD', 'ZSTD']);
+    expect(metrics.fileSize).toBe(bytes.length);
+    expect(await decode(bytes, schema)).toEqual(rows);
+  });
+
+  test('a chunk whose dictionary alone is large', async () => {
+    const named = rows.map((row) => ({ ...row, topic: 'long '.repeat(400) }));
+    const { bytes } = encode(schema, named, {}, 2000);
+    expect(codecs(bytes)[0]).toBe('ZSTD');
+    expect(await decode(bytes, schema)).toEqual(named);
+  });
+});
+
 test('an empty file has a schema and no row groups', async () => {
   const schema = schemaOf(field(1, 's', 'string'));
   const { bytes, metrics } = encode(schema, []);
