@@ -14,8 +14,8 @@ export interface Bound {
  */
 export interface Bounds {
   add(vector: Vector, values: Int32Array | null, from: number, to: number): void;
-  /** Of the dictionary entries of a page, each once: `starts[e] … starts[e] + lengths[e]` of `bytes`. */
-  addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void;
+  /** A dictionary entry of the page, each once: `length` bytes of `view` from `start` on. */
+  addBytes(view: DataView, start: number, length: number): void;
   take(): { readonly min: Bound | null; readonly max: Bound | null; readonly nans: number };
 }
 
@@ -227,7 +227,7 @@ class BytesBounds implements Bounds {
       const start = width < 0 ? offsets[i]! : i * width;
       const length = width < 0 ? offsets[i + 1]! - start : width;
       if (length >= reach && this.#between(view, start)) continue;
-      this.#widen(bytes, view, start, length);
+      this.#widen(view, start, length);
       reach = this.#reach();
     }
   }
@@ -254,23 +254,23 @@ class BytesBounds implements Bounds {
     return rest === 0 || (view.getInt32(start + i, true) ^ min.getInt32(i, true)) << (32 - 8 * rest) === 0;
   }
 
-  addBytes(bytes: Uint8Array, view: DataView, start: number, length: number): void {
-    if (length < this.#reach() || !this.#between(view, start)) this.#widen(bytes, view, start, length);
+  addBytes(view: DataView, start: number, length: number): void {
+    if (length < this.#reach() || !this.#between(view, start)) this.#widen(view, start, length);
   }
 
-  #widen(bytes: Uint8Array, view: DataView, start: number, length: number): void {
+  #widen(view: DataView, start: number, length: number): void {
     const kept = length < this.#kept ? length : this.#kept;
     if (!this.#any) {
       this.#any = true;
-      this.#setMin(bytes, start, kept, length);
-      this.#setMax(bytes, start, kept, length);
+      this.#setMin(view, start, kept, length, 0);
+      this.#setMax(view, start, kept, length, 0);
       this.#shared = kept;
       return;
     }
     const at = mismatch(view, start, kept, this.#min, 0, this.#minLength);
     const toMin = this.#order(view, start, kept, at, this.#min, this.#minLength);
     if (toMin < 0) {
-      this.#setMin(bytes, start, kept, length);
+      this.#setMin(view, start, kept, length, at);
       this.#shared = mismatch(this.#min, 0, this.#minLength, this.#max, 0, this.#maxLength);
       return;
     }
@@ -278,7 +278,7 @@ class BytesBounds implements Bounds {
     // Where the value leaves min before min and max part, it leaves max in the same place and direction.
     if (at < this.#shared) {
       if (toMin > 0) {
-        this.#setMax(bytes, start, kept, length);
+        this.#setMax(view, start, kept, length, at);
         this.#shared = at;
       }
       return;
@@ -295,7 +295,7 @@ class BytesBounds implements Bounds {
       );
     const toMax = this.#order(view, start, kept, there, this.#max, this.#maxLength);
     if (toMax > 0) {
-      this.#setMax(bytes, start, kept, length);
+      this.#setMax(view, start, kept, length, there);
       this.#shared = mismatch(this.#min, 0, this.#minLength, this.#max, 0, this.#maxLength);
     } else if (toMax === 0 && length > kept) this.#maxExact = false;
   }
@@ -317,23 +317,36 @@ class BytesBounds implements Bounds {
     return view.getUint8(start + at) - bound.getUint8(at);
   }
 
-  #setMin(bytes: Uint8Array, start: number, kept: number, length: number): void {
-    this.#min = copied(this.#min, bytes, start, kept);
+  /** `same`: bytes in which it begins as the minimum before it. */
+  #setMin(view: DataView, start: number, kept: number, length: number, same: number): void {
+    this.#min = copied(this.#min, view, start, kept, same);
     this.#minLength = kept;
     this.#minExact = kept === length;
   }
 
-  #setMax(bytes: Uint8Array, start: number, kept: number, length: number): void {
-    this.#max = copied(this.#max, bytes, start, kept);
+  #setMax(view: DataView, start: number, kept: number, length: number, same: number): void {
+    this.#max = copied(this.#max, view, start, kept, same);
     this.#maxLength = kept;
     this.#maxExact = kept === length;
   }
 }
 
-function copied(to: DataView<ArrayBuffer>, bytes: Uint8Array, start: number, length: number): DataView<ArrayBuffer> {
-  const view = to.byteLength >= length + 8 ? to : new DataView(new ArrayBuffer(length * 2 + 8));
-  new Uint8Array(view.buffer).set(bytes.subarray(start, start + length));
-  return view;
+/**
+ * The value at `start`, in `to` if that has room; `to` holds its first `same` bytes already. Values that come in order (times
+ * as text) are copied one by one: nothing is allocated for them, as it would be for `subarray`.
+ */
+function copied(
+  to: DataView<ArrayBuffer>,
+  view: DataView,
+  start: number,
+  length: number,
+  same: number,
+): DataView<ArrayBuffer> {
+  if (to.byteLength < length + 8) return copied(new DataView(new ArrayBuffer(length * 2 + 8)), view, start, length, 0);
+  let i = same;
+  for (; i + 4 <= length; i += 4) to.setInt32(i, view.getInt32(start + i, true), true);
+  for (; i < length; i++) to.setUint8(i, view.getUint8(start + i));
+  return to;
 }
 
 /** Index of the first byte in which `a` and `b` differ, or the length of the shorter. */

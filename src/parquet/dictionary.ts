@@ -212,13 +212,13 @@ export class Dictionary {
   bound(bounds: Bounds, indexes: Int32Array, from: number, to: number): void {
     const entries = this.#entries;
     const page = this.#page;
-    const { bytes, view } = this.values;
+    const { view } = this.values;
     for (let k = from; k < to && this.#seen < this.size; k++) {
       const own = ENTRY * indexes[k]!;
       if (entries[own + SEEN] === page) continue;
       entries[own + SEEN] = page;
       this.#seen++;
-      bounds.addBytes(bytes, view, entries[own + START]!, entries[own + LENGTH]!);
+      bounds.addBytes(view, entries[own + START]!, entries[own + LENGTH]!);
     }
   }
 

@@ -79,6 +79,9 @@ describe('bounds in single-value serialization', () => {
       utf8('x'.repeat(500)),
       utf8('y'.repeat(300)),
     ]);
+    // The second begins as the bound before it, which has no room for it.
+    const [short, long] = ['x'.repeat(10), 'x'.repeat(100)];
+    expect(bounds('string', [short, long], true)).toEqual([utf8(short), utf8(long)]);
   });
 
   test('uuid has none', () => {
