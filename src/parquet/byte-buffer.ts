@@ -1,3 +1,5 @@
+import { free } from '../free.ts';
+
 /**
  * A growable run of bytes, little-endian. `view` and `bytes` cover the same memory; both are replaced when it grows, so
  * hot loops read them again after `reserve`. Eight bytes of slack stand behind the capacity, so that short strings may
@@ -23,6 +25,7 @@ export class ByteBuffer {
     if (need <= this.bytes.length - 8) return;
     const bytes = new Uint8Array(Math.max(need, this.bytes.length * 2, 256) + 8);
     bytes.set(this.bytes.subarray(0, this.length));
+    if (this.bytes.length > 4096) free(this.bytes.buffer);
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
   }
@@ -77,8 +80,9 @@ export class ByteBuffer {
     this.length = 0;
   }
 
-  /** Gives the memory back. */
+  /** Gives the memory back; views of it are empty then. */
   release(): void {
+    free(this.bytes.buffer);
     this.length = 0;
     this.bytes = new Uint8Array(8);
     this.view = new DataView(this.bytes.buffer);

@@ -1,4 +1,5 @@
 import type { Vector } from '../columns/batch.ts';
+import { free } from '../free.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { boundsFor } from './bounds.ts';
 import type { Bounds } from './bounds.ts';
@@ -85,14 +86,12 @@ export class ColumnWriter {
 
   /** Memory held. */
   get heldBytes(): number {
-    return (
-      this.#pages.size +
-      this.#plain.capacity +
-      4 * this.#indexes.length +
-      this.#definition.heldBytes +
-      this.#repetition.heldBytes +
-      (this.#dictionary?.heldBytes ?? 0)
-    );
+    return this.#pages.size + this.openPageBytes + (this.#dictionary?.heldBytes ?? 0);
+  }
+
+  /** Memory held that `endPage` gives back. */
+  get openPageBytes(): number {
+    return this.#plain.capacity + 4 * this.#indexes.length + this.#definition.heldBytes + this.#repetition.heldBytes;
   }
 
   append(span: LeafSpan): void {
@@ -116,6 +115,15 @@ export class ColumnWriter {
       entry = end;
       value += count;
     }
+  }
+
+  /** Closes the page under way before its time, and gives its memory back. */
+  endPage(): void {
+    if (this.#entries > 0) this.#flushPage();
+    this.#plain.release();
+    this.#releaseIndexes();
+    this.#definition.release();
+    this.#repetition.release();
   }
 
   /** Closes the row group's chunk. */
@@ -230,6 +238,11 @@ export class ColumnWriter {
     dictionary.plain(this.#indexes, this.#present, this.#plain);
     this.#dictionary = null;
     this.#indexed = false;
+    this.#releaseIndexes();
+  }
+
+  #releaseIndexes(): void {
+    free(this.#indexes.buffer);
     this.#indexes = new Int32Array(0);
   }
 

@@ -1,3 +1,4 @@
+import { free } from '../free.ts';
 import type { ByteBuffer } from './byte-buffer.ts';
 import { bitWidth, encodeHybrid, encodeRun } from './rle.ts';
 
@@ -47,6 +48,12 @@ export class LevelBuffer {
     else encodeRun(out, this.#uniform, length, width);
     out.view.setInt32(start, out.length - start - 4, true);
     this.#mixed = false;
+  }
+
+  /** Gives the memory of an empty buffer back. */
+  release(): void {
+    free(this.#levels.buffer);
+    this.#levels = new Uint8Array(0);
   }
 
   #reserve(length: number): void {

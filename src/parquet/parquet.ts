@@ -43,7 +43,11 @@ export interface ParquetWriter {
   readonly size: number;
   /** Encoded and raw bytes held in memory. */
   readonly bufferedBytes: number;
+  /** Of `bufferedBytes` those that `endPages` compresses. */
+  readonly openPageBytes: number;
   readonly rows: number;
+  /** Closes the pages under way before their time: what they hold becomes a few times smaller. */
+  endPages(): void;
   /** Writes what is held and the footer. */
   finish(): FileMetrics;
 }

@@ -35,19 +35,24 @@ interface OpenFile {
   readonly writer: ParquetWriter;
   /** Rows that are not encoded yet. */
   readonly waiting: ColumnBatch;
+  /** Bytes in memory, and of them those in pages that are not compressed yet. */
   held: number;
+  openPages: number;
 }
 
 /** Rows of a file that wait to be encoded together: of a batch each of many partitions gets a few, and each call costs. */
 const TOGETHER = 256;
+/** Bytes that a file's open pages must have on average for it to be worth ending them: each costs a call and a header. */
+const WORTH_ENDING = 32 << 10;
 
 /**
  * Spreads the rows of one layout over files: one open file a partition tuple, closed at its target size.
  *
- * Invariant 8: after each write the open files hold at most `bufferBudget` bytes; the file that was written to least
- * recently is closed first.
+ * Invariant 8: after each write the open files hold at most `bufferBudget` bytes. Pages are compressed before their time
+ * where that gives a quarter of the budget free; then the file that was written to least recently is closed first.
  *
- * Breaks: test/parquet/rolling.test.ts, "the coldest file goes first", "the budget holds within one batch too".
+ * Breaks: test/parquet/rolling.test.ts, "the coldest file goes first", "the budget holds within one batch too",
+ * "pages are compressed before files are closed".
  */
 export class RollingWriter {
   readonly #options: RollingOptions;
@@ -57,6 +62,8 @@ export class RollingWriter {
   readonly #open = new Map<number, OpenFile>();
   readonly #habits = new DictionaryHabits();
   #held = 0;
+  /** Of `#held` those in pages that are not compressed yet. */
+  #openPages = 0;
   /** Bytes that open files may hold; lowered or raised by the owner of the memory budget between writes. */
   bufferBudget: number;
 
@@ -91,10 +98,7 @@ export class RollingWriter {
     else
       for (const { key, values, rows } of this.#partitioner.split(batch))
         this.#append(key, values, batch, rows.length === batch.rows ? null : rows);
-    for (const [key, file] of this.#open) {
-      if (this.#held <= this.bufferBudget) break;
-      this.#close(key, file);
-    }
+    this.#keepBudget(null);
   }
 
   /** Closes all open files. */
@@ -107,6 +111,7 @@ export class RollingWriter {
     const ids = [...this.#open.values()].map(({ id }) => id);
     this.#open.clear();
     this.#held = 0;
+    this.#openPages = 0;
     return ids;
   }
 
@@ -118,7 +123,7 @@ export class RollingWriter {
       const { schema, parquet } = this.#options;
       const { id, sink } = this.#target.open(tuple);
       const writer = createParquetWriter(schema, parquet, sink, this.#habits);
-      file = { id, tuple, writer, waiting: new ColumnBatch(schema), held: 0 };
+      file = { id, tuple, writer, waiting: new ColumnBatch(schema), held: 0, openPages: 0 };
     }
     this.#open.set(key, file);
     if (rows !== null) {
@@ -128,21 +133,43 @@ export class RollingWriter {
       encodeWaiting(file);
       file.writer.write(batch);
     }
-    const held = file.writer.bufferedBytes + file.waiting.heldBytes;
-    this.#held += held - file.held;
-    file.held = held;
+    this.#count(file);
     if (file.writer.size >= this.#options.targetFileSize) this.#close(key, file);
     // Within one batch there may be as many tuples as rows: the budget holds between them too.
-    else if (this.#held > this.bufferBudget)
-      for (const [cold, other] of this.#open) {
-        if (this.#held <= this.bufferBudget || cold === key) break;
-        this.#close(cold, other);
-      }
+    else this.#keepBudget(key);
+  }
+
+  /** `warm`: the file that stays open; null: none. */
+  #keepBudget(warm: number | null): void {
+    if (this.#held <= this.bufferBudget) return;
+    if (this.#openPages >= Math.max(this.bufferBudget / 4, WORTH_ENDING * this.#open.size)) this.#endPages();
+    for (const [key, file] of this.#open) {
+      if (this.#held <= this.bufferBudget || key === warm) break;
+      this.#close(key, file);
+    }
+  }
+
+  #endPages(): void {
+    for (const file of this.#open.values()) {
+      file.writer.endPages();
+      this.#count(file);
+    }
+  }
+
+  /** What the file holds now. */
+  #count(file: OpenFile): void {
+    const held = file.writer.bufferedBytes + file.waiting.heldBytes;
+    const openPages = file.writer.openPageBytes;
+    this.#held += held - file.held;
+    this.#openPages += openPages - file.openPages;
+    file.held = held;
+    file.openPages = openPages;
   }
 
   #close(key: number, file: OpenFile): void {
     this.#open.delete(key);
     this.#held -= file.held;
+    this.#openPages -= file.openPages;
     encodeWaiting(file);
     this.#target.closed(file.id, file.writer.finish(), file.tuple);
   }

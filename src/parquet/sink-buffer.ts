@@ -1,9 +1,12 @@
+import { free } from '../free.ts';
 import type { ByteSink } from './parquet.ts';
 
 /** Pieces up to this size are put together before they are handed on. */
 const SMALL = 32 << 10;
 const BLOCK = 256 << 10;
 const FIRST = 4 << 10;
+/** Bytes from which on giving memory back is worth the call. */
+const COUNTS = 1 << 10;
 
 /** Counts the position in the file, and hands small pieces on together: a file with many columns is thousands of them. */
 export class SinkBuffer {
@@ -34,11 +37,16 @@ export class SinkBuffer {
     this.#block ??= new Uint8Array(Math.max(bytes.length, this.position <= FIRST ? FIRST : BLOCK));
     this.#block.set(bytes, this.#used);
     this.#used += bytes.length;
+    // The pages of many files that are closed at once would stand in memory twice until the collector comes by.
+    if (bytes.length > COUNTS && bytes.length === bytes.buffer.byteLength) free(bytes.buffer);
   }
 
   flush(): void {
-    if (this.#block && this.#used > 0)
-      this.#sink.write(this.#used === this.#block.length ? this.#block : this.#block.slice(0, this.#used));
+    const block = this.#block;
+    if (block && this.#used > 0) {
+      this.#sink.write(this.#used === block.length ? block : block.slice(0, this.#used));
+      if (this.#used < block.length) free(block.buffer);
+    }
     this.#block = null;
     this.#used = 0;
   }

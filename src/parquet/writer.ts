@@ -36,6 +36,7 @@ class Writer implements ParquetWriter {
   #rows = 0;
   #openSize = 0;
   #heldBytes = 0;
+  #openPageBytes = 0;
 
   constructor(schema: Schema, options: ParquetOptions, sink: ByteSink, habits: DictionaryHabits) {
     this.#schema = schema;
@@ -57,6 +58,10 @@ class Writer implements ParquetWriter {
     return this.#heldBytes + this.#sink.heldBytes;
   }
 
+  get openPageBytes(): number {
+    return this.#openPageBytes;
+  }
+
   get rows(): number {
     return this.#rows;
   }
@@ -71,8 +76,14 @@ class Writer implements ParquetWriter {
     if (this.#openSize >= this.#options.rowGroupSize) this.#closeRowGroup();
   }
 
+  endPages(): void {
+    for (const column of this.#columns) column.endPage();
+    this.#measure();
+  }
+
   finish(): FileMetrics {
     if (this.#groupRows > 0) this.#closeRowGroup();
+    for (const column of this.#columns) column.endPage();
     const chunks = this.#rowGroups.flatMap((group) => group.chunks);
     const columnIndexes = this.#indexes(chunks, writeColumnIndex);
     const offsetIndexes = this.#indexes(chunks, (thrift, chunk) => {
@@ -94,6 +105,7 @@ class Writer implements ParquetWriter {
     this.#sink.write(thrift.out.copy());
     this.#sink.flush();
     this.#heldBytes = 0;
+    this.#openPageBytes = 0;
     this.#openSize = 0;
     return fileMetrics(this.#rowGroups, this.#options.fullMetrics, this.#rows, this.#sink.position);
   }
@@ -132,11 +144,14 @@ class Writer implements ParquetWriter {
   #measure(): void {
     let size = 0;
     let held = 0;
+    let open = 0;
     for (const column of this.#columns) {
       size += column.pagesSize + column.rawSize / 2;
       held += column.heldBytes;
+      open += column.openPageBytes;
     }
     this.#openSize = Math.ceil(size);
     this.#heldBytes = held;
+    this.#openPageBytes = open;
   }
 }

@@ -1,3 +1,4 @@
+import { readOffsetIndex } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import { RollingWriter } from '../../src/parquet/rolling.ts';
 import type { PartitionTuple, RollingOptions } from '../../src/parquet/rolling.ts';
@@ -5,7 +6,7 @@ import type { FileMetrics } from '../../src/parquet/parquet.ts';
 import type { NestedField } from '../../src/schema/types.ts';
 import { batchOf } from '../columns/rows.ts';
 import type { Plain } from '../columns/rows.ts';
-import { decode, metadataOf, options as parquet, schemaOf } from './files.ts';
+import { arrayBuffer, decode, metadataOf, options as parquet, schemaOf } from './files.ts';
 
 const field = (id: number, name: string, type: NestedField['type'], required = false): NestedField => ({
   id,
@@ -97,6 +98,13 @@ test('a dictionary that did not pay in one file is not tried in the next seven, 
   expect(later.filter((chunk) => chunk.dictionary_page_offset !== undefined)).toHaveLength(1);
 });
 
+/** Data pages of each column. */
+const pagesOf = (bytes: Uint8Array): number[] =>
+  metadataOf(bytes).row_groups[0]!.columns.map(({ offset_index_offset: at, offset_index_length: length }) => {
+    const view = new DataView(arrayBuffer(bytes), Number(at), length);
+    return readOffsetIndex({ view, offset: 0 }).page_locations.length;
+  });
+
 describe('with a partition spec', () => {
   test('rows that wait for others of their tuple come before a whole batch of it', async () => {
     const { writer, closed } = writing({ partition: byK });
@@ -154,6 +162,37 @@ describe('with a partition spec', () => {
     for (const file of closed) found.push(...(await decode(file.bytes, schema)));
     expect(new Set(found.map((row) => row['s']))).toEqual(new Set(all.map((row) => row['s'])));
     expect(found.length).toBe(all.length);
+  });
+
+  test('pages are compressed before files are closed for the budget', async () => {
+    const bufferBudget = 2 << 20;
+    const { writer, closed } = writing({ partition: byK, bufferBudget });
+    const all: Record<string, Plain>[] = [];
+    // Of 200 bytes, most of which compression takes off: some 8 MB in four files.
+    for (let i = 0; i < 40; i++) {
+      const rows = Array.from({ length: 1000 }, (_, j) => ({ k: j % 4, s: `row ${i} ${j}`.padEnd(200, '.') }));
+      all.push(...rows);
+      writer.write(batchOf(schema, rows));
+      expect(writer.bufferedBytes).toBeLessThanOrEqual(bufferBudget);
+    }
+    expect(closed).toEqual([]);
+    writer.finish();
+    expect(closed).toHaveLength(4);
+    for (const { tuple, bytes } of closed)
+      expect(await decode(bytes, schema)).toEqual(all.filter((row) => row['k'] === tuple.get(1000)));
+  });
+
+  test('where open pages are small, files are closed and no page is cut', () => {
+    const { writer, closed } = writing({ partition: byK, bufferBudget: 2 << 20 });
+    for (let i = 0; i < 40; i++)
+      writer.write(
+        batchOf(
+          schema,
+          rowsOf(i * 1000, 1000, (n) => n % 100),
+        ),
+      );
+    expect(closed.length).toBeGreaterThan(0);
+    for (const { bytes } of closed) expect(pagesOf(bytes)).toEqual([1, 1]);
   });
 
   test('the budget holds within one batch too, however many tuples it has', () => {
