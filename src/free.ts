@@ -1,3 +1,6 @@
+/** Bytes from which on giving memory back at once is worth the call. */
+export const WORTH_FREEING = 4 << 10;
+
 /**
  * Gives memory back now; whoever looks at it afterwards finds it empty. The collector would give it back too, but only
  * when it comes by, and it does not see that megabytes hang on a small object: dead buffers would be most of what the

@@ -1,9 +1,9 @@
-import { free } from '../free.ts';
+import { free, WORTH_FREEING } from '../free.ts';
 
 /**
- * A growable run of bytes, little-endian. `view` and `bytes` cover the same memory; both are replaced when it grows, so
- * hot loops read them again after `reserve`. Eight bytes of slack stand behind the capacity, so that short strings may
- * be copied in whole words.
+ * A growable run of bytes, little-endian. `view` and `bytes` cover the same memory; both are replaced when it grows, and
+ * the old ones may be empty then, so hot loops read them again after `reserve`. Eight bytes of slack stand behind the
+ * capacity, so that short strings may be copied in whole words.
  */
 export class ByteBuffer {
   bytes: Uint8Array<ArrayBuffer>;
@@ -25,7 +25,7 @@ export class ByteBuffer {
     if (need <= this.bytes.length - 8) return;
     const bytes = new Uint8Array(Math.max(need, this.bytes.length * 2, 256) + 8);
     bytes.set(this.bytes.subarray(0, this.length));
-    if (this.bytes.length > 4096) free(this.bytes.buffer);
+    if (this.bytes.length > WORTH_FREEING) free(this.bytes.buffer);
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
   }

@@ -1,12 +1,10 @@
-import { free } from '../free.ts';
+import { free, WORTH_FREEING } from '../free.ts';
 import type { ByteSink } from './parquet.ts';
 
 /** Pieces up to this size are put together before they are handed on. */
 const SMALL = 32 << 10;
 const BLOCK = 256 << 10;
 const FIRST = 4 << 10;
-/** Bytes from which on giving memory back is worth the call. */
-const COUNTS = 1 << 10;
 
 /** Counts the position in the file, and hands small pieces on together: a file with many columns is thousands of them. */
 export class SinkBuffer {
@@ -38,7 +36,7 @@ export class SinkBuffer {
     this.#block.set(bytes, this.#used);
     this.#used += bytes.length;
     // The pages of many files that are closed at once would stand in memory twice until the collector comes by.
-    if (bytes.length > COUNTS && bytes.length === bytes.buffer.byteLength) free(bytes.buffer);
+    if (bytes.length > WORTH_FREEING && bytes.length === bytes.buffer.byteLength) free(bytes.buffer);
   }
 
   flush(): void {
