@@ -106,10 +106,10 @@ export async function commitCheckpoint(
       lying.others(),
     ]);
     let known = loaded;
-    let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
+    let verdict: Verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared.preparedAt, ports));
     if (verdict.kind === 'partial') {
       known = await session.reload('all');
-      verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared, ports));
+      verdict = judge(prepared, known, branch, known.offsets ?? {}, ageOf(prepared.preparedAt, ports));
     }
     if (verdict.kind === 'fits' && !derived && (await prepared.cut.derive?.(known)) === 'drop') {
       verdict = { kind: 'dropped', reason: 'derived again after a conflict, it no longer holds', intact: true };

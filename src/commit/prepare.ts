@@ -22,8 +22,8 @@ import type { Known } from './known.ts';
  */
 export interface Prepared extends Checkpoint {
   readonly cut: Cut;
-  /** Wall clock and monotonic clock at the cut, ms. The greater age counts: either clock may stand still. */
-  readonly preparedAt: { readonly wall: number; readonly monotonic: number };
+  /** When it was cut. */
+  readonly preparedAt: Moment;
   /** What has been tried so far. */
   readonly attempts: Attempts;
 }
@@ -39,6 +39,12 @@ export interface Attempts {
   unknown: boolean;
   /** Its pending object was sent to the store: from then on others may commit it. */
   published: boolean;
+}
+
+/** Wall clock and monotonic clock, ms. The greater age counts: either clock may stand still. */
+export interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
 }
 
 export interface PrepareContext {
@@ -70,7 +76,7 @@ export async function prepareCheckpoint(cut: Cut, known: Known, context: Prepare
     throw new TabletopicError('INTERNAL', `the ranges count ${rows} rows, the files hold ${inFiles}`);
   const { metadata } = known.table;
   const id = ports.ids.uuid();
-  const preparedAt = { wall: ports.clock.now(), monotonic: ports.clock.monotonic() };
+  const preparedAt = momentOf(ports);
   const [manifest, deadLetters] = await Promise.all([
     cut.files.length === 0 ? null : writeOwnManifest(id, cut, known, io),
     cut.deadLetters.length === 0 ? null : writeDeadLetterFile(io, metadata, id, context.version, cut),
@@ -93,9 +99,13 @@ export async function prepareCheckpoint(cut: Cut, known: Known, context: Prepare
   };
 }
 
-/** Milliseconds since the cut. */
-export function ageOf(prepared: Prepared, { clock }: Ports): number {
-  return Math.max(clock.now() - prepared.preparedAt.wall, clock.monotonic() - prepared.preparedAt.monotonic);
+export function momentOf({ clock }: Ports): Moment {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
+/** Milliseconds since then. */
+export function ageOf({ wall, monotonic }: Moment, { clock }: Ports): number {
+  return Math.max(clock.now() - wall, clock.monotonic() - monotonic);
 }
 
 /** Every file that was written for the checkpoint and its refused attempts. */

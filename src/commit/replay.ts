@@ -12,7 +12,7 @@ import type { ReplayClaim } from './checkpoint.ts';
 import type { PreparedFile, TableState } from './commit.ts';
 import type { DeadLetterEntry, DeadLetterList } from './dead-letter-list.ts';
 import type { DeadLetterRow } from './dead-letter-schema.ts';
-import type { Prepared } from './prepare.ts';
+import type { Moment, Prepared } from './prepare.ts';
 import type { Replayed } from './replayed.ts';
 
 /**
@@ -47,6 +47,8 @@ export interface ReplayCut {
   readonly entries: readonly DeadLetterEntry[];
   readonly schemaId: number;
   readonly specId: number;
+  /** When the first file was begun: writing the manifest may be tried again for long. */
+  readonly begunAt: Moment;
 }
 
 /** A checkpoint that `Committer.commit` takes. `state`: the table as it is now, with the schema that the files follow. */
@@ -61,7 +63,6 @@ export async function prepareReplay(
   if (rows !== letters.size || rows === 0 || base.headSnapshotId === null)
     throw new TabletopicError('INTERNAL', `${letters.size} dead letters are replayed, the files hold ${rows} rows`);
   const id = ports.ids.uuid();
-  const preparedAt = { wall: ports.clock.now(), monotonic: ports.clock.monotonic() };
   const file = deadLetterLocation(metadata, `replay-${id}.json`);
   const taken = takenOf(letters, cut.entries);
   const [manifest] = await Promise.all([
@@ -97,7 +98,7 @@ export async function prepareReplay(
       replay: true,
     },
     replay: { base: base.headSnapshotId, replays: replaysOf(base.deadLetters), taken },
-    preparedAt,
+    preparedAt: cut.begunAt,
     attempts: { snapshotIds: [], files: [], unknown: false, published: false },
   };
 }

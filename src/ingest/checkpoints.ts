@@ -1,5 +1,7 @@
 import type { CommitResult, Cut, Receipt, TopicIdentity } from '../commit/commit.ts';
 import { MAX_CHECKPOINT_AGE } from '../commit/judge.ts';
+import { ageOf, momentOf } from '../commit/prepare.ts';
+import type { Moment } from '../commit/prepare.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import { PendingCut, isEmpty, joinCuts, toCut } from './cuts.ts';
 import type { CutContent } from './cuts.ts';
@@ -10,12 +12,6 @@ import type { TableContext } from './table-context.ts';
 
 /** How long offsets that are neither rows nor dead letters may wait for a commit of their own (ms). */
 const EMPTY_COMMIT_SPACING = 60_000;
-
-/** By the wall clock and the monotonic clock, ms: either may stand still. */
-interface Moment {
-  readonly wall: number;
-  readonly monotonic: number;
-}
 
 /** What a turn did. */
 export type Turn = 'committed' | 'nothing' | { readonly dropped: string };
@@ -48,7 +44,7 @@ export class Checkpoints {
     this.#context = context;
     this.#layouts = layouts;
     this.#lanes = lanes;
-    this.#openedAt = this.#now();
+    this.#openedAt = momentOf(this.#context.options.ports);
   }
 
   get cutting(): boolean {
@@ -81,7 +77,7 @@ export class Checkpoints {
     this.#carry = null;
     const files = this.#cut?.cancel() ?? [];
     this.#cut = null;
-    this.#openedAt = this.#now();
+    this.#openedAt = momentOf(this.#context.options.ports);
     void this.#context.uploads?.discard(files);
   }
 
@@ -89,7 +85,7 @@ export class Checkpoints {
     const workers = this.#context.lanes.workers();
     const cut = new PendingCut(++this.#cuts, workers, this.#identities());
     this.#cut = cut;
-    this.#openedAt = this.#now();
+    this.#openedAt = momentOf(this.#context.options.ports);
     for (const worker of workers) this.#context.post(worker, { type: 'cut', cut: cut.id });
     this.#lanes.close(closing);
     const content = await cut.done;
@@ -105,24 +101,20 @@ export class Checkpoints {
     );
   }
 
-  #now(): Moment {
-    const { clock } = this.#context.options.ports;
-    return { wall: clock.now(), monotonic: clock.monotonic() };
-  }
-
   async #commit(content: CutContent, opened: Moment): Promise<Turn> {
     const { options, lanes } = this.#context;
     const { committer, ports, hooks } = options;
     const started = ports.clock.monotonic();
     const refused = this.#refused(content, opened);
-    if (refused !== null) {
-      hooks.dropped();
-      void this.#context.uploads?.discard(content.files);
-      return { dropped: refused };
-    }
+    if (refused !== null) return this.#drop(content, refused);
     const { schemaId, specId } = await this.#layouts.ids();
     const cut = await toCut(content, schemaId, specId, lanes.watermark(this.#context.partitions()));
-    const prepared = await this.#context.retry('write the manifest', () => committer.prepare(cut));
+    // Asked before each try: the machine may have slept since the one before, and the committer counts from the last.
+    const prepared = await this.#context.retry(
+      'write the manifest',
+      async () => this.#refused(content, opened) ?? (await committer.prepare(cut)),
+    );
+    if (typeof prepared === 'string') return this.#drop(content, prepared);
     const result: CommitResult = await this.#context.retry('commit', () => committer.commit(prepared));
     if (result.kind === 'dropped') {
       hooks.dropped();
@@ -132,12 +124,17 @@ export class Checkpoints {
     return 'committed';
   }
 
+  #drop({ files }: CutContent, reason: string): Turn {
+    this.#context.options.hooks.dropped();
+    void this.#context.uploads?.discard(files);
+    return { dropped: reason };
+  }
+
   /** Why the files must not be committed at all; null: they may. */
   #refused({ files, specIds }: CutContent, opened: Moment): string | null {
     if (specIds.size > 1) return `its files follow the partition specs ${[...specIds].join(' and ')}`;
     // A machine that slept for days: the committer counts a checkpoint's age from its cut, its files are older.
-    const now = this.#now();
-    const age = Math.max(now.wall - opened.wall, now.monotonic - opened.monotonic);
+    const age = ageOf(opened, this.#context.options.ports);
     return files.length > 0 && age >= MAX_CHECKPOINT_AGE
       ? `it was open for ${Math.round(age / 60_000)} minutes: its files may be taken for orphans`
       : null;

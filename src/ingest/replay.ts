@@ -4,6 +4,7 @@ import type { DeadLetterEntry } from '../commit/dead-letter-list.ts';
 import type { DeadLetterRow } from '../commit/dead-letter-schema.ts';
 import { LetterSet } from '../commit/letter-set.ts';
 import type { LetterId } from '../commit/letter-set.ts';
+import { momentOf } from '../commit/prepare.ts';
 import { deadByList, prepareReplay } from '../commit/replay.ts';
 import { TabletopicError, asTabletopicError } from '../errors.ts';
 import type { LoadedTable } from '../iceberg/catalog.ts';
@@ -128,13 +129,14 @@ export class Replay {
 
   async #try({ base, entries, rows, whole }: Chosen, signal: AbortSignal): Promise<void> {
     const { committer, redecode, io, ports, logger, dryRun } = this.#o;
+    const begunAt = momentOf(ports);
     const { files, failed, schemaId, specId } = await redecode.run(rows);
     const positions = new Set(failed.map(positionOf));
     const again = new LetterSet().addAll(rows.filter((row) => positions.has(positionOf(row))));
     const letters = new LetterSet().addAll(rows.filter((row) => !again.has(row)));
     if (letters.size > 0 && !dryRun) {
       const store = io(committer.state!.table);
-      const replay = { base, files, letters, entries, schemaId, specId };
+      const replay = { base, files, letters, entries, schemaId, specId, begunAt };
       const prepared = await this.#retry('write the manifest', signal, () =>
         prepareReplay(replay, committer.state!, { io: store, ports }),
       );

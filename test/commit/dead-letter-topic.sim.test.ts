@@ -3,6 +3,7 @@ import { DeadLetterPublisher, deadLetterHeaders } from '../../src/commit/dead-le
 import type { DeadLetterSink } from '../../src/commit/dead-letter-topic.ts';
 import type { DeadLetterRow } from '../../src/commit/dead-letter-schema.ts';
 import { LetterSet } from '../../src/commit/letter-set.ts';
+import { momentOf } from '../../src/commit/prepare.ts';
 import { deadByList, prepareReplay } from '../../src/commit/replay.ts';
 import { MemoryCatalog } from '../../src/iceberg/memory.ts';
 import type { CommitFault } from '../../src/iceberg/memory.ts';
@@ -63,7 +64,8 @@ async function replayAll({ world, committer }: Instance): Promise<void> {
   const location = `${base.table.metadata.location}/data/${world.ports.ids.uuid()}.parquet`;
   await world.io.write(location, Buffer.from('[]'));
   const files = [{ location, metrics: metricsOf(letters.size), partition: new Map() }];
-  await committer.commit(await prepareReplay({ base, files, letters, entries, schemaId: 0, specId: 0 }, base, world));
+  const replay = { base, files, letters, entries, schemaId: 0, specId: 0, begunAt: momentOf(world.ports) };
+  await committer.commit(await prepareReplay(replay, base, world));
 }
 
 describe('dead letters in a topic', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_CHECKPOINT_AGE } from '../../src/commit/judge.ts';
 import { LetterSet } from '../../src/commit/letter-set.ts';
+import { momentOf } from '../../src/commit/prepare.ts';
 import { DeadLetterProjection } from '../../src/commit/projection.ts';
 import { deadByList, prepareReplay } from '../../src/commit/replay.ts';
 import { verifyHistory } from '../../src/maintain/verify-history.ts';
@@ -22,6 +24,7 @@ async function start(world: World, dead = odd): Promise<Instance> {
 /** Chooses among what is dead at the head, and writes the files of what is a row now; null: nothing is. */
 async function choose(instance: Instance, wanted: (offset: number) => boolean = all): Promise<Prepared | null> {
   const { world, committer } = instance;
+  const begunAt = momentOf(world.ports);
   const base = await committer.refresh();
   const letters = new LetterSet();
   const entries: DeadLetterEntry[] = [];
@@ -36,7 +39,7 @@ async function choose(instance: Instance, wanted: (offset: number) => boolean = 
   const location = `${base.table.metadata.location}/data/${world.ports.ids.uuid()}.parquet`;
   await world.io.write(location, Buffer.from(JSON.stringify(rows)));
   const files = [{ location, metrics: metricsOf(rows.length), partition: new Map() }];
-  return prepareReplay({ base, files, letters, entries, schemaId: 0, specId: 0 }, base, world);
+  return prepareReplay({ base, files, letters, entries, schemaId: 0, specId: 0, begunAt }, base, world);
 }
 
 async function replay(instance: Instance, wanted: (offset: number) => boolean = all): Promise<CommitResult | null> {
@@ -123,6 +126,20 @@ describe('a replay', () => {
     expect(await choose(b)).toBe(null);
     expect(await problems(world, 4)).toEqual([]);
     await Promise.all([a.committer.close(), b.committer.close()]);
+  });
+
+  test('that took so long to write that its files may be taken for orphans is dropped', async () => {
+    const world = new World();
+    const a = await start(world);
+    await a.commitTo(4);
+    const slow = await choose(a, () => {
+      world.ports.skip(MAX_CHECKPOINT_AGE);
+      return true;
+    });
+    expect(await a.committer.commit(slow!)).toMatchObject({ kind: 'dropped', reason: /minutes old/ as never });
+    expect((await replay(a))?.kind).toBe('committed');
+    expect(await problems(world, 4)).toEqual([]);
+    await a.committer.close();
   });
 
   test('two that race within one attempt', async () => {

@@ -151,6 +151,16 @@ test('machines that sleep for a day with a checkpoint open: its files were commi
   expect(outcome).toBe('caught up');
 });
 
+test('machines that sleep for a day between two tries to write a manifest: its files were committed, and were gone', async () => {
+  const { outcome } = await run({
+    ...base,
+    commitInterval: 1000,
+    faults: [{ operation: 'store.write', n: 4, kind: 'late' }],
+    happenings: [{ at: 5500, kind: 'night' }],
+  });
+  expect(outcome).toBe('caught up');
+});
+
 test('a zombie that asks for offsets that are deleted meanwhile: its table stopped, though another had gone on', async () => {
   const { outcome } = await run({
     ...quiet,
