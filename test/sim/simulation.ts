@@ -276,10 +276,12 @@ class Run {
 
   /** All is in the tables: nothing is held back, and every instance ends by itself, leaving it so. */
   async #drain(): Promise<void> {
-    await this.#scheduler.run(this.#scheduler.now + 15_000, () => this.#failed);
+    const { slots } = this.#instances;
+    // Who sleeps yet gives nothing back, and hears of no drain.
+    const awake = Math.max(this.#scheduler.now, ...slots.map(({ process }) => process?.pausedUntil ?? 0));
+    await this.#scheduler.run(awake + 15_000, () => this.#failed);
     for (const text of this.#instances.held()) this.problem(text);
     this.#instances.ending = true;
-    const { slots } = this.#instances;
     const running = slots.filter(({ exit }) => exit === null);
     for (const slot of running) slot.service?.drain('the end of the run');
     await this.#scheduler.run(
