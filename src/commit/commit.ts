@@ -4,7 +4,7 @@ import type { FileMetrics } from '../parquet/parquet.ts';
 import type { DeadLetter, OffsetRange } from '../pipeline/ranges.ts';
 import type { Schema } from '../schema/types.ts';
 import type { DeadLetterList } from './dead-letter-list.ts';
-import type { Prepared } from './prepare.ts';
+import type { Moment, Prepared } from './prepare.ts';
 import type { Receipt } from './commit-loop.ts';
 import type { TopicIdentity } from './vector.ts';
 
@@ -29,6 +29,11 @@ export interface Cut {
   readonly schemaId: number;
   readonly specId: number;
   readonly deadLetters: readonly DeadLetter[];
+  /**
+   * Before the first of its files was begun: a machine may sleep while they are open, uploaded, or named by the manifest.
+   * Left out: there are none, and the age counts from `prepare`.
+   */
+  readonly begunAt?: Moment;
   /** Estimate of completeness, ms (`tabletopic.watermark`), or null. */
   readonly watermark: number | null;
   /**

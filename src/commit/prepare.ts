@@ -22,7 +22,7 @@ import type { Known } from './known.ts';
  */
 export interface Prepared extends Checkpoint {
   readonly cut: Cut;
-  /** When it was cut. */
+  /** What its age counts from: the first of its files was begun then or later. */
   readonly preparedAt: Moment;
   /** What has been tried so far. */
   readonly attempts: Attempts;
@@ -76,7 +76,7 @@ export async function prepareCheckpoint(cut: Cut, known: Known, context: Prepare
     throw new TabletopicError('INTERNAL', `the ranges count ${rows} rows, the files hold ${inFiles}`);
   const { metadata } = known.table;
   const id = ports.ids.uuid();
-  const preparedAt = momentOf(ports);
+  const preparedAt = cut.begunAt ?? momentOf(ports);
   const [manifest, deadLetters] = await Promise.all([
     cut.files.length === 0 ? null : writeOwnManifest(id, cut, known, io),
     cut.deadLetters.length === 0 ? null : writeDeadLetterFile(io, metadata, id, context.version, cut),

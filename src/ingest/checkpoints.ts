@@ -1,6 +1,5 @@
 import type { CommitResult, Cut, Receipt, TopicIdentity } from '../commit/commit.ts';
-import { MAX_CHECKPOINT_AGE } from '../commit/judge.ts';
-import { ageOf, momentOf } from '../commit/prepare.ts';
+import { momentOf } from '../commit/prepare.ts';
 import type { Moment } from '../commit/prepare.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import { PendingCut, isEmpty, joinCuts, toCut } from './cuts.ts';
@@ -105,16 +104,14 @@ export class Checkpoints {
     const { options, lanes } = this.#context;
     const { committer, ports, hooks } = options;
     const started = ports.clock.monotonic();
-    const refused = this.#refused(content, opened);
-    if (refused !== null) return this.#drop(content, refused);
+    if (content.specIds.size > 1) {
+      hooks.dropped();
+      void this.#context.uploads?.discard(content.files);
+      return { dropped: `its files follow the partition specs ${[...content.specIds].join(' and ')}` };
+    }
     const { schemaId, specId } = await this.#layouts.ids();
-    const cut = await toCut(content, schemaId, specId, lanes.watermark(this.#context.partitions()));
-    // Asked before each try: the machine may have slept since the one before, and the committer counts from the last.
-    const prepared = await this.#context.retry(
-      'write the manifest',
-      async () => this.#refused(content, opened) ?? (await committer.prepare(cut)),
-    );
-    if (typeof prepared === 'string') return this.#drop(content, prepared);
+    const cut = await toCut(content, opened, schemaId, specId, lanes.watermark(this.#context.partitions()));
+    const prepared = await this.#context.retry('write the manifest', () => committer.prepare(cut));
     const result: CommitResult = await this.#context.retry('commit', () => committer.commit(prepared));
     if (result.kind === 'dropped') {
       hooks.dropped();
@@ -122,22 +119,6 @@ export class Checkpoints {
     }
     this.#committed(result.receipt, cut, ports.clock.monotonic() - started);
     return 'committed';
-  }
-
-  #drop({ files }: CutContent, reason: string): Turn {
-    this.#context.options.hooks.dropped();
-    void this.#context.uploads?.discard(files);
-    return { dropped: reason };
-  }
-
-  /** Why the files must not be committed at all; null: they may. */
-  #refused({ files, specIds }: CutContent, opened: Moment): string | null {
-    if (specIds.size > 1) return `its files follow the partition specs ${[...specIds].join(' and ')}`;
-    // A machine that slept for days: the committer counts a checkpoint's age from its cut, its files are older.
-    const age = ageOf(opened, this.#context.options.ports);
-    return files.length > 0 && age >= MAX_CHECKPOINT_AGE
-      ? `it was open for ${Math.round(age / 60_000)} minutes: its files may be taken for orphans`
-      : null;
   }
 
   #committed(receipt: Receipt, cut: Cut, took: number): void {

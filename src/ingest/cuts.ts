@@ -1,4 +1,5 @@
 import type { Cut, PreparedFile, TopicIdentity } from '../commit/commit.ts';
+import type { Moment } from '../commit/prepare.ts';
 import type { FromWorker } from '../pipeline/messages.ts';
 import type { DeadLetter, OffsetRange } from '../pipeline/ranges.ts';
 
@@ -109,9 +110,10 @@ export function isEmpty(content: CutContent): boolean {
   return content.files.length === 0 && content.deadLetters.length === 0;
 }
 
-/** `schemaId`, `specId`: the table's, for a cut without files. */
+/** `opened`: its files were begun after it. `schemaId`, `specId`: the table's, for a cut without files. */
 export async function toCut(
   content: CutContent,
+  opened: Moment,
   schemaId: number,
   specId: number,
   watermark: number | null,
@@ -124,5 +126,6 @@ export async function toCut(
     specId: content.specIds.values().next().value ?? specId,
     watermark,
     topics: content.topics,
+    ...(content.files.length > 0 && { begunAt: opened }),
   };
 }

@@ -83,7 +83,8 @@ class Writer implements ParquetWriter {
 
   finish(): FileMetrics {
     if (this.#groupRows > 0) this.#closeRowGroup();
-    for (const column of this.#columns) column.endPage();
+    // No page is open: gives back what the columns hold.
+    this.endPages();
     const chunks = this.#rowGroups.flatMap((group) => group.chunks);
     const columnIndexes = this.#indexes(chunks, writeColumnIndex);
     const offsetIndexes = this.#indexes(chunks, (thrift, chunk) => {
@@ -104,9 +105,6 @@ class Writer implements ParquetWriter {
     thrift.out.append(MAGIC);
     this.#sink.write(thrift.out.copy());
     this.#sink.flush();
-    this.#heldBytes = 0;
-    this.#openPageBytes = 0;
-    this.#openSize = 0;
     return fileMetrics(this.#rowGroups, this.#options.fullMetrics, this.#rows, this.#sink.position);
   }
 

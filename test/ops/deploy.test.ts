@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { nodeOptions, serviceOptions } from '../../src/cli/launch.mjs';
 import { type Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 
@@ -56,4 +57,13 @@ test('systemd: a drain has time to end, and exit codes that need a person are no
   const unit = read('tabletopic.service');
   expect(Number(/TimeoutStopSec=(\d+)/.exec(unit)![1]) * 1000).toBeGreaterThan(30_000);
   expect(unit).toContain('RestartPreventExitStatus=2 3');
+});
+
+test('image and unit bound the heap as the launcher does', () => {
+  const heap = serviceOptions.filter((option) => !nodeOptions.includes(option));
+  expect(heap.length).toBeGreaterThan(0);
+  for (const option of heap) {
+    expect(read('Dockerfile')).toContain(`"${option}"`);
+    expect(read('tabletopic.service')).toContain(` ${option} `);
+  }
 });
