@@ -11,8 +11,10 @@ import {
   statementProperty,
   statementText,
 } from './dead-letter-table.ts';
+import { MAX_CHECKPOINT_AGE } from './judge.ts';
 import { loadKnown } from './known.ts';
 import { LetterSet } from './letter-set.ts';
+import { ageOf, momentOf } from './prepare.ts';
 import { planProjection } from './projection-plan.ts';
 import { readReplays } from './replay.ts';
 import type { Catalog, CommitRequest, LoadedTable, TableIdent } from '../iceberg/catalog.ts';
@@ -52,14 +54,15 @@ export function deadLetterIdent(main: TableIdent): TableIdent {
  * - what the list has and the table's own statement lacks is added, what the statement has and the list lacks is
  *   removed, in one commit that asserts the head and carries the next sequence number, and states the whole list;
  * - only where the statement is ambiguous do the checkpoint ids of the rows decide: rows that a user deletes stay deleted;
- * - rows are copied into a new data file at each attempt; no data file is ever committed twice;
+ * - rows are copied into a new data file at each attempt; no data file is ever committed twice, nor one that was begun an
+ *   hour ago;
  * - removal is by row, never by file name, never inferred from missing ancestors;
  * - records that a replay of the list made rows of the main table are not in the dead-letter table; where a rollback took
  *   the replay back, they are there again (not where rows alone decide: then they would bring back what a user deleted).
  *
  * Breaks: test/commit/dead-letters.sim.test.ts, "loads its own table before main",
  * "does not bring back what a user deleted", "adds again what is gone", "does not undo a rollback", "removes by row",
- * "A5: a decoder that changes".
+ * "is not committed after a machine slept", "A5: a decoder that changes".
  */
 export class DeadLetterProjection {
   readonly #options: ProjectionOptions;
@@ -76,6 +79,7 @@ export class DeadLetterProjection {
     const { catalog, main, target, ports } = this.#options;
     const backoff = new Backoff(ports, 100, 5_000);
     for (;;) {
+      const begunAt = momentOf(ports);
       const table = await catalog.loadTable(target, 'all');
       const source = await loadKnown({ catalog, ident: main, branch: 'main' });
       if (source === null)
@@ -89,6 +93,8 @@ export class DeadLetterProjection {
       }
       const step = await this.#step(table, source);
       if (step.request === null) return { list: source.deadLetters, added: 0, removed: 0 };
+      // A machine that slept: the files of the request may have been taken for orphans.
+      if (ageOf(begunAt, ports) >= MAX_CHECKPOINT_AGE) continue;
       const { outcome } = await catalog.commit(target, step.request);
       if (outcome === 'committed' && step.final)
         return { list: source.deadLetters, added: step.added, removed: step.removed };

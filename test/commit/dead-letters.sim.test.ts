@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { decodeDeadLetterList } from '../../src/commit/dead-letter-list.ts';
 import { DeadLetterProjection } from '../../src/commit/projection.ts';
 import { compactDead, deadHead, deadMetadata, deadRows, deleteDeadRows } from './dead-table.ts';
@@ -236,6 +236,28 @@ describe('the projection', () => {
     const parents = deadMetadata(world).snapshots!.filter((snapshot) => snapshot['parent-snapshot-id'] === late);
     expect(parents).toEqual([]);
     expect(await problems(world, 5)).toEqual([]);
+  });
+
+  test('is not committed after a machine slept with its file written: orphan removal may have taken the file', async () => {
+    const world = new World();
+    const a = await start(world);
+    await a.commitTo(2);
+    await projection(world).run(signal);
+    a.projects = false;
+    await a.commitTo(4);
+    await a.committer.close();
+    const write = world.io.write.bind(world.io);
+    const sleeps: string[] = [];
+    vi.spyOn(world.io, 'write').mockImplementation(async (location, bytes, options) => {
+      await write(location, bytes, options);
+      if (sleeps.length > 0 || !location.endsWith('.parquet')) return;
+      sleeps.push(location);
+      world.ports.skip(25 * 3_600_000);
+      await world.removeOrphans(24 * 3_600_000, deadIdent);
+    });
+    await projection(world).run(signal);
+    expect(sleeps.map((location) => world.io.objects.has(location))).toEqual([false]);
+    expect(await problems(world, 4)).toEqual([]);
   });
 
   test('does not bring back what a user deleted', async () => {

@@ -191,11 +191,12 @@ export class World {
   }
 
   /** Orphan removal: files that no snapshot of the table reaches and that are older than `age`. */
-  async removeOrphans(age: number): Promise<void> {
-    const reached = await this.reachable(ident);
+  async removeOrphans(age: number, target = ident): Promise<void> {
+    const reached = await this.reachable(target);
+    const { location: folder } = this.state.tables.get(JSON.stringify([...target.namespace, target.name]))!.metadata;
     const old = [...this.io.objects].filter(
       ([location, object]) =>
-        location.startsWith(`${this.metadata.location}/`) &&
+        location.startsWith(`${folder}/`) &&
         !location.includes('/_') &&
         !reached.has(location) &&
         this.ports.clock.now() - object.modified > age,
