@@ -12,7 +12,11 @@ export function setPresentRange(vector: Vector, count: number): void {
   let i = vector.length;
   const end = i + count;
   for (; i < end && (i & 7) !== 0; i++) validity[i >> 3]! |= 1 << (i & 7);
-  for (; i + 8 <= end; i += 8) validity[i >> 3] = 0xff;
+  const whole = end & ~7;
+  if (i < whole) {
+    validity.fill(0xff, i >> 3, whole >> 3);
+    i = whole;
+  }
   for (; i < end; i++) validity[i >> 3]! |= 1 << (i & 7);
 }
 

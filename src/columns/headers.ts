@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { TabletopicError } from '../errors.ts';
-import { copyBytes, setPresent } from './append.ts';
+import { copyBytes, setPresent, setPresentRange } from './append.ts';
 import type { Vector } from './batch.ts';
 
 /** The part of `RecordView` that headers are read from. */
@@ -24,6 +24,12 @@ export function appendHeaders(list: Vector, records: HeaderBytes, from: number, 
   const values = element.children.find((child) => child.field.name === 'value')!;
   const others = element.children.filter((child) => child !== keys && child !== values);
   const { bytes, headersStart, headersCount } = records;
+  if (noneIn(headersCount, from, to)) {
+    list.offsets.fill(element.length, list.length + 1, list.length + 1 + to - from);
+    setPresentRange(list, to - from);
+    list.length += to - from;
+    return;
+  }
   for (let i = from; i < to; i++) {
     const count = headersCount[i]!;
     position = headersStart[i]!;
@@ -40,6 +46,11 @@ export function appendHeaders(list: Vector, records: HeaderBytes, from: number, 
     list.offsets[row + 1] = element.length;
     setPresent(list, row);
   }
+}
+
+function noneIn(counts: Int32Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (counts[i] !== 0) return false;
+  return true;
 }
 
 function appendSlice(vector: Vector, bytes: Uint8Array, size: number, text: boolean): void {

@@ -24,6 +24,8 @@ export interface RecordView {
 const STRUCT = '_kafka';
 const TIMESTAMP_TYPES = [Buffer.from('CreateTime'), Buffer.from('LogAppendTime')] as const;
 const TWO_32 = 4_294_967_296;
+/** A power of two: the product is as exact as a quotient. */
+const PER_TWO_32 = 1 / TWO_32;
 /** Milliseconds that are still a 64-bit number of microseconds. */
 const MAX_MILLIS = 9_223_372_036_854_774;
 
@@ -117,6 +119,7 @@ export class KafkaColumns {
    * of microseconds holds becomes null. Throws `KAFKA_CORRUPT_BATCH` where headers do not lie within the bytes.
    */
   append(batch: ColumnBatch, records: RecordView, from: number, to: number, topic: string, partition: number): void {
+    if (from === to) return;
     if (topic !== this.#topic) {
       this.#topic = topic;
       this.#topicBytes = Buffer.from(topic);
@@ -163,46 +166,59 @@ function appended(vector: Vector, count: number): void {
   vector.length += count;
 }
 
+/** Once, and then what is there as often as it takes: a copy of a few bytes for each row costs more than all of them. */
 function appendText(vector: Vector, text: Uint8Array, count: number): void {
-  vector.reserveBytes(text.length * count);
+  const size = text.length;
+  vector.reserveBytes(size * count);
   const { bytes, offsets, length } = vector;
-  let at = offsets[length]!;
-  for (let i = 0; i < count; i++) {
-    bytes.set(text, at);
-    at += text.length;
-    offsets[length + i + 1] = at;
-  }
+  const start = offsets[length]!;
+  const end = start + size * count;
+  bytes.set(text, start);
+  for (let at = start + size; at < end; at += at - start) bytes.copyWithin(at, start, Math.min(at, start + end - at));
+  for (let i = 1; i <= count; i++) offsets[length + i] = start + size * i;
   appended(vector, count);
 }
 
 function appendOffsets(vector: Vector, records: RecordView, from: number, to: number): void {
   const { i32, length } = vector;
+  const { offsets } = records;
   for (let i = from, at = 2 * length; i < to; i++, at += 2) {
-    const offset = records.offsets[i]!;
-    i32[at] = offset % TWO_32;
-    i32[at + 1] = Math.floor(offset / TWO_32);
+    const offset = offsets[i]!;
+    const high = Math.floor(offset * PER_TWO_32);
+    // Not `offset % TWO_32`: the remainder of doubles is a call of the C library.
+    i32[at] = offset - high * TWO_32;
+    i32[at + 1] = high;
   }
   appended(vector, to - from);
 }
 
 /** Milliseconds to microseconds in two words; the product of the low word stays below 2^42. */
 function appendTimestamps(vector: Vector, records: RecordView, from: number, to: number): void {
-  const { i32 } = vector;
-  for (let i = from; i < to; i++) {
-    const millis = records.timestamps[i]!;
-    const at = vector.length++;
-    if (millis === -1 || Math.abs(millis) > MAX_MILLIS) {
-      i32[2 * at] = 0;
-      i32[2 * at + 1] = 0;
+  const { i32, length } = vector;
+  const { timestamps } = records;
+  let absent = false;
+  for (let i = from, at = 2 * length; i < to; i++, at += 2) {
+    const millis = timestamps[i]!;
+    if (!hasTime(millis)) {
+      absent = true;
+      i32[at] = 0;
+      i32[at + 1] = 0;
       continue;
     }
-    const high = Math.floor(millis / TWO_32);
+    const high = Math.floor(millis * PER_TWO_32);
     const product = (millis - high * TWO_32) * 1000;
-    const carry = Math.floor(product / TWO_32);
-    i32[2 * at] = product - carry * TWO_32;
-    i32[2 * at + 1] = high * 1000 + carry;
-    setPresent(vector, at);
+    const carry = Math.floor(product * PER_TWO_32);
+    i32[at] = product - carry * TWO_32;
+    i32[at + 1] = high * 1000 + carry;
   }
+  if (absent) {
+    for (let i = from; i < to; i++) if (hasTime(timestamps[i]!)) setPresent(vector, length + i - from);
+    vector.length += to - from;
+  } else appended(vector, to - from);
+}
+
+function hasTime(millis: number): boolean {
+  return millis !== -1 && Math.abs(millis) <= MAX_MILLIS;
 }
 
 function appendKeys(vector: Vector, records: RecordView, from: number, to: number): void {

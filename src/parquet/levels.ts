@@ -29,6 +29,8 @@ interface Walk {
   readonly repetition: Uint8Array | null;
   readonly depth: number;
   readonly index: Int32Array | null;
+  /** Every entry ends above: no vector below has a value. */
+  readonly none?: boolean;
 }
 
 /** Shreds one top-level column; calls `leaf` for each of its leaves, in depth-first order. */
@@ -37,6 +39,7 @@ export function shred(column: Vector, rows: number, leaf: (span: LeafSpan) => vo
 }
 
 function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): void {
+  if (above.none) return visitNone(vector, above, leaf);
   const walk = vector.validity === null ? above : throughValidity(vector.validity, vector.length, above);
   switch (vector.kind) {
     case 'struct':
@@ -51,6 +54,13 @@ function visit(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): voi
     default:
       leaf(leafSpan(vector, walk));
   }
+}
+
+/** Leaves below lists that are all empty, as headers mostly are: they get the levels alone. */
+function visitNone(vector: Vector, above: Walk, leaf: (span: LeafSpan) => void): void {
+  const { entries, definition, repetition } = above;
+  if (vector.children.length > 0) for (const child of vector.children) visitNone(child, above, leaf);
+  else leaf({ vector, entries, definition, repetition, values: null, count: 0 });
 }
 
 /** An optional node: present values go one level up. */
@@ -90,6 +100,10 @@ function throughValidity(validity: Uint8Array, length: number, above: Walk): Wal
 function throughOffsets(offsets: Int32Array, above: Walk): Walk {
   const { entries, level, index } = above;
   const depth = above.depth + 1;
+  if (index === null && offsets[0] === offsets[entries]) {
+    const definition = above.definition ?? new Uint8Array(entries).fill(level);
+    return { ...above, definition, repetition: new Uint8Array(entries), depth, none: true };
+  }
   let total = 0;
   for (let i = 0; i < entries; i++) {
     const at = index === null ? i : index[i]!;

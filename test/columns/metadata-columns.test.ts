@@ -5,6 +5,7 @@ import { KafkaColumns, kafkaFieldIds, kafkaFields } from '../../src/columns/meta
 import type { MetadataColumns } from '../../src/columns/metadata-columns.ts';
 import type { NestedField, Schema, StructType } from '../../src/schema/types.ts';
 import { RecordPositions } from '../../src/source/record-batch.ts';
+import { breaches } from '../decode/rows.ts';
 import { plainRows } from './rows.ts';
 import type { Plain } from './rows.ts';
 
@@ -72,9 +73,19 @@ const sample: fc.Arbitrary<Sample> = fc.record({
   ),
 });
 
+/** Records of one append: of many topics none has a header. */
+const runs = fc.oneof(
+  fc.array(sample, { maxLength: 20 }),
+  fc.array(
+    sample.map((s) => ({ ...s, headers: [] })),
+    { maxLength: 20 },
+  ),
+);
+
 test('records become rows, as a struct and flat', () => {
   fc.assert(
-    fc.property(fc.array(sample, { maxLength: 30 }), fc.nat(5), fc.constantFrom(0, 1), (samples, skip, type) => {
+    fc.property(fc.array(runs, { maxLength: 5 }), fc.nat(5), fc.constantFrom(0, 1), (parts, skip, type) => {
+      const samples = parts.flat();
       const positions = positionsOf(samples, type);
       const from = Math.min(skip, samples.length);
       const expected = samples.slice(from).map((s): Record<string, Plain> => ({
@@ -90,11 +101,15 @@ test('records become rows, as a struct and flat', () => {
         const schema = schemaWith(mode);
         const batch = new ColumnBatch(schema);
         const columns = new KafkaColumns(schema, mode);
-        const half = from + ((samples.length - from) >> 1);
-        columns.append(batch, positions, from, half, 'shöp', 7);
-        columns.append(batch, positions, half, samples.length, 'shöp', 7);
+        let end = 0;
+        for (const part of parts) {
+          const start = Math.max(from, end);
+          end += part.length;
+          if (end >= start) columns.append(batch, positions, start, end, 'shöp', 7);
+        }
         for (let i = from; i < samples.length; i++) batch.columns[0]!.appendNull();
         batch.rows = samples.length - from;
+        expect(breaches(batch, batch.rows)).toEqual([]);
         const rows =
           mode === 'struct'
             ? expected.map((row) => ({ _kafka: row }))
