@@ -117,7 +117,8 @@ function resolveConfig(read: Record<string, unknown>, directory: string, problem
     tables: config.tables.map((rule, i) =>
       withSchemaFiles(resolveRule(rule, `tables[${i}]`, config.defaults, defaults), directory, ['tables', i], problems),
     ),
-    workers: config.workers ?? Math.max(1, Math.min(4, availableParallelism())),
+    // The main thread, which fetches and uploads, has a processor of its own.
+    workers: config.workers ?? Math.max(1, Math.min(4, availableParallelism() - 1)),
   };
 }
 

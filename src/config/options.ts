@@ -344,7 +344,7 @@ export const options: readonly Option[] = [
   {
     key: 'workers',
     type: { kind: 'integer', min: 0, max: 64 },
-    defaultText: 'as many as processors, at most 4',
+    defaultText: 'one less than processors, 1 to 4',
     example: 2,
     help: 'Threads that decode and encode; 0: none but the main one.',
   },
