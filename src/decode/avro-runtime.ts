@@ -55,7 +55,7 @@ function text(
   target: DataView,
   at: number,
 ): boolean {
-  if (length > 96 || p + length + 8 > view.byteLength) {
+  if (length > 96 || p + length + 8 > bytes.length) {
     to.set(bytes.subarray(p, p + length), at);
     return validUtf8(bytes, p, p + length);
   }
@@ -85,7 +85,7 @@ function copy(
   target: DataView,
   at: number,
 ): void {
-  if (length > 96 || p + length + 8 > view.byteLength) {
+  if (length > 96 || p + length + 8 > bytes.length) {
     to.set(bytes.subarray(p, p + length), at);
     return;
   }
