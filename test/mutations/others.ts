@@ -292,6 +292,17 @@ export const others: readonly Mutation[] = [
   },
   {
     invariant: '§2 dead letters',
+    broken: 'a data file that was begun an hour ago is committed to the dead-letter table',
+    file: 'src/commit/projection.ts',
+    old: '      if (ageOf(begunAt, ports) >= MAX_CHECKPOINT_AGE) continue;\n',
+    becomes: '',
+    test: [
+      'test/commit/dead-letters.sim.test.ts',
+      'is not committed after a machine slept with its file written: orphan removal may have taken the file',
+    ],
+  },
+  {
+    invariant: '§2 dead letters',
     broken: 'neither head nor sequence of the dead-letter table is checked',
     file: 'src/commit/projection-plan.ts',
     keeper: 'src/commit/projection.ts',
