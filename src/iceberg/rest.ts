@@ -26,7 +26,7 @@ export class RestCatalog implements Catalog {
   readonly #config: RestCatalogConfig;
   readonly #uri: string;
   readonly #client: RestClient;
-  readonly #closeTransport: () => Promise<void>;
+  readonly #closeTransport: () => void;
   #prefix = '';
   /** Between the levels of a namespace in a path, URL-encoded. */
   #separator = DEFAULT_SEPARATOR;
@@ -172,7 +172,8 @@ export class RestCatalog implements Catalog {
   }
 
   close(): Promise<void> {
-    return this.#closeTransport();
+    this.#closeTransport();
+    return Promise.resolve();
   }
 
   #auth(send: ConstructorParameters<typeof OAuth2Auth>[1], ports: Ports): Auth {

@@ -1,6 +1,7 @@
-import { Agent, fetch } from 'undici';
+import { text as textOf } from 'node:stream/consumers';
 import type { RegistryConfig } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
+import { HttpClient } from '../io/http-client.ts';
 import type { Ports } from '../ports.ts';
 import type { RegistryHealth } from './registry.ts';
 
@@ -13,6 +14,8 @@ const AGAIN: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** What OpenSSL and Node say of a server's certificate that does not verify. */
 const SERVER_UNTRUSTED = /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|ERR_TLS_CERT_)/;
+
+const CLOSED = /^(ECONNRESET|EPIPE|ERR_SSL_.*ALERT.*)$/;
 
 interface Address {
   /** Without a slash at its end, user and password; may have a path, as `/contexts/.eu` or a proxy's. */
@@ -29,7 +32,7 @@ export class RegistryHttp {
   readonly #ports: Ports;
   readonly #onHealth: RegistryHealth;
   readonly #addresses: readonly Address[];
-  readonly #agent: Agent | null;
+  readonly #client: HttpClient;
   #first = 0;
   #down = false;
 
@@ -39,9 +42,10 @@ export class RegistryHttp {
     this.#onHealth = onHealth;
     this.#addresses = config.url.map((url) => addressOf(url, config));
     const { serverName, ...tls } = config.tls ?? {};
-    this.#agent = config.tls
-      ? new Agent({ connect: { ...tls, ...(serverName ? { servername: serverName } : {}) } })
-      : null;
+    this.#client = new HttpClient({
+      timeout: config.requestTimeout,
+      tls: { ...tls, ...(serverName && { servername: serverName }) },
+    });
   }
 
   /** The JSON answer; null for 404. Rejects with REGISTRY_AUTH, REGISTRY_REFUSED by the registry's message, or the signal's reason. */
@@ -96,22 +100,23 @@ export class RegistryHttp {
     const url = `${address.url}${path}`;
     const timeout = AbortSignal.timeout(this.#config.requestTimeout);
     try {
-      const response = await fetch(url, {
+      const response = await this.#client.request({
         method,
+        url,
         headers: body === undefined ? address.headers : { ...address.headers, 'content-type': MEDIA_TYPE },
+        body: body === undefined ? null : JSON.stringify(body),
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(this.#agent ? { dispatcher: this.#agent } : {}),
       });
-      const text = await response.text();
-      return this.#judge(response.status, text, url);
+      const text = await textOf(response);
+      return this.#judge(response.statusCode!, response.headers.location, text, url);
     } catch (cause) {
       signal?.throwIfAborted();
-      return failed(url, cause, this.#config.tls?.cert !== undefined);
+      const reason: unknown = timeout.aborted ? timeout.reason : cause;
+      return failed(url, reason as Error, this.#config.tls?.cert !== undefined);
     }
   }
 
-  #judge(status: number, text: string, url: string): { json: unknown } | TabletopicError {
+  #judge(status: number, location: string | undefined, text: string, url: string): { json: unknown } | TabletopicError {
     const where = { url, status };
     // Without the registry's own code (404xx) it is somebody else who answers: a wrong path, a proxy. No record may be
     // taken for bad because of that.
@@ -123,6 +128,13 @@ export class RegistryHttp {
       return new TabletopicError('REGISTRY_AUTH', `The schema registry refuses these credentials (HTTP ${status})`, {
         where,
       });
+    if (location !== undefined && status >= 300 && status < 400)
+      return unavailable(
+        url,
+        `HTTP ${status} to ${location}`,
+        undefined,
+        'Give the address that it names in `schemaRegistry.url`.',
+      );
     if (AGAIN.has(status)) return unavailable(url, `HTTP ${status}: ${text.slice(0, 200)}`);
     if (status < 200 || status >= 300)
       return new TabletopicError(
@@ -163,17 +175,17 @@ function isRegistryError(text: string): boolean {
   }
 }
 
-function failed(url: string, cause: unknown, withCertificate: boolean): TabletopicError {
+function failed(url: string, cause: Error, withCertificate: boolean): TabletopicError {
   const reason = reasonOf(cause);
-  const code = cause instanceof Error ? (cause.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
-  if (code !== undefined && SERVER_UNTRUSTED.test(code))
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (SERVER_UNTRUSTED.test(code))
     return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry’s certificate does not verify: ${reason}`, {
       hint: 'Give the authority that signed it in `schemaRegistry.tls.ca`, or the name that stands in it in `schemaRegistry.tls.serverName`.',
       where: { url },
       cause,
     });
-  // A server that wants a client certificate ends the connection; why, the HTTP client does not say.
-  const closed = url.startsWith('https:') && !withCertificate && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET');
+  // A server that wants a client certificate ends the connection, with or without a word (TLS alert).
+  const closed = url.startsWith('https:') && !withCertificate && CLOSED.test(code);
   const hint = closed ? 'Does it want a client certificate? Give `schemaRegistry.tls.cert` and `key`.' : undefined;
   return unavailable(url, reason, cause, hint);
 }
@@ -186,11 +198,9 @@ function unavailable(url: string, reason: string, cause?: unknown, hint?: string
   });
 }
 
-/** fetch wraps what went wrong on the network in a TypeError. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+function reasonOf(error: Error): string {
   if (error.name === 'TimeoutError') return 'no answer in time';
-  const { cause } = error;
-  if (cause instanceof Error) return cause.message || ((cause as NodeJS.ErrnoException).code ?? error.message);
-  return error.message;
+  // One host, several addresses: the reasons are in the parts.
+  const parts = error instanceof AggregateError ? (error.errors as Error[]).map(({ message }) => message) : [];
+  return error.message || parts.join(', ') || ((error as NodeJS.ErrnoException).code ?? error.name);
 }

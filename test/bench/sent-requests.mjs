@@ -2,9 +2,8 @@ import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
-/** Tells of each request of this thread as its HTTP clients send it; one that is sent again is told again. */
+/** Tells of each request of this thread as its HTTP client sends it; one that is sent again is told again. */
 export function onRequest(sent) {
-  subscribe('undici:client:sendHeaders', ({ request }) => sent(String(request.origin), request.method));
   subscribe('http.client.request.start', ({ request }) =>
     sent(`${request.protocol}//${request.getHeader('host')}`, request.method),
   );

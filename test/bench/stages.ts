@@ -24,7 +24,7 @@ const STAGES: readonly (readonly [stage: string, files: RegExp])[] = [
   ['encode: rest', /src\/parquet\//],
   ['pipeline', /src\/pipeline\/|src\/ingest\//],
   ['upload', /src\/io\/|@aws-sdk|@smithy/],
-  ['commit', /src\/(commit|iceberg)\/|avsc|undici/],
+  ['commit', /src\/(commit|iceberg)\/|avsc/],
 ];
 
 /** Leaves that say themselves what they are. */

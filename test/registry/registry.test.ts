@@ -118,6 +118,31 @@ describe('outages', () => {
     expect(sleeps.map((ms, i) => ms > 100 * 2 ** i - 1 && ms <= 200 * 2 ** i)).toEqual([true, true, true, true]);
   });
 
+  test('are also redirects: the message names the address, the hint where it belongs', async () => {
+    const said: TabletopicError[] = [];
+    const client = createRegistry(config, ports, (error) => error && said.push(error));
+    let calls = 0;
+    answer = (_, response) =>
+      ++calls === 1
+        ? response.writeHead(302, { location: 'https://registry.example/' }).end()
+        : json(response, { schema: '"int"' });
+    expect((await client.schema(3)).text).toBe('"int"');
+    expect(said).toEqual([
+      expect.objectContaining({
+        code: 'REGISTRY_UNAVAILABLE',
+        message: expect.stringContaining('HTTP 302 to https://registry.example/') as unknown,
+        hint: expect.stringContaining('schemaRegistry.url') as unknown,
+      }),
+    ]);
+  });
+
+  test('are servers that take too long', async () => {
+    let calls = 0;
+    answer = (_, response) => (++calls === 1 ? undefined : json(response, { schema: '"int"' }));
+    expect((await registry({ requestTimeout: 100 }).schema(3)).text).toBe('"int"');
+    expect(health).toEqual(['REGISTRY_UNAVAILABLE', null]);
+  });
+
   test('end when the one who waits gives up, for the others they go on', async () => {
     let open = (): void => undefined;
     const arrived = new Promise<void>((resolve) => {

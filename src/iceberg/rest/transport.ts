@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import { buffer } from 'node:stream/consumers';
+import { HttpClient } from '../../io/http-client.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -30,14 +31,13 @@ export class AnswerLost extends Error {}
 /** Sends requests, or takes a test's place of doing so. */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-const CONNECT_TIMEOUT_MS = 10_000;
 const BEFORE_CONNECTION = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
   'EHOSTUNREACH',
   'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_CONNECT_TIMEOUT',
   'CERT_HAS_EXPIRED',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -45,41 +45,35 @@ const BEFORE_CONNECTION = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 
-/** HTTP with one timeout for the wait on the answer's head and one, as long, between its bytes. */
-export function openTransport(timeoutMs: number): { send: Send; close(): Promise<void> } {
-  const agent = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-  });
+/** HTTP with one timeout, in ms, for the wait on the answer's head and one, as long, between its bytes. */
+export function openTransport(timeout: number): { send: Send; close(): void } {
+  const client = new HttpClient({ timeout });
   return {
     send: async ({ method, url, headers, body, enough }) => {
       try {
-        const answer = await request(url, { method, headers, body, dispatcher: agent });
-        const bytes =
-          enough !== undefined && answer.statusCode === 200
-            ? await readEnough(answer.body, enough)
-            : new Uint8Array(await answer.body.arrayBuffer());
+        const answer = await client.request({ method, url, headers, body });
+        const status = answer.statusCode!;
+        const bytes = enough !== undefined && status === 200 ? await readEnough(answer, enough) : await buffer(answer);
         return {
-          status: answer.statusCode,
+          status,
           headers: answer.headers,
           bytes,
           get text() {
-            return new TextDecoder().decode(bytes);
+            return bytes.toString();
           },
         };
       } catch (error) {
         throw transportError(error);
       }
     },
-    close: () => agent.destroy(),
+    close: () => client.close(),
   };
 }
 
 /** Below this a whole answer costs less than a new connection. */
 const FIRST_LOOK = 2 ** 20;
 
-async function readEnough(body: Readable, enough: (first: Uint8Array) => boolean): Promise<Uint8Array> {
+async function readEnough(body: Readable, enough: (first: Uint8Array) => boolean): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   let look = FIRST_LOOK;

@@ -1,0 +1,96 @@
+import { Agent as PlainAgent, request as plainRequest } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import type { AgentOptions } from 'node:https';
+
+export interface HttpCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpClientOptions {
+  /** Longest silence on a connection under a request, in ms: while the head of the answer is waited for, and between its bytes. */
+  readonly timeout: number;
+  readonly tls?: Pick<AgentOptions, 'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'>;
+}
+
+/** No connection, or no answer, in time. `code`: ERR_CONNECT_TIMEOUT where the request surely was not sent, else ERR_ANSWER_TIMEOUT. */
+export class HttpTimeout extends Error {
+  readonly code: 'ERR_CONNECT_TIMEOUT' | 'ERR_ANSWER_TIMEOUT';
+
+  constructor(code: HttpTimeout['code'], message: string) {
+    super(message);
+    this.name = 'TimeoutError';
+    this.code = code;
+  }
+}
+
+const CONNECT_TIMEOUT = 10_000;
+/** Ms after which an idle connection is closed, before the server does: a request on its way meanwhile would be lost. */
+const IDLE = 4_000;
+
+/**
+ * HTTP by Node's own parser, on connections that are kept: a parser in WebAssembly, as HTTP clients of `fetch` have it, is
+ * compiled by V8 after a few answers, which is 0.1 s of CPU. Follows no redirects, asks for no compression.
+ */
+export class HttpClient {
+  readonly #timeout: number;
+  readonly #plain: PlainAgent;
+  readonly #secure: SecureAgent;
+
+  constructor({ timeout, tls }: HttpClientOptions) {
+    this.#timeout = timeout;
+    this.#plain = new PlainAgent({ keepAlive: true, timeout: IDLE });
+    this.#secure = new SecureAgent({ keepAlive: true, timeout: IDLE, ...tls });
+  }
+
+  /** Resolves with the head of the answer, its body to be read. Rejects with a system error, `HttpTimeout`, or the signal's reason. */
+  request({ method, url, headers, body, signal }: HttpCall): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const secure = url.startsWith('https:');
+      const options: RequestOptions = {
+        method,
+        headers,
+        agent: secure ? this.#secure : this.#plain,
+        timeout: this.#timeout,
+        ...(signal && { signal }),
+      };
+      const sent = secure ? secureRequest(url, options) : plainRequest(url, options);
+      let connected = false;
+      let answer: IncomingMessage | null = null;
+      const timedOut = (timeout: number): void => {
+        const error = connected
+          ? new HttpTimeout('ERR_ANSWER_TIMEOUT', `no answer in ${timeout} ms`)
+          : new HttpTimeout('ERR_CONNECT_TIMEOUT', `no connection in ${timeout} ms`);
+        (answer ?? sent).destroy(error);
+      };
+      sent.on('response', (message) => {
+        answer = message;
+        resolve(message);
+      });
+      sent.on('error', (error) => reject((signal?.aborted && (signal.reason as Error)) || error));
+      sent.on('timeout', () => timedOut(this.#timeout));
+      sent.on('socket', (socket) => {
+        connected = !socket.connecting;
+        if (connected) return;
+        const timer = setTimeout(timedOut, CONNECT_TIMEOUT, CONNECT_TIMEOUT);
+        socket.once('close', () => clearTimeout(timer));
+        socket.once(secure ? 'secureConnect' : 'connect', () => {
+          connected = true;
+          clearTimeout(timer);
+        });
+      });
+      sent.end(body ?? undefined);
+    });
+  }
+
+  /** Ends all connections, also those under a request. */
+  close(): void {
+    this.#plain.destroy();
+    this.#secure.destroy();
+  }
+}

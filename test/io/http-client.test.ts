@@ -1,0 +1,102 @@
+import { createServer } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HttpClient } from '../../src/io/http-client.ts';
+
+let server: Server;
+let at: string;
+let answer: RequestListener;
+let connections: Socket[];
+let client: HttpClient;
+
+beforeEach(async () => {
+  connections = [];
+  server = createServer((request, response) => answer(request, response));
+  server.on('connection', (socket) => connections.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  at = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  client = new HttpClient({ timeout: 200 });
+});
+
+afterEach(async () => {
+  client.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const get = (more: { url?: string; signal?: AbortSignal } = {}): ReturnType<HttpClient['request']> =>
+  client.request({ method: 'GET', url: `http://${at}/`, headers: {}, body: null, ...more });
+
+test('sends method, headers and body with its length, on one connection', async () => {
+  answer = (request, response) => {
+    const { 'x-a': a, 'content-length': length } = request.headers;
+    response.writeHead(201, { 'x-seen': [request.method, a, length].join(' ') });
+    request.pipe(response);
+  };
+  for (const body of ['grüße', 'x']) {
+    const found = await client.request({ method: 'POST', url: `http://${at}/p?q=1`, headers: { 'x-a': 'b' }, body });
+    expect([found.statusCode, found.headers['x-seen'], await text(found)]).toEqual([
+      201,
+      `POST b ${Buffer.byteLength(body)}`,
+      body,
+    ]);
+  }
+  expect(connections).toHaveLength(1);
+});
+
+test('closes a connection that is idle before the server does, which Node’s does after 5 s', async () => {
+  answer = (_, response) => response.end('yes');
+  server.keepAliveTimeout = 60_000;
+  await text(await get());
+  await new Promise((resolve) => connections[0]!.once('close', resolve));
+  expect(await text(await get())).toBe('yes');
+  expect(connections).toHaveLength(2);
+});
+
+describe('gives up', () => {
+  test('a server that does not answer', async () => {
+    answer = () => undefined;
+    await expect(get()).rejects.toMatchObject({ name: 'TimeoutError', code: 'ERR_ANSWER_TIMEOUT' });
+  });
+
+  test('an answer that does not go on', async () => {
+    answer = (_, response) => response.write('half');
+    await expect(get().then(text)).rejects.toMatchObject({ code: 'ERR_ANSWER_TIMEOUT' });
+  });
+
+  test('an answer that goes on for longer than the time between two bytes: not', async () => {
+    answer = (_, response) => {
+      let left = 5;
+      const timer = setInterval(() => {
+        if (--left > 0) return response.write('.');
+        clearInterval(timer);
+        return response.end('!');
+      }, 60);
+    };
+    expect(await get().then(text)).toBe('....!');
+  });
+
+  test('a connection that is not made: the request was surely not sent', async () => {
+    const silent = createTcpServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    await expect(get({ url: `https://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'ERR_CONNECT_TIMEOUT' });
+    silent.close();
+    await expect(get({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  test('when its caller does, with the caller’s reason', async () => {
+    const enough = new AbortController();
+    answer = () => enough.abort(new Error('enough'));
+    await expect(get({ signal: enough.signal })).rejects.toThrow('enough');
+    await expect(get({ signal: enough.signal })).rejects.toThrow('enough');
+    const later = new AbortController();
+    answer = (_, response) => response.write('half');
+    const head = await get({ signal: later.signal });
+    later.abort(new Error('later'));
+    await expect(text(head)).rejects.toThrow();
+  });
+});
