@@ -17,8 +17,8 @@ const keepingCode = (folder) => ({ NODE_COMPILE_CACHE: process.env.NODE_COMPILE_
  * survivors memory is lost over the hours. Fixed bounds, in bytes: what is larger is given back to the system when it is free.
  */
 const allocator = () => ({
-  MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? '2097152',
-  MALLOC_TRIM_THRESHOLD_: process.env.MALLOC_TRIM_THRESHOLD_ ?? '4194304',
+  MALLOC_MMAP_THRESHOLD_: process.env.MALLOC_MMAP_THRESHOLD_ ?? '16777216',
+  MALLOC_TRIM_THRESHOLD_: process.env.MALLOC_TRIM_THRESHOLD_ ?? '33554432',
 });
 
 /** For whatever runs from the sources. */

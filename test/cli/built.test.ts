@@ -61,7 +61,7 @@ describe('the bundle', () => {
     const { NODE_COMPILE_CACHE, ...bounds } = program(process.execPath, root).env;
     expect(NODE_COMPILE_CACHE).toBeTruthy();
     const written = Object.entries(bounds).map(([name, value]) => `${name}=${value}`);
-    expect(written).toEqual(['MALLOC_MMAP_THRESHOLD_=2097152', 'MALLOC_TRIM_THRESHOLD_=4194304']);
+    expect(written).toEqual(['MALLOC_MMAP_THRESHOLD_=16777216', 'MALLOC_TRIM_THRESHOLD_=33554432']);
     for (const file of ['Dockerfile', 'tabletopic.service'])
       expect(readFileSync(join(import.meta.dirname, '../../deploy', file), 'utf8')).toContain(written.join(' '));
     vi.stubEnv('MALLOC_TRIM_THRESHOLD_', '1');
@@ -76,9 +76,14 @@ describe('the bundle', () => {
     expect(readdirSync(cache)).toEqual([]);
   });
 
-  test('of this checkout runs', () => {
+  test('of this checkout runs, and wakes nothing of Node’s fetch', () => {
     const { main } = program(process.execPath);
     expect(main).toMatch(/main\.mjs$/);
-    expect(execFileSync(process.execPath, [main, '--version'], { encoding: 'utf8' }).trim()).toBe(version);
+    const tell = "data:text/javascript,process.on('exit', () => console.log(process.moduleLoadList.join('\\n')))";
+    const said = execFileSync(process.execPath, ['--import', tell, main, '--version'], { encoding: 'utf8' });
+    const [first, ...loaded] = said.trim().split('\n');
+    expect(first).toBe(version);
+    expect(loaded).toContain('NativeModule https');
+    expect(loaded.filter((name) => name.includes('undici'))).toEqual([]);
   });
 });
