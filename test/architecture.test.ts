@@ -12,7 +12,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   config: ['schema', 'columns'],
   io: ['config'],
   source: ['config'],
-  registry: ['schema', 'config'],
+  registry: ['schema', 'config', 'io'],
   decode: ['schema', 'columns', 'config', 'source', 'registry'],
   parquet: ['schema', 'columns', 'config', 'io'],
   // Runs in worker threads: knows files and columns, never tables.
