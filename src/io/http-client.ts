@@ -28,6 +28,13 @@ export class HttpTimeout extends Error {
   }
 }
 
+/** What a request failed by, in words. */
+export function reasonOf(error: Error): string {
+  const { message, name, code, errors = [] } = error as NodeJS.ErrnoException & { errors?: readonly Error[] };
+  // One host, several addresses: the reasons are in the parts.
+  return message || errors.map((part) => part.message).join(', ') || code || name;
+}
+
 const CONNECT_TIMEOUT = 10_000;
 /** Ms after which an idle connection is closed, before the server does: a request on its way meanwhile would be lost. */
 const IDLE = 4_000;

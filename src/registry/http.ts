@@ -1,7 +1,7 @@
 import { text as textOf } from 'node:stream/consumers';
 import type { RegistryConfig } from '../config/config.ts';
 import { TabletopicError } from '../errors.ts';
-import { HttpClient } from '../io/http-client.ts';
+import { HttpClient, reasonOf } from '../io/http-client.ts';
 import type { Ports } from '../ports.ts';
 import type { RegistryHealth } from './registry.ts';
 
@@ -176,7 +176,7 @@ function isRegistryError(text: string): boolean {
 }
 
 function failed(url: string, cause: Error, withCertificate: boolean): TabletopicError {
-  const reason = reasonOf(cause);
+  const reason = cause.name === 'TimeoutError' ? 'no answer in time' : reasonOf(cause);
   const { code = '' } = cause as NodeJS.ErrnoException;
   if (SERVER_UNTRUSTED.test(code))
     return new TabletopicError('REGISTRY_UNAVAILABLE', `The schema registry’s certificate does not verify: ${reason}`, {
@@ -196,11 +196,4 @@ function unavailable(url: string, reason: string, cause?: unknown, hint?: string
     ...(hint === undefined ? {} : { hint }),
     ...(cause === undefined ? {} : { cause }),
   });
-}
-
-function reasonOf(error: Error): string {
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  // One host, several addresses: the reasons are in the parts.
-  const parts = error instanceof AggregateError ? (error.errors as Error[]).map(({ message }) => message) : [];
-  return error.message || parts.join(', ') || ((error as NodeJS.ErrnoException).code ?? error.name);
 }

@@ -4,7 +4,7 @@ import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HttpClient } from '../../src/io/http-client.ts';
+import { HttpClient, HttpTimeout, reasonOf } from '../../src/io/http-client.ts';
 
 let server: Server;
 let at: string;
@@ -99,4 +99,13 @@ describe('gives up', () => {
     later.abort(new Error('later'));
     await expect(text(head)).rejects.toThrow();
   });
+});
+
+test('a failure has words also where Node gives none: of a host with several addresses, each one’s', () => {
+  const refused = ['connect ECONNREFUSED ::1:1', 'connect ECONNREFUSED 127.0.0.1:1'];
+  const all = new AggregateError(refused.map((message) => new Error(message)));
+  expect(reasonOf(Object.assign(all, { code: 'ECONNREFUSED' }))).toBe(refused.join(', '));
+  expect(reasonOf(Object.assign(new Error(''), { code: 'EPIPE' }))).toBe('EPIPE');
+  expect(reasonOf(new TypeError(''))).toBe('TypeError');
+  expect(reasonOf(new HttpTimeout('ERR_ANSWER_TIMEOUT', 'no answer in 5 ms'))).toBe('no answer in 5 ms');
 });

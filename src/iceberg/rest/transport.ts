@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { HttpClient } from '../../io/http-client.ts';
+import { HttpClient, reasonOf } from '../../io/http-client.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -63,7 +63,7 @@ export function openTransport(timeout: number): { send: Send; close(): void } {
           },
         };
       } catch (error) {
-        throw transportError(error);
+        throw transportError(error as Error);
       }
     },
     close: () => client.close(),
@@ -91,15 +91,9 @@ async function readEnough(body: Readable, enough: (first: Uint8Array) => boolean
   return Buffer.concat(parts);
 }
 
-function transportError(error: unknown): NotSent | AnswerLost {
-  const {
-    code = '',
-    message,
-    errors,
-  } = error as { code?: string; message: string; errors?: readonly { code?: string; message: string }[] };
-  // One host, several addresses: the reasons are in the parts.
-  const text = message || errors?.map((part) => part.message).join(', ') || code;
+function transportError(error: Error): NotSent | AnswerLost {
+  const { code = '', errors } = error as NodeJS.ErrnoException & { errors?: readonly NodeJS.ErrnoException[] };
   return BEFORE_CONNECTION.has(code) || errors?.every((part) => BEFORE_CONNECTION.has(part.code ?? ''))
-    ? new NotSent(text, { cause: error })
-    : new AnswerLost(text, { cause: error });
+    ? new NotSent(reasonOf(error), { cause: error })
+    : new AnswerLost(reasonOf(error), { cause: error });
 }
