@@ -77,6 +77,11 @@ const HELD_SHARE = 0.25;
  * The whole path of one process: topics → source → workers (decode, columns, Parquet) → uploads → commit.
  *
  *     source ──fetched──► tables ──records──► workers ──files, ranges──► tables ──cut──► committer ──receipt──► source
+ *
+ * Invariant 9: the exit code says what was reached. A job that a signal ends before its end is not done: what runs it, as
+ * a Kubernetes Job, goes by that.
+ *
+ * Breaks: test/sim/found.sim.test.ts, "whoever ran it was told that it is done".
  */
 export function createService(config: Config, options: ServiceOptions): Service {
   return new TabletopicService(config, options);
@@ -115,6 +120,8 @@ class TabletopicService implements Service {
   #starting = true;
   /** `--until-caught-up` ended before records whose schema change waits. */
   #approvalNeeded = false;
+  /** Of `--until-caught-up`: the ends seen at start. */
+  #targets: ReadonlyMap<string, readonly number[]> | null = null;
   #draining = false;
   #stopping: Promise<void> | null = null;
   #nextTable = 0;
@@ -361,6 +368,7 @@ class TabletopicService implements Service {
     const { clock } = this.#ports;
     const { signal } = this.#abort;
     const targets = await this.#retry('look up the ends of the topics', 'kafka', () => this.#ends());
+    this.#targets = targets;
     for (const table of this.#tables.all()) table.setTargets(targets);
     let looked = clock.monotonic();
     for (;;) {
@@ -404,11 +412,15 @@ class TabletopicService implements Service {
   }
 
   #exit(): number {
-    const stopped = this.#tables.all().filter((table) => table.state === 'stopped');
+    const tables = this.#tables.all();
+    const stopped = tables.filter((table) => table.state === 'stopped');
     if (stopped.length > 0) return stopped[0]!.problem?.exit ?? ExitCode.dataProblem;
-    return this.#approvalNeeded || (this.#untilCaughtUp && this.#missing.length > 0)
-      ? ExitCode.dataProblem
-      : ExitCode.done;
+    if (!this.#untilCaughtUp) return ExitCode.done;
+    if (this.#approvalNeeded || this.#missing.length > 0) return ExitCode.dataProblem;
+    const targets = this.#targets;
+    if (targets !== null && tables.every((table) => table.holds(targets))) return ExitCode.done;
+    this.#log.warn('ended before every table holds what was there at the start: run it again, it goes on from there');
+    return ExitCode.failed;
   }
 
   #reportMissing(): void {

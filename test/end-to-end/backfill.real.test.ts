@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { BackfillResult } from '../../src/cli/backfill.ts';
+import { ExitCode } from '../../src/errors.ts';
 import type { PublishResult } from '../../src/maintain/publish.ts';
 import type { RollbackResult } from '../../src/maintain/rollback.ts';
 import type { VerifyResult } from '../../src/maintain/verify.ts';
@@ -109,26 +110,32 @@ test('a new table over an old topic catches up by partitions in parallel; the ol
 });
 
 describe('backfill', () => {
-  test('killed in the middle it goes on where it stood, each record once', async () => {
+  test('ended or killed in the middle it says that it is not done, and goes on where it stood, each record once', async () => {
     const loaded = { topic: 'killed.orders', partitions: 3, n: 60_000 };
     await stack.load({ ...loaded, format, compression: 'none' });
     const config = files.write('killed', [{ topic: loaded.topic }], settings('killed'));
     const into = 'killed.again';
     const args = ['--topic', loaded.topic, '--into', into];
-    const first = new ServiceProcess(['backfill', '-c', config, ...args, '--rate', '200KiB']);
-    for (;;) {
-      const newest = await snapshotsOf(into).then(
-        (all) => all.at(-1),
-        // The table is not there yet.
-        () => undefined,
-      );
-      if (newest && totalOf(newest) > 0) break;
-      expect(first.child.exitCode).toBeNull();
+    let rows = 0;
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const process = new ServiceProcess(['backfill', '-c', config, ...args, '--rate', '200KiB', '--json']);
+      for (;;) {
+        const newest = await snapshotsOf(into).then(
+          (all) => all.at(-1),
+          // The table is not there yet.
+          () => undefined,
+        );
+        if (newest && totalOf(newest) > rows) break;
+        expect(process.child.exitCode).toBeNull();
+      }
+      await process.kill(signal);
+      rows = totalOf((await snapshotsOf(into)).at(-1)!);
+      expect(rows).toBeGreaterThan(0);
+      expect(rows).toBeLessThan(loaded.n);
+      if (signal === 'SIGKILL') continue;
+      await process.ends(ExitCode.failed);
+      expect(JSON.parse(process.stdout)).toMatchObject({ exit: ExitCode.failed, rows });
     }
-    await first.kill('SIGKILL');
-    const rows = totalOf((await snapshotsOf(into)).at(-1)!);
-    expect(rows).toBeGreaterThan(0);
-    expect(rows).toBeLessThan(loaded.n);
     const result = await files.json<BackfillResult>('backfill', config, ...args);
     expect(result).toMatchObject({ exit: 0, rows: loaded.n - rows, totalRows: loaded.n, publish: null });
     const reading = await readers.pyiceberg({ catalog, table: into, columns });

@@ -371,6 +371,17 @@ export const others: readonly Mutation[] = [
     ],
   },
   {
+    invariant: '9',
+    broken: 'a backfill that a signal ends before its end counts as done',
+    file: 'src/service.ts',
+    old: 'targets !== null && tables.every((table) => table.holds(targets))',
+    becomes: 'targets === null || tables.length >= 0',
+    test: [
+      'test/sim/found.sim.test.ts',
+      'a backfill that a signal ended before its end: whoever ran it was told that it is done',
+    ],
+  },
+  {
     invariant: '§2 watermark',
     broken: 'it is the largest of the checkpoints’, not the smallest',
     file: 'src/commit/attempt.ts',

@@ -314,3 +314,15 @@ test('a column that somebody dropped, in an instance that knows the schema alrea
   });
   expect(outcome).toBe('caught up');
 });
+
+test('a backfill that a signal ended before its end: whoever ran it was told that it is done', async () => {
+  const { outcome } = await run({
+    ...base,
+    seed: 8,
+    happenings: [
+      { at: 9000, kind: 'backfill' },
+      { at: 9080, kind: 'drain' },
+    ],
+  });
+  expect(outcome).toBe('caught up');
+});
