@@ -203,6 +203,7 @@ describe('REST catalog', () => {
     await new Promise<void>((resolve) => server.close(() => resolve()));
     await expect(open().commit(ident, request)).rejects.toMatchObject({ code: 'CATALOG_UNAVAILABLE' });
     await expect(open().connect()).rejects.toMatchObject({ code: 'CATALOG_UNAVAILABLE' });
+    expect(slept).toHaveLength(8);
   });
 
   it('repeats what only reads', async () => {

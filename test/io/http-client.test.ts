@@ -1,10 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { HttpClient, HttpTimeout, reasonOf } from '../../src/io/http-client.ts';
+import { HttpClient, NotConnected, reasonOf } from '../../src/io/http-client.ts';
 
 let server: Server;
 let at: string;
@@ -59,7 +60,7 @@ test('closes a connection that is idle before the server does, which Node’s do
 describe('gives up', () => {
   test('a server that does not answer', async () => {
     answer = () => undefined;
-    await expect(get()).rejects.toMatchObject({ name: 'TimeoutError', code: 'ERR_ANSWER_TIMEOUT' });
+    await expect(get()).rejects.toMatchObject({ message: 'no answer in 200 ms', code: 'ERR_ANSWER_TIMEOUT' });
   });
 
   test('an answer that does not go on', async () => {
@@ -79,15 +80,6 @@ describe('gives up', () => {
     expect(await get().then(text)).toBe('....!');
   });
 
-  test('a connection that is not made: the request was surely not sent', async () => {
-    const silent = createTcpServer(() => undefined);
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const { port } = silent.address() as AddressInfo;
-    await expect(get({ url: `https://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'ERR_CONNECT_TIMEOUT' });
-    silent.close();
-    await expect(get({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-  });
-
   test('when its caller does, with the caller’s reason', async () => {
     const enough = new AbortController();
     answer = () => enough.abort(new Error('enough'));
@@ -101,11 +93,67 @@ describe('gives up', () => {
   });
 });
 
+describe('whether the server may have got the request', () => {
+  /** A server that takes connections and speaks no TLS. */
+  const deaf = async (onConnection: (socket: Socket) => void): Promise<{ url: string; close(): void }> => {
+    const tcp = createTcpServer(onConnection);
+    await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
+    return { url: `https://127.0.0.1:${(tcp.address() as AddressInfo).port}/`, close: () => tcp.close() };
+  };
+  const failure = (request: Promise<unknown>): Promise<unknown> =>
+    request.then(
+      () => null,
+      (error: unknown) => error,
+    );
+
+  test('nobody listens: no', async () => {
+    const { url, close } = await deaf(() => undefined);
+    close();
+    const error = await failure(get({ url }));
+    expect(error).toBeInstanceOf(NotConnected);
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', message: expect.stringContaining('ECONNREFUSED') as unknown });
+  });
+
+  test.each([
+    ['is not answered', () => undefined, 'ERR_CONNECT_TIMEOUT'],
+    ['is cut off', (socket: Socket): unknown => socket.resetAndDestroy(), 'ECONNRESET'],
+    ['is answered with something else', (socket: Socket): unknown => socket.end('HTTP/1.1 400\r\n\r\n'), 'EPROTO'],
+  ])('the TLS handshake %s: no', async (_, onConnection, code) => {
+    const { url, close } = await deaf(onConnection);
+    const error = await failure(get({ url }));
+    close();
+    expect(error).toBeInstanceOf(NotConnected);
+    expect(error).toMatchObject({ code });
+  });
+
+  test.each(['ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNREFUSED', 'ETIMEDOUT'])(
+    'a connection that is lost under a request: yes, whatever the error is called (%s)',
+    async (code) => {
+      const own: Socket[] = [];
+      const onSocket = (message: unknown): unknown => own.push((message as { socket: Socket }).socket);
+      subscribe('net.client.socket', onSocket);
+      const broken = Object.assign(new Error(`read ${code}`), { code, syscall: 'read' });
+      for (const reused of [false, true]) {
+        answer = (_, response) => response.end('yes');
+        if (reused) await text(await get());
+        answer = () => own.at(-1)!.destroy(broken);
+        expect(await failure(get())).toBe(broken);
+      }
+      unsubscribe('net.client.socket', onSocket);
+      expect(own).toHaveLength(2);
+    },
+  );
+
+  test('silence under a request: yes', async () => {
+    answer = () => undefined;
+    expect(await failure(get())).not.toBeInstanceOf(NotConnected);
+  });
+});
+
 test('a failure has words also where Node gives none: of a host with several addresses, each one’s', () => {
   const refused = ['connect ECONNREFUSED ::1:1', 'connect ECONNREFUSED 127.0.0.1:1'];
   const all = new AggregateError(refused.map((message) => new Error(message)));
   expect(reasonOf(Object.assign(all, { code: 'ECONNREFUSED' }))).toBe(refused.join(', '));
   expect(reasonOf(Object.assign(new Error(''), { code: 'EPIPE' }))).toBe('EPIPE');
   expect(reasonOf(new TypeError(''))).toBe('TypeError');
-  expect(reasonOf(new HttpTimeout('ERR_ANSWER_TIMEOUT', 'no answer in 5 ms'))).toBe('no answer in 5 ms');
 });

@@ -232,6 +232,26 @@ export const offsets: readonly Mutation[] = [
   },
   {
     invariant: '4',
+    broken: 'a connection that is lost under a request counts as one that was never made',
+    file: 'src/io/http-client.ts',
+    old: 'reject(connected ? error :',
+    becomes: 'reject(!connected ? error :',
+    test: [
+      'test/io/http-client.test.ts',
+      'a connection that is lost under a request: yes, whatever the error is called (%s)',
+    ],
+  },
+  {
+    invariant: '4',
+    broken: 'an answer that is lost counts as a request that was not sent',
+    file: 'src/iceberg/rest/transport.ts',
+    keeper: 'src/iceberg/rest/errors.ts',
+    old: 'error instanceof NotConnected ?',
+    becomes: 'error instanceof Error || error instanceof NotConnected ?',
+    test: ['test/iceberg/rest.test.ts', 'takes %s of a commit as it is, and sends nothing twice'],
+  },
+  {
+    invariant: '4',
     broken: 'own files are deleted after an unknown outcome',
     file: 'src/commit/commit-loop.ts',
     old: 'attempts.published || attempts.unknown ||',

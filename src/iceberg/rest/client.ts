@@ -56,7 +56,7 @@ export class RestClient {
       } catch (error) {
         if (error instanceof TabletopicError) throw error;
         const again = error instanceof NotSent || call.repeat === 'all';
-        if (!again && !(error instanceof NotSent)) throw error;
+        if (!again) throw error;
         if (last)
           throw new TabletopicError(
             'CATALOG_UNAVAILABLE',

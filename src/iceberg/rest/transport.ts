@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { HttpClient, reasonOf } from '../../io/http-client.ts';
+import { HttpClient, NotConnected, reasonOf } from '../../io/http-client.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -31,20 +31,6 @@ export class AnswerLost extends Error {}
 /** Sends requests, or takes a test's place of doing so. */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>;
 
-const BEFORE_CONNECTION = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ERR_CONNECT_TIMEOUT',
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
-
 /** HTTP with one timeout, in ms, for the wait on the answer's head and one, as long, between its bytes. */
 export function openTransport(timeout: number): { send: Send; close(): void } {
   const client = new HttpClient({ timeout });
@@ -63,7 +49,8 @@ export function openTransport(timeout: number): { send: Send; close(): void } {
           },
         };
       } catch (error) {
-        throw transportError(error as Error);
+        const Failure = error instanceof NotConnected ? NotSent : AnswerLost;
+        throw new Failure(reasonOf(error as Error), { cause: error });
       }
     },
     close: () => client.close(),
@@ -89,11 +76,4 @@ async function readEnough(body: Readable, enough: (first: Uint8Array) => boolean
     look = length * 2;
   }
   return Buffer.concat(parts);
-}
-
-function transportError(error: Error): NotSent | AnswerLost {
-  const { code = '', errors } = error as NodeJS.ErrnoException & { errors?: readonly NodeJS.ErrnoException[] };
-  return BEFORE_CONNECTION.has(code) || errors?.every((part) => BEFORE_CONNECTION.has(part.code ?? ''))
-    ? new NotSent(reasonOf(error), { cause: error })
-    : new AnswerLost(reasonOf(error), { cause: error });
 }
